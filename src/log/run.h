@@ -1,0 +1,19 @@
+// A run: the events of one stream that stand in one block. Index, look-up answers and the workers' windows are lists of
+// runs; live delivery, catch-up and replay all send runs.
+#pragma once
+
+#include <stdint.h>
+
+struct log_run {
+    uint64_t block_position; // log position of the block
+    uint64_t first_id;
+    uint64_t last_id;
+    uint64_t first_sequence;
+    uint64_t last_sequence;
+    uint32_t block_length;
+    uint32_t stream_index; // index of the stream's entry in the block's streams[]
+    uint32_t frame_offset; // from the block's start
+    uint32_t frame_bytes;
+    uint32_t count;
+    uint32_t flags;        // BLOCK_STREAM_*
+};
