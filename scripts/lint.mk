@@ -1,0 +1,48 @@
+# make lint: each file is checked once, until it or a header that it includes changes.
+
+C_FILES := $(call only,$(sort $(wildcard include/ringcast/*.h src/*/*.[ch] src/client/examples/*.[ch] \
+             tests/unit/*/*.[ch] tests/*/*.[ch] perf/*/*.[ch])))
+SHELL_FILES := $(call only,.ci/run $(sort $(wildcard scripts/*.sh tests/*/*.sh perf/*.sh perf/*/*.sh)))
+JS_FILES := $(call only,$(sort $(wildcard src/web/*.js src/web/*.mjs tests/*.mjs tests/*/*.mjs)))
+LINT := $(BUILD)/lint
+
+TIDY_FLAGS = $(LANGUAGE) $(INCLUDES) -Itests $(LLHTTP_INCLUDES) \
+             $(filter-out -Werror,$(WARNINGS)) -Wno-gnu-zero-variadic-macro-arguments \
+             -Wno-gnu-statement-expression
+
+lint: deps-build deps-lint ## Layout, layers, sizes, clang-tidy, shellcheck
+	$(Q)scripts/check-layers.sh
+	$(Q)scripts/check-size.sh
+	$(Q)$(MAKE) -k lint-files
+	@echo "lint: clean"
+
+format: deps-lint ## Lay out every C file with clang-format
+	$(Q)clang-format -i $(C_FILES)
+
+.PHONY: lint-files
+lint-files: $(C_FILES:%=$(LINT)/%.format) $(patsubst %,$(LINT)/%.tidy,$(filter %.c,$(C_FILES))) \
+            $(SHELL_FILES:%=$(LINT)/%.shellcheck) $(JS_FILES:%=$(LINT)/%.syntax)
+
+$(LINT)/%.format: % .clang-format
+	@mkdir -p $(@D)
+	$(Q)clang-format --dry-run -Werror $<
+	@touch $@
+
+$(LINT)/%.tidy: % .clang-tidy $(wildcard tests/.clang-tidy) $(BUILD)/lists/flags | $(BUILD)/gen/web_assets.h
+	@mkdir -p $(@D)
+	@echo "TIDY  $<"
+	$(Q)$(CC) $(LANGUAGE) $(INCLUDES) -Itests $(LLHTTP_INCLUDES) -w -MM -MP -MT $@ -MF $@.d $<
+	$(Q)clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>$@.err || { cat $@.err >&2; exit 1; }
+	@touch $@
+
+$(LINT)/%.shellcheck: %
+	@mkdir -p $(@D)
+	$(Q)shellcheck $<
+	@touch $@
+
+$(LINT)/%.syntax: %
+	@mkdir -p $(@D)
+	$(Q)node --check $<
+	@touch $@
+
+-include $(wildcard $(patsubst %,$(LINT)/%.tidy.d,$(filter %.c,$(C_FILES))))

@@ -1,0 +1,87 @@
+#!/bin/bash
+# Runs test programs one after the other:  scripts/run-tests.sh SUITE FILE...
+# A FILE is a program, a .sh (bash) or a .mjs (node). Each gets a fresh directory in RC_TMP, removed
+# afterwards, and a time limit: a line `# timeout: SECONDS` or `// timeout: SECONDS` in a script's
+# first 15 lines, else RC_TEST_TIMEOUT, else 300. What it prints is shown only when it fails.
+# Processes that it leaves behind are killed, and count as a failure. Ends with `N passed, N failed`.
+set -u
+
+suite=$1
+shift
+passed=0
+failed=0
+failures=()
+group=
+scratch=
+log=$(mktemp "${TMPDIR:-/tmp}/ringcast-log.XXXXXX")
+
+clean_up() {
+  [ -z "$group" ] || kill -KILL -- "-$group" 2>/dev/null
+  [ -z "$scratch" ] || rm -rf "$scratch"
+  rm -f "$log"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+time_limit() {
+  local marked=
+  case $1 in
+    *.sh | *.mjs) marked=$(sed -nE '1,15s,^(#|//) timeout: *([0-9]+).*,\2,p' "$1" | head -n 1) ;;
+  esac
+  echo "${marked:-${RC_TEST_TIMEOUT:-300}}"
+}
+
+# timeout makes itself the leader of a process group, so that the group holds all that the test starts.
+run_one() {
+  local test=$1 limit=$2 status=0
+  local -a command=("$test")
+  case $test in
+    *.sh) command=(bash "$test") ;;
+    *.mjs) command=(node "$test") ;;
+  esac
+  scratch=$(mktemp -d "${TMPDIR:-/tmp}/ringcast.XXXXXX")
+  RC_TMP=$scratch timeout -k 5 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null &
+  group=$!
+  wait "$group" || status=$?
+  if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+    echo "run-tests: ended after its time limit of $limit s, or killed" >>"$log"
+  fi
+  if kill -0 -- "-$group" 2>/dev/null; then
+    {
+      echo "run-tests: left processes behind:"
+      ps -o pid=,args= -g "$group" 2>/dev/null
+    } >>"$log"
+    kill -KILL -- "-$group" 2>/dev/null
+    [ "$status" != 0 ] || status=1
+  fi
+  group=
+  rm -rf "$scratch"
+  scratch=
+  return "$status"
+}
+
+for test in "$@"; do
+  name=$suite/$(basename "$test")
+  case $suite in unit) name=$suite/$(basename "$(dirname "$test")")/$(basename "$test") ;; esac
+  began=$EPOCHREALTIME
+  run_one "$test" "$(time_limit "$test")"
+  status=$?
+  seconds=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }')
+  tests=$(sed -nE 's/.*Synthesis: .*Tested: .*[^0-9]([0-9]+).*\| Passing.*/, \1 tests/p' "$log" | tail -n 1)
+  if [ "$status" = 0 ]; then
+    passed=$((passed + 1))
+    echo "PASS $name ($seconds$tests)"
+  else
+    failed=$((failed + 1))
+    failures+=("$name")
+    echo "FAIL $name ($seconds, exit status $status)"
+    sed 's/^/    /' "$log" | tail -n "${RC_LOG_LINES:-200}"
+  fi
+done
+
+if [ "$failed" -gt 0 ]; then
+  printf 'failed: %s\n' "${failures[@]}"
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
