@@ -1,0 +1,61 @@
+// The frames that the broker itself makes: gaps, heartbeats, goodbye (mission A4, A6, B3, C2). Each
+// is a whole SSE frame, appended to a buffer; all return 0 or what stuck to it (-ENOBUFS, -ENOMEM).
+// Equal arguments give equal bytes. Any thread.
+#ifndef RINGCAST_WIRE_NOTICE_H
+#define RINGCAST_WIRE_NOTICE_H
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum notice_reason {
+    NOTICE_EXPIRED, // retention took it
+    NOTICE_LAGGED,  // the subscriber was too slow
+    NOTICE_UNKNOWN, // its resume point is none of ours
+    NOTICE_AHEAD,   // its resume point is ahead of the log
+    NOTICE_CORRUPT, // the disk lost it
+    NOTICE_LAPPED,  // the broker itself fell behind
+};
+
+// "expired", "lagged", ... Static memory.
+const char *notice_reason_name(enum notice_reason reason);
+
+struct notice_gap {
+    uint64_t from; // first id that may be missing
+    uint64_t to;   // last id that may be missing
+    enum notice_reason reason;
+    uint64_t resume;             // position reached: the frame's `id:` and "resume"; 0: neither
+    const struct slice *streams; // whose events are missing; valid names
+    size_t stream_count;         // 0: not said
+};
+
+enum {
+    NOTICE_GAP_BYTES_MAX =
+        192, // without streams, each of which adds at most 6 * NAME_BYTES_MAX + 3
+    NOTICE_HEARTBEAT_BYTES_MAX = 160,
+    NOTICE_GOODBYE_BYTES_MAX = 64,
+};
+
+//     id: RESUME
+//     event: gap
+//     data: {"from":7,"to":9,"reason":"expired","streams":["a"],"resume":9}
+int notice_gap_write(struct buffer *out, const struct notice_gap *gap);
+
+//     event: heartbeat
+//     data: {"timestamp":1700000000000,"connection_id":"00000000000000ff"}
+// Without id. connection_id: at most 64 bytes.
+int notice_heartbeat_write(struct buffer *out, uint64_t now_ms, struct slice connection_id);
+
+// A comment, for clients that only need bytes: ":" and an empty line.
+#define NOTICE_COMMENT ":\n\n"
+int notice_comment_write(struct buffer *out);
+
+// `retry:` with the time after which this subscriber should come back.
+int notice_retry_write(struct buffer *out, uint32_t retry_ms);
+
+// The last frame before a shutdown closes the connection: retry and a comment.
+int notice_goodbye_write(struct buffer *out, uint32_t retry_ms);
+
+#endif
