@@ -31,6 +31,8 @@ struct log_callbacks {
     void *context;
     // Push to a reader's inbox leaving `leaving` slots free; false when it is full.
     bool (*deliver)(void *context, unsigned reader, const struct log_message *message, uint32_t leaving);
+    // Wakes a reader that was just marked lapped (log_tail_is_lapped), so that it looks.
+    void (*wake)(void *context, unsigned reader);
     // An accepted event reached its level, or failed (error != ERR_NONE; then id and sequence are 0). Called in log order per level.
     void (*acknowledge)(void *context, const struct log_acknowledgement *acknowledgement);
     // Room again after log_append said LOG_APPEND_FULL.

@@ -33,7 +33,12 @@ void log_tail_leave(struct log_tail *tail, unsigned reader);
 bool log_tail_segment(const struct log_tail *tail, uint64_t position, int *fd, uint64_t *salt);
 uint64_t log_tail_segment_offset(const struct log_tail *tail, uint64_t position);
 
+// Reader: whether blocks were not delivered because its inbox was full. It then handles what its inbox holds and sends
+// LOG_RESUME with the end of the last block it handled (once; cleared by the log when it resumes).
+bool log_tail_is_lapped(const struct log_tail *tail, unsigned reader);
+
 // Log thread only.
+void log_tail_set_lapped(struct log_tail *tail, unsigned reader, bool lapped);
 void log_tail_announce(struct log_tail *tail, uint64_t floor);       // raise the floor (also starts a new epoch)
 uint64_t log_tail_confirmed(const struct log_tail *tail);            // the lowest floor that some reader may still use
 uint64_t log_tail_epoch_start(struct log_tail *tail);                // a new epoch; returns its number
