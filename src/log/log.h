@@ -12,6 +12,7 @@
 
 struct log;
 struct disk;
+struct log_acknowledgement;
 
 struct log_options {
     const char *directory;
