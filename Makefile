@@ -56,7 +56,7 @@ compile_flags = $(LANGUAGE) $(INCLUDES) $(LLHTTP_INCLUDES) -g -fno-omit-frame-po
 link_flags = $(link_$(SANITIZE)) -Wl,--as-needed $(LDFLAGS)
 LDLIBS := -luring -lcurl -lpthread -lm
 # The daemon's allocator. Sanitizers bring their own.
-DAEMON_LIBS := $(if $(SANITIZE),,-ljemalloc)
+DAEMON_LIBS := $(if $(SANITIZE),,-Wl,--no-as-needed -ljemalloc -Wl,--as-needed)
 
 # ---- sources -----------------------------------------------------------------------------------
 
@@ -191,7 +191,8 @@ $(BUILD)/ringcast: $(call objects,$(MAIN) $(LAYER_SOURCES)) $(BUILD)/obj/gen/web
                    $(foreach layer,$(LAYERS),$(BUILD)/lists/layer-$(layer))
 	$(link_program)
 
-$(BUILD)/examples/%: $(BUILD)/obj/src/client/examples/%.o $(BUILD)/libringcast.a
+EXAMPLES := $(EXAMPLE_SOURCES:src/client/examples/%.c=$(BUILD)/examples/%)
+$(EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/src/client/examples/%.o $(BUILD)/libringcast.a
 	$(link_program)
 
 # Test programs link the layer that they test (the folder's name, or `// layer: NAME` in the file)
@@ -256,10 +257,10 @@ test: deps-build deps-test ## Every test but the browser's
 	$(Q)$(MAKE) fuzz-smoke
 
 test-unit: $(UNIT_PROGRAMS) | deps-test ## The unit tests (tests/unit)
-	$(Q)scripts/run-tests.sh unit $(sort $(UNIT_PROGRAMS))
+	$(Q)scripts/run-tests.sh $(sort $(UNIT_PROGRAMS))
 
 test-threads: $(THREAD_PROGRAMS) ## The tests of threads (tests/tsan), without TSan
-	$(Q)scripts/run-tests.sh threads $(sort $(THREAD_PROGRAMS))
+	$(Q)scripts/run-tests.sh $(sort $(THREAD_PROGRAMS))
 
 test-integration: all $(TOOL_PROGRAMS) $(NPM_DIR)/.installed | deps-test ## The real binary, from outside
 	$(Q)tests/integration/run.sh

@@ -55,7 +55,7 @@ fi
   # Each array ends in a zero, so that none is empty.
   for i in "${!files[@]}"; do
     echo
-    echo "static const unsigned char bytes_$i[] = {"
+    echo "static const unsigned char bytes_${i}[] = {"
     od -An -v -tu1 "$folder/${files[i]}" | sed -E 's/ +([0-9]+)/\1,/g'
     echo "0};"
   done

@@ -1,13 +1,11 @@
 #!/bin/bash
-# Runs test programs one after the other:  scripts/run-tests.sh SUITE FILE...
+# Runs test programs one after the other:  scripts/run-tests.sh FILE...
 # A FILE is a program, a .sh (bash) or a .mjs (node). Each gets a fresh directory in RC_TMP, removed
 # afterwards, and a time limit: a line `# timeout: SECONDS` or `// timeout: SECONDS` in a script's
 # first 15 lines, else RC_TEST_TIMEOUT, else 300. What it prints is shown only when it fails.
 # Processes that it leaves behind are killed, and count as a failure. Ends with `N passed, N failed`.
 set -u
 
-suite=$1
-shift
 passed=0
 failed=0
 failures=()
@@ -62,13 +60,12 @@ run_one() {
 }
 
 for test in "$@"; do
-  name=$suite/$(basename "$test")
-  case $suite in unit) name=$suite/$(basename "$(dirname "$test")")/$(basename "$test") ;; esac
+  name=$(basename "$(dirname "$test")")/$(basename "$test")
   began=$EPOCHREALTIME
   run_one "$test" "$(time_limit "$test")"
   status=$?
   seconds=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }')
-  tests=$(sed -nE 's/.*Synthesis: .*Tested: .*[^0-9]([0-9]+).*\| Passing.*/, \1 tests/p' "$log" | tail -n 1)
+  tests=$(sed -nE 's/.*Synthesis: .*Tested: *([0-9]+) .*/, \1 tests/p' "$log" | tail -n 1)
   if [ "$status" = 0 ]; then
     passed=$((passed + 1))
     echo "PASS $name ($seconds$tests)"

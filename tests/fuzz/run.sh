@@ -31,13 +31,16 @@ run_one() {
 export -f run_one
 export seconds findings
 
-results=$(
-  for program in "$build"/fuzzers/fuzz_*; do
-    [ -x "$program" ] && [ -f "tests/fuzz/$(basename "$program").c" ] || continue
-    case $program in *"${ONLY:-}"*) printf '%s\0' "$program" ;; esac
-  done | xargs -0 -r -n 1 -P "$(nproc)" bash -c 'run_one "$1"' run_one | tee /dev/stderr
-)
+programs=()
+for program in "$build"/fuzzers/fuzz_*; do
+  [ -f "tests/fuzz/$(basename "$program").c" ] || continue
+  case $program in *"${ONLY:-}"*) programs+=("$program") ;; esac
+done
+
+# shellcheck disable=SC2016 # $1 is for the inner shell
+results=$(printf '%s\n' ${programs[@]+"${programs[@]}"} |
+  xargs -r -n 1 -P "$(nproc)" bash -c 'run_one "$1"' run_one | tee /dev/stderr)
 passed=$(grep -c '^PASS ' <<<"$results")
-failed=$(grep -c '^FAIL ' <<<"$results")
+failed=$((${#programs[@]} - passed))
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

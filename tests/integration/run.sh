@@ -31,4 +31,4 @@ if [ ${#tests[@]} -gt 0 ] && [ ! -x "$RINGCAST_BIN" ]; then
   echo "run.sh: no binary at $RINGCAST_BIN" >&2
   exit 1
 fi
-exec scripts/run-tests.sh "$(basename "$1")" ${tests[@]+"${tests[@]}"}
+exec scripts/run-tests.sh ${tests[@]+"${tests[@]}"}
