@@ -1,0 +1,112 @@
+// The ingest module: producers' connections on the Unix socket, hosted by the log thread's loop.
+//
+// It accepts, checks who the peer is, reads requests in either protocol (the binary one of
+// <ringcast/protocol.h>, or one JSON object a line, see ingest/line.h), validates, calls
+// log_append, and answers when the log acknowledges. It never waits: a producer that the log has no
+// room for is not read from until there is, so that the kernel slows it.
+//
+// The log thread's glue calls, in this order:
+//     a message of the inbox   MESSAGE_ADMIN_DONE: ingest_handle_message; others:
+//     log_handle_message each round (on_round)    ingest_round (read, parse, append), log_round
+//     (close the block,
+//                              submit its write), ingest_flush (send the answers that are ready)
+//     log_callbacks            acknowledge: ingest_acknowledge; room: ingest_room. From inside
+//     log_append too
+// The round does not wait when ingest_round or ingest_flush returned true.
+//
+// All functions on the loop's thread, except ingest_create, which may run on another before the
+// loop starts.
+#ifndef RINGCAST_INGEST_INGEST_H
+#define RINGCAST_INGEST_INGEST_H
+
+#include "log/log.h"
+#include "worker/admin.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct loop;
+struct ingest;
+
+enum {
+    // Op numbers and the timer kind that it takes on the loop.
+    INGEST_OP_ACCEPT = 160,
+    INGEST_OP_RECEIVE = 161,
+    INGEST_OP_SEND = 162,
+    INGEST_OP_POLL = 163,
+    INGEST_OP_CANCEL = 164,
+    INGEST_TIMER_KIND = 10,
+};
+
+// Zero or NULL members take the default.
+struct ingest_options {
+    const char *socket_path;   // required
+    mode_t socket_mode;        // 0660
+    const uid_t *allowed_uids; // besides root; none given: the process's own
+    size_t allowed_uid_count;
+    const gid_t *allowed_gids; // primary or supplementary group of the peer; none given: none
+    size_t allowed_gid_count;
+    uint32_t producers_max;     // connections held at once; 1024
+    uint32_t event_bytes_max;   // data of one event; EVENT_BYTES_MAX, and at most that
+    uint64_t credit_bytes;      // unanswered bytes of one producer; 4 MiB
+    uint64_t receive_bytes_max; // receive buffers of all producers together; 256 MiB
+    uint64_t tail_bytes;   // log_options.tail_bytes: what "80 % full" is measured against; 64 MiB
+    uint32_t wait_ms_max;  // how long a request waits for room in the log; 10 s
+    uint32_t stall_ms_max; // how long a producer may leave its answers unread; 30 s
+    unsigned workers;      // indexes 0 to workers - 1 are valid for `post`; at most WORKERS_MAX
+};
+
+// Posts a message to a worker's inbox; false when it is full (asked again later).
+typedef bool (*ingest_post)(void *context, unsigned worker, const struct log_message *message);
+
+// Opens the socket and starts to accept with the loop's first round. What `options` points at is
+// copied. On failure returns NULL and one clear line in message (LISTEN_ERROR_SIZE bytes are
+// enough).
+struct ingest *ingest_create(struct loop *loop, struct log *log,
+                             const struct ingest_options *options, ingest_post post, void *context,
+                             char *message, size_t message_size);
+
+// The log's answer to an append.
+void ingest_acknowledge(struct ingest *ingest, const struct log_acknowledgement *acknowledgement);
+
+// The log has room again.
+void ingest_room(struct ingest *ingest);
+
+// MESSAGE_ADMIN_DONE from a worker.
+void ingest_handle_message(struct ingest *ingest, const struct log_message *message);
+
+// Takes what has arrived, a bounded amount from each producer in turn. True: more is waiting.
+bool ingest_round(struct ingest *ingest);
+
+// Sends what is ready to be answered. True: call it again soon.
+bool ingest_flush(struct ingest *ingest);
+
+// Begins the end: accepts nobody, answers new requests with shutting_down. Requests that the log
+// has taken are still answered.
+void ingest_stop(struct ingest *ingest);
+
+// After ingest_stop: everything taken is answered and sent, and no worker owes an answer.
+bool ingest_is_idle(const struct ingest *ingest);
+
+// Closes all connections and the listener and removes the socket file. Outside of the loop's
+// callbacks, while the loop is still there; runs rounds of it (bounded) until the kernel has given
+// back all memory. The workers have ended, or owe no answer. NULL is allowed.
+void ingest_destroy(struct ingest *ingest);
+
+struct ingest_status {
+    uint32_t producers;     // connected now
+    uint64_t connections;   // accepted since start
+    uint64_t refused;       // by credentials or the limit
+    uint64_t requests;      // frames and lines
+    uint64_t events;        // taken by the log
+    uint64_t errors;        // answered
+    uint64_t bytes;         // received
+    uint64_t waits;         // times that a producer had to wait for room
+    uint64_t receive_bytes; // receive buffers held now
+    uint32_t full_permille; // how full the log's tail is
+};
+void ingest_get_status(const struct ingest *ingest, struct ingest_status *status);
+
+#endif
