@@ -74,7 +74,8 @@
 //         8   8  its sequence in its stream; 0 as above
 //        16   4  events accepted, repeats not counted
 //        20   4  repeats
-//        24   4  events refused: as many ERRORs with RC_ERROR_MORE came before
+//        24   4  events refused; the first RC_BATCH_ERRORS_MAX of them were each told by an ERROR with
+//                RC_ERROR_MORE before
 //        28   4  zero
 //     At level received the answer is immediate: before the event has an id, and before it is
 //     written.
@@ -128,6 +129,7 @@ enum {
     RC_PRESSURE_BYTES = 32,
 
     RC_PING_BYTES_MAX = 64,
+    RC_BATCH_ERRORS_MAX = 16,
     RC_SKIP_BYTES_MAX = 64 << 20,
     RC_NAME_BYTES_MAX = 255,
     RC_TYPE_BYTES_MAX = 255,
