@@ -32,7 +32,7 @@ time_limit() {
 
 # timeout makes itself the leader of a process group, so that the group holds all that the test starts.
 run_one() {
-  local test=$1 limit=$2 status=0
+  local test=$1 limit=$2 status=0 left=
   local -a command=("$test")
   case $test in
     *.sh) command=(bash "$test") ;;
@@ -45,13 +45,18 @@ run_one() {
   if [ "$status" = 124 ] || [ "$status" = 137 ]; then
     echo "run-tests: ended after its time limit of $limit s, or killed" >>"$log"
   fi
-  if kill -0 -- "-$group" 2>/dev/null; then
-    {
-      echo "run-tests: left processes behind:"
-      ps -o pid=,args= -g "$group" 2>/dev/null
-    } >>"$log"
+  for _ in {1..10}; do
+    left=$(pgrep -a -r R,S,D,T -g "$group") || break
+    sleep 0.1
+  done
+  if [ -n "$left" ]; then
+    printf 'run-tests: left processes behind:\n%s\n' "$left" >>"$log"
     kill -KILL -- "-$group" 2>/dev/null
     [ "$status" != 0 ] || status=1
+  fi
+  # Criterion takes no notice of what a sanitizer finds when a test's process ends (a leak).
+  if [ "$status" = 0 ] && grep -qE '(ERROR|WARNING): [A-Za-z]+Sanitizer|: runtime error: ' "$log"; then
+    status=1
   fi
   group=
   rm -rf "$scratch"
