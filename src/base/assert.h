@@ -7,12 +7,12 @@
 _Noreturn void assert_failed(const char *condition, const char *file, int line,
                              const char *function);
 
-#define ASSERT(condition)                                                                          \
-    (__builtin_expect(!(condition), 0) ? assert_failed(#condition, __FILE__, __LINE__, __func__)   \
+#define ASSERT(condition)                                                                        \
+    (__builtin_expect(!(condition), 0) ? assert_failed(#condition, __FILE__, __LINE__, __func__) \
                                        : (void)0)
 
 // For a branch that no valid program state reaches.
-#define UNREACHABLE() assert_failed("unreachable", __FILE__, __LINE__, __func__)
+#define UNREACHABLE()                    assert_failed("unreachable", __FILE__, __LINE__, __func__)
 
 #define STATIC_ASSERT(condition, reason) _Static_assert(condition, reason)
 

@@ -10,10 +10,10 @@
 #include <sys/types.h>
 
 enum base64_form {
-    BASE64_STANDARD,         // + and /, padded
+    BASE64_STANDARD, // + and /, padded
     BASE64_STANDARD_UNPADDED,
-    BASE64_URL,              // - and _, padded
-    BASE64_URL_UNPADDED,     // as JWT uses it (RFC 7515)
+    BASE64_URL,          // - and _, padded
+    BASE64_URL_UNPADDED, // as JWT uses it (RFC 7515)
 };
 
 // How many characters `length` bytes become.

@@ -20,31 +20,39 @@ struct slice {
 };
 
 // A slice of a string literal, without its NUL. Usable in static initialisers.
-#define SLICE_LITERAL(text) {(const uint8_t *)("" text), sizeof(text) - 1}
+#define SLICE_LITERAL(text)                          \
+    {                                                \
+        (const uint8_t *)("" text), sizeof(text) - 1 \
+    }
 
 // For printf: printf("name " SLICE_FORMAT "\n", SLICE_ARGUMENTS(name)).
-#define SLICE_FORMAT "%.*s"
+#define SLICE_FORMAT           "%.*s"
 #define SLICE_ARGUMENTS(slice) (int)(slice).length, (const char *)(slice).at
 
-static inline struct slice slice_from(const void *at, size_t length) {
+static inline struct slice slice_from(const void *at, size_t length)
+{
     return (struct slice){(const uint8_t *)at, length};
 }
 
 // The bytes of a C string, without its NUL.
-static inline struct slice slice_of(const char *text) {
+static inline struct slice slice_of(const char *text)
+{
     return slice_from(text, strlen(text));
 }
 
-static inline struct slice slice_empty(void) {
+static inline struct slice slice_empty(void)
+{
     return (struct slice){NULL, 0};
 }
 
-static inline bool slice_equal(struct slice one, struct slice other) {
+static inline bool slice_equal(struct slice one, struct slice other)
+{
     return one.length == other.length &&
            (one.length == 0 || memcmp(one.at, other.at, one.length) == 0);
 }
 
-static inline bool slice_equal_text(struct slice slice, const char *text) {
+static inline bool slice_equal_text(struct slice slice, const char *text)
+{
     return slice_equal(slice, slice_of(text));
 }
 
@@ -60,13 +68,15 @@ bool slice_starts_with(struct slice slice, struct slice prefix);
 size_t slice_find(struct slice slice, uint8_t byte);
 
 // What follows the first `offset` bytes. offset <= slice.length.
-static inline struct slice slice_after(struct slice slice, size_t offset) {
+static inline struct slice slice_after(struct slice slice, size_t offset)
+{
     ASSERT(offset <= slice.length);
     return slice_from(offset == 0 ? slice.at : slice.at + offset, slice.length - offset);
 }
 
 // The first `length` bytes. length <= slice.length.
-static inline struct slice slice_first(struct slice slice, size_t length) {
+static inline struct slice slice_first(struct slice slice, size_t length)
+{
     ASSERT(length <= slice.length);
     return slice_from(slice.at, length);
 }
@@ -79,45 +89,53 @@ struct slice slice_trim(struct slice slice);
 // `while (rest.at != NULL)` walks over all parts, empty ones included.
 struct slice slice_split(struct slice *rest, uint8_t separator);
 
-static inline uint16_t load_le16(const void *from) {
+static inline uint16_t load_le16(const void *from)
+{
     uint16_t value;
     memcpy(&value, from, sizeof(value));
     return le16toh(value);
 }
 
-static inline uint32_t load_le32(const void *from) {
+static inline uint32_t load_le32(const void *from)
+{
     uint32_t value;
     memcpy(&value, from, sizeof(value));
     return le32toh(value);
 }
 
-static inline uint64_t load_le64(const void *from) {
+static inline uint64_t load_le64(const void *from)
+{
     uint64_t value;
     memcpy(&value, from, sizeof(value));
     return le64toh(value);
 }
 
-static inline void store_le16(void *into, uint16_t value) {
+static inline void store_le16(void *into, uint16_t value)
+{
     value = htole16(value);
     memcpy(into, &value, sizeof(value));
 }
 
-static inline void store_le32(void *into, uint32_t value) {
+static inline void store_le32(void *into, uint32_t value)
+{
     value = htole32(value);
     memcpy(into, &value, sizeof(value));
 }
 
-static inline void store_le64(void *into, uint64_t value) {
+static inline void store_le64(void *into, uint64_t value)
+{
     value = htole64(value);
     memcpy(into, &value, sizeof(value));
 }
 
-static inline bool is_power_of_two(uint64_t value) {
+static inline bool is_power_of_two(uint64_t value)
+{
     return value != 0 && (value & (value - 1)) == 0;
 }
 
 // value rounded up to a multiple of alignment, a power of two. The result must fit 64 bits.
-static inline uint64_t align_up(uint64_t value, uint64_t alignment) {
+static inline uint64_t align_up(uint64_t value, uint64_t alignment)
+{
     ASSERT(is_power_of_two(alignment));
     ASSERT(value <= UINT64_MAX - (alignment - 1));
     return (value + alignment - 1) & ~(alignment - 1);
@@ -153,18 +171,21 @@ void buffer_free(struct buffer *buffer);
 // Empties it, keeps the memory, forgets a failure.
 void buffer_clear(struct buffer *buffer);
 
-static inline size_t buffer_length(const struct buffer *buffer) {
+static inline size_t buffer_length(const struct buffer *buffer)
+{
     return buffer->end - buffer->start;
 }
 
 // What it holds. Valid until the next append, reserve, clear or free.
-static inline struct slice buffer_slice(const struct buffer *buffer) {
+static inline struct slice buffer_slice(const struct buffer *buffer)
+{
     return slice_from(buffer->storage == NULL ? NULL : buffer->storage + buffer->start,
                       buffer->end - buffer->start);
 }
 
 // 0, or the error that stuck.
-static inline int buffer_failure(const struct buffer *buffer) {
+static inline int buffer_failure(const struct buffer *buffer)
+{
     return buffer->failure;
 }
 
@@ -177,7 +198,8 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t length);
 void buffer_commit(struct buffer *buffer, size_t length);
 
 // How many bytes may be committed without another reserve.
-static inline size_t buffer_room(const struct buffer *buffer) {
+static inline size_t buffer_room(const struct buffer *buffer)
+{
     return buffer->capacity_bytes - buffer->end;
 }
 
@@ -189,7 +211,7 @@ int buffer_append_text(struct buffer *buffer, const char *text);
 int buffer_append_byte(struct buffer *buffer, uint8_t byte);
 int buffer_append_u64(struct buffer *buffer, uint64_t value); // in decimal
 
-// Appends formatted text, without a NUL.
+// Appends formatted text, without a NUL (for which there must be room while it is written).
 int buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)

@@ -12,7 +12,8 @@ uint64_t clock_monotonic_ns(void);
 // Milliseconds since 1970-01-01 UTC; may jump (CLOCK_REALTIME).
 uint64_t clock_realtime_ms(void);
 
-static inline uint64_t clock_monotonic_ms(void) {
+static inline uint64_t clock_monotonic_ms(void)
+{
     return clock_monotonic_ns() / (1000 * 1000);
 }
 

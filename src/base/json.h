@@ -25,24 +25,11 @@
 #define RINGCAST_BASE_JSON_H
 
 #include "base/bytes.h"
+#include "base/json_string.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum json_fault {
-    JSON_OK = 0,
-    JSON_FAULT_TRUNCATED,    // the text ends too early
-    JSON_FAULT_SYNTAX,       // an unexpected character
-    JSON_FAULT_DEPTH,        // nested deeper than JSON_DEPTH_MAX
-    JSON_FAULT_NUMBER,       // not a number by the grammar
-    JSON_FAULT_STRING,       // a control character in a string
-    JSON_FAULT_ESCAPE,       // an unknown escape, bad hex digits or a lone surrogate
-    JSON_FAULT_UTF8,         // not UTF-8
-    JSON_FAULT_TYPE,         // a value of another type than the caller asked for
-    JSON_FAULT_RANGE,        // an integer out of range
-    JSON_FAULT_TRAILING,     // something after the value
-};
 
 enum json_type {
     JSON_INVALID, // a fault, or the start of no value
@@ -63,13 +50,6 @@ struct json_scanner {
     bool is_value_due;     // a value has to be taken next
     enum json_fault fault; // set once
     size_t fault_position; // offset in text
-};
-
-// A string as it stands in the text: validated, not yet unescaped. Borrowed from the text.
-struct json_string {
-    struct slice raw; // without the quotes
-    size_t length;    // in bytes of UTF-8 once unescaped: at most raw.length
-    bool is_escaped;  // if not, raw is the string itself
 };
 
 // Starts at the first byte of `text`, which must outlive the scanner and what it returns.
@@ -112,18 +92,6 @@ void json_fail(struct json_scanner *scanner, enum json_fault fault);
 
 // A few words for people, such as "unexpected character". Static memory.
 const char *json_fault_text(enum json_fault fault);
-
-// Writes the string unescaped: string.length bytes, no NUL. `into` has room for that many; it may
-// be string.raw.at itself.
-void json_unescape(struct json_string string, uint8_t *into);
-
-// The string as UTF-8: raw itself where nothing is escaped, otherwise unescaped into
-// `scratch`. Returns false if `scratch_bytes` is too small.
-bool json_string_slice(struct json_string string, uint8_t *scratch, size_t scratch_bytes,
-                       struct slice *slice);
-
-// Whether the string, unescaped, equals a C string.
-bool json_string_is(struct json_string string, const char *text);
 
 // Checks a whole text. JSON_OK or the fault, whose offset is put in *fault_position (may be NULL).
 enum json_fault json_validate(struct slice text, size_t *fault_position);

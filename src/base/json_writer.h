@@ -21,7 +21,8 @@ struct json_writer {
     bool needs_comma;
 };
 
-static inline struct json_writer json_writer_on(struct buffer *buffer) {
+static inline struct json_writer json_writer_on(struct buffer *buffer)
+{
     return (struct json_writer){.buffer = buffer, .needs_comma = false};
 }
 

@@ -3,9 +3,9 @@
 //     2024-02-29T12:34:56.789Z INFO  log: segment rolled, 12 events
 //
 // A line is one write, so lines of threads do not mix; control characters in it are replaced; it is
-// cut at LOGGER_LINE_BYTES_MAX. A reader that does not keep up never blocks us: where the descriptor
-// has no room the line is dropped, and the next one that gets through says how many were.
-// Colour only on a terminal (and not with NO_COLOR set). Any thread.
+// cut at LOGGER_LINE_BYTES_MAX. A reader that does not keep up never blocks us: where the
+// descriptor has no room the line is dropped, and the next one that gets through says how many
+// were. Colour only on a terminal (and not with NO_COLOR set). Any thread.
 #ifndef RINGCAST_BASE_LOGGER_H
 #define RINGCAST_BASE_LOGGER_H
 
@@ -25,25 +25,25 @@ enum logger_level {
 
 // LOG_INFO("log", "segment rolled, %u events", count): module, then format and arguments.
 #define LOG_DEBUG(module, ...) LOGGER_AT(LOGGER_DEBUG, module, __VA_ARGS__)
-#define LOG_INFO(module, ...) LOGGER_AT(LOGGER_INFO, module, __VA_ARGS__)
-#define LOG_WARN(module, ...) LOGGER_AT(LOGGER_WARN, module, __VA_ARGS__)
+#define LOG_INFO(module, ...)  LOGGER_AT(LOGGER_INFO, module, __VA_ARGS__)
+#define LOG_WARN(module, ...)  LOGGER_AT(LOGGER_WARN, module, __VA_ARGS__)
 #define LOG_ERROR(module, ...) LOGGER_AT(LOGGER_ERROR, module, __VA_ARGS__)
 
-#define LOGGER_AT(level, module, ...)                                                              \
-    do {                                                                                           \
-        if (logger_is_enabled(level)) {                                                            \
-            logger_write(level, module, __VA_ARGS__);                                              \
-        }                                                                                          \
+#define LOGGER_AT(level, module, ...)                 \
+    do {                                              \
+        if (logger_is_enabled(level)) {               \
+            logger_write(level, module, __VA_ARGS__); \
+        }                                             \
     } while (0)
 
 // As LOG_*, but at most one line per interval from this place in the code; the next line then
 // tells how many were left out: LOGGER_EVERY(1000, LOGGER_WARN, "conn", "reset by %s", peer).
-#define LOGGER_EVERY(interval_ms, level, module, ...)                                              \
-    do {                                                                                           \
-        static struct logger_site logger_site_here;                                                \
-        if (logger_is_enabled(level) && logger_site_take(&logger_site_here, interval_ms)) {        \
-            logger_write_site(&logger_site_here, level, module, __VA_ARGS__);                      \
-        }                                                                                          \
+#define LOGGER_EVERY(interval_ms, level, module, ...)                                       \
+    do {                                                                                    \
+        static struct logger_site logger_site_here;                                         \
+        if (logger_is_enabled(level) && logger_site_take(&logger_site_here, interval_ms)) { \
+            logger_write_site(&logger_site_here, level, module, __VA_ARGS__);               \
+        }                                                                                   \
     } while (0)
 
 // The state of one rate-limited place. Zeroed memory is its start.

@@ -52,11 +52,13 @@ bool pool_is_live(const struct pool *pool, uint32_t index);
 // Objects may be freed on the way.
 uint32_t pool_next_live(const struct pool *pool, uint32_t from);
 
-static inline uint32_t pool_used(const struct pool *pool) {
+static inline uint32_t pool_used(const struct pool *pool)
+{
     return pool->used;
 }
 
-static inline bool pool_is_full(const struct pool *pool) {
+static inline bool pool_is_full(const struct pool *pool)
+{
     return pool->used == pool->capacity;
 }
 

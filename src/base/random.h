@@ -13,7 +13,8 @@
 // after boot.
 void random_bytes(void *into, size_t length);
 
-static inline uint64_t random_u64(void) {
+static inline uint64_t random_u64(void)
+{
     uint64_t value;
     random_bytes(&value, sizeof(value));
     return value;

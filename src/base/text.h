@@ -1,5 +1,6 @@
 // Numbers, sizes, durations and times as text, whole slice only: nothing before or after, no
-// sign, no white space. Parsers return false, and leave *value alone, for anything else. Any thread.
+// sign, no white space. Parsers return false, and leave *value alone, for anything else. Any
+// thread.
 #ifndef RINGCAST_BASE_TEXT_H
 #define RINGCAST_BASE_TEXT_H
 
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 enum {
-    TEXT_U64_BYTES_MAX = 20,                             // 18446744073709551615
+    TEXT_U64_BYTES_MAX = 20,                                // 18446744073709551615
     TEXT_RFC3339_BYTES = sizeof "2024-02-29T12:34:56.789Z", // with its NUL
 };
 
@@ -19,6 +20,9 @@ bool text_parse_u64(struct slice text, uint64_t *value);
 
 // The same, and not above `maximum`.
 bool text_parse_u64_max(struct slice text, uint64_t maximum, uint64_t *value);
+
+// The value of a hexadecimal digit in either case, or -1.
+int text_hex_value(uint8_t digit);
 
 // "512", "512B", "64KiB", "64K" (both 1024), "64kB" (1000); also M, G, T; letters in any case.
 bool text_parse_size(struct slice text, uint64_t *bytes);
@@ -38,7 +42,8 @@ size_t text_format_rfc3339(uint64_t unix_ms, char into[TEXT_RFC3339_BYTES]);
 // Writes decimal digits without a NUL; returns how many. The hot path's way to write ids.
 size_t text_format_u64(uint64_t value, char into[TEXT_U64_BYTES_MAX]);
 
-// The name most like `given` (by edits: insert, delete, replace, swap neighbours), for "did you mean
+// The name most like `given` (by edits: insert, delete, replace, swap neighbours), for "did you
+// mean
 // ...?". NULL if none is near: at most one edit for each three characters, at least one.
 const char *text_nearest(struct slice given, const char *const *names, size_t count);
 

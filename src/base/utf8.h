@@ -16,7 +16,8 @@ enum { UTF8_CHARACTER_BYTES_MAX = 4 };
 // first byte of the faulty sequence.
 size_t utf8_valid_length(struct slice text);
 
-static inline bool utf8_is_valid(struct slice text) {
+static inline bool utf8_is_valid(struct slice text)
+{
     return utf8_valid_length(text) == text.length;
 }
 
