@@ -1,0 +1,389 @@
+#include "app/setting.h"
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+// An error on its way to a person: where the value came from and where the line goes.
+struct complaint {
+    const char *origin;
+    char *message;
+    size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static int complain(const struct complaint *complaint,
+                                                          const char *format, ...)
+{
+    int length = snprintf(complaint->message, complaint->size, "%s: ", complaint->origin);
+    if (length >= 0 && (size_t)length < complaint->size) {
+        va_list arguments;
+        va_start(arguments, format);
+        (void)vsnprintf(complaint->message + length, complaint->size - (size_t)length, format,
+                        arguments);
+        va_end(arguments);
+    }
+    return -EINVAL;
+}
+
+static void *setting_place(const struct setting *setting, void *target)
+{
+    return (uint8_t *)target + setting->offset;
+}
+
+static void format_unit(uint64_t value, const uint64_t *factors, const char *const *units,
+                        size_t count, char text[SETTING_VALUE_SIZE])
+{
+    size_t unit = 0;
+    while (unit + 1 < count && value >= factors[unit + 1] && value % factors[unit + 1] == 0) {
+        unit++;
+    }
+    (void)snprintf(text, SETTING_VALUE_SIZE, "%llu%s", (unsigned long long)(value / factors[unit]),
+                   units[unit]);
+}
+
+void setting_format_number(enum setting_kind kind, uint64_t value, char text[SETTING_VALUE_SIZE])
+{
+    static const uint64_t sizes[] = {1, UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30,
+                                     UINT64_C(1) << 40};
+    static const char *const size_units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    static const uint64_t durations[] = {1, 1000, 60 * 1000, 3600 * 1000, 86400 * 1000};
+    static const char *const duration_units[] = {"ms", "s", "m", "h", "d"};
+    if (value != 0 && kind == SETTING_SIZE) {
+        format_unit(value, sizes, size_units, 5, text);
+    } else if (value != 0 && kind == SETTING_DURATION) {
+        format_unit(value, durations, duration_units, 5, text);
+    } else {
+        (void)snprintf(text, SETTING_VALUE_SIZE, "%llu", (unsigned long long)value);
+    }
+}
+
+static int take_switch(bool *place, const char *value, const struct complaint *complaint)
+{
+    static const char *const words[] = {"false", "no", "0", "off", "true", "yes", "1", "on"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *place = i >= 4;
+            return 0;
+        }
+    }
+    return complain(complaint, "'%s' is neither true nor false", value);
+}
+
+static const char *number_example(enum setting_kind kind)
+{
+    switch (kind) {
+    case SETTING_SIZE: return "is no size; write one as 65536, 64KiB or 1GiB";
+    case SETTING_DURATION: return "is no duration; write one as 100ms, 30s or 24h";
+    default: return "is no whole number";
+    }
+}
+
+static int take_number(const struct setting *setting, uint64_t *place, const char *value,
+                       const struct complaint *complaint)
+{
+    struct slice text = slice_of(value);
+    uint64_t number = 0;
+    bool parsed = setting->kind == SETTING_SIZE       ? text_parse_size(text, &number)
+                  : setting->kind == SETTING_DURATION ? text_parse_duration(text, &number)
+                                                      : text_parse_u64(text, &number);
+    if (!parsed) {
+        return complain(complaint, "'%s' %s", value, number_example(setting->kind));
+    }
+    bool is_none = number == 0 && (setting->checks & SETTING_ZERO_IS_NONE) != 0;
+    if (!is_none && (number < setting->minimum || number > setting->maximum)) {
+        char low[SETTING_VALUE_SIZE];
+        char high[SETTING_VALUE_SIZE];
+        setting_format_number(setting->kind, setting->minimum, low);
+        setting_format_number(setting->kind, setting->maximum, high);
+        return complain(complaint, "%s is out of range; allowed is %s to %s%s", value, low, high,
+                        (setting->checks & SETTING_ZERO_IS_NONE) != 0 ? ", or 0 for none" : "");
+    }
+    if (!is_none && (setting->checks & SETTING_POWER_OF_TWO) != 0 && !is_power_of_two(number)) {
+        return complain(complaint, "%s is not a power of two", value);
+    }
+    *place = number;
+    return 0;
+}
+
+static bool choice_index(const struct setting *setting, struct slice text, unsigned *index)
+{
+    for (unsigned i = 0; setting->choices[i] != NULL; i++) {
+        if (slice_equal_text(text, setting->choices[i])) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int complain_of_choice(const struct setting *setting, struct slice text,
+                              const struct complaint *complaint)
+{
+    char list[256];
+    size_t used = 0;
+    list[0] = 0;
+    for (unsigned i = 0; setting->choices[i] != NULL && used < sizeof(list); i++) {
+        int length = snprintf(list + used, sizeof(list) - used, "%s%s", i == 0 ? "" : ", ",
+                              setting->choices[i]);
+        used += length > 0 ? (size_t)length : 0;
+    }
+    return complain(complaint, "'" SLICE_FORMAT "' is not one of %s", SLICE_ARGUMENTS(text), list);
+}
+
+static int take_choice(const struct setting *setting, unsigned *place, const char *value,
+                       const struct complaint *complaint)
+{
+    unsigned index = 0;
+    if (!choice_index(setting, slice_of(value), &index)) {
+        return complain_of_choice(setting, slice_of(value), complaint);
+    }
+    *place = index;
+    return 0;
+}
+
+static int take_set(const struct setting *setting, uint64_t *place, const char *value,
+                    const struct complaint *complaint)
+{
+    uint64_t bits = 0;
+    struct slice rest = slice_of(value);
+    while (rest.at != NULL && value[0] != 0) {
+        struct slice name = slice_trim(slice_split(&rest, ','));
+        unsigned index = 0;
+        if (!choice_index(setting, name, &index)) {
+            return complain_of_choice(setting, name, complaint);
+        }
+        bits |= UINT64_C(1) << index;
+    }
+    *place = bits;
+    return 0;
+}
+
+static int take_mode(uint64_t *place, const char *value, const struct complaint *complaint)
+{
+    uint64_t mode = 0;
+    size_t length = strlen(value);
+    bool good = length >= 1 && length <= 4;
+    for (size_t i = 0; good && i < length; i++) {
+        good = value[i] >= '0' && value[i] <= '7';
+        mode = mode * 8 + (uint64_t)(value[i] - '0');
+    }
+    if (!good || mode > 0777) {
+        return complain(complaint, "'%s' is no mode; write one in octal, 0 to 0777", value);
+    }
+    *place = mode;
+    return 0;
+}
+
+static int take_ids(struct setting_ids *place, const char *value, const struct complaint *complaint)
+{
+    struct setting_ids ids = {0};
+    struct slice rest = slice_of(value);
+    while (rest.at != NULL && value[0] != 0) {
+        struct slice text = slice_trim(slice_split(&rest, ','));
+        uint64_t id = 0;
+        if (!text_parse_u64_max(text, UINT32_MAX - 1, &id)) {
+            return complain(complaint, "'" SLICE_FORMAT "' is no numeric id",
+                            SLICE_ARGUMENTS(text));
+        }
+        if (ids.count == SETTING_IDS_MAX) {
+            return complain(complaint, "more than %d ids", SETTING_IDS_MAX);
+        }
+        ids.ids[ids.count++] = (uint32_t)id;
+    }
+    *place = ids;
+    return 0;
+}
+
+int setting_take(const struct setting *setting, void *target, const char *value, const char *origin,
+                 char *message, size_t message_size)
+{
+    const struct complaint complaint = {origin, message, message_size};
+    void *place = setting_place(setting, target);
+    switch (setting->kind) {
+    case SETTING_SWITCH: return take_switch(place, value, &complaint);
+    case SETTING_TEXT: *(const char **)place = value; return 0;
+    case SETTING_COUNT:
+    case SETTING_SIZE:
+    case SETTING_DURATION: return take_number(setting, place, value, &complaint);
+    case SETTING_CHOICE: return take_choice(setting, place, value, &complaint);
+    case SETTING_SET: return take_set(setting, place, value, &complaint);
+    case SETTING_MODE: return take_mode(place, value, &complaint);
+    case SETTING_IDS: return take_ids(place, value, &complaint);
+    }
+    UNREACHABLE();
+}
+
+void settings_set_defaults(const struct setting_table *table, void *target)
+{
+    char message[SETTING_MESSAGE_SIZE];
+    for (size_t i = 0; i < table->count; i++) {
+        const struct setting *setting = &table->settings[i];
+        if (setting->default_text != NULL) {
+            ASSERT(setting_take(setting, target, setting->default_text, setting->key, message,
+                                sizeof(message)) == 0);
+            continue;
+        }
+        void *place = setting_place(setting, target);
+        switch (setting->kind) {
+        case SETTING_SWITCH: *(bool *)place = false; break;
+        case SETTING_TEXT: *(const char **)place = NULL; break;
+        case SETTING_CHOICE: *(unsigned *)place = 0; break;
+        case SETTING_IDS: ((struct setting_ids *)place)->count = 0; break;
+        default: *(uint64_t *)place = 0; break;
+        }
+    }
+}
+
+void setting_variable_name(const struct setting *setting, char name[SETTING_VARIABLE_SIZE])
+{
+    int length = snprintf(name, SETTING_VARIABLE_SIZE, "RINGCAST_%s", setting->key);
+    ASSERT(length > 0 && length < SETTING_VARIABLE_SIZE);
+    for (char *at = name; *at != 0; at++) {
+        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+    }
+}
+
+int settings_take_environment(const struct setting_table *table, void *target, char *message,
+                              size_t message_size)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        char name[SETTING_VARIABLE_SIZE];
+        setting_variable_name(&table->settings[i], name);
+        const char *value = getenv(name);
+        if (value == NULL || value[0] == 0) {
+            continue;
+        }
+        int result = setting_take(&table->settings[i], target, value, name, message, message_size);
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static const struct setting *find_key(const struct setting_table *table, struct slice key)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (slice_equal_text(key, table->settings[i].key)) {
+            return &table->settings[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct setting *find_letter(const struct setting_table *table, char letter)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->settings[i].letter == letter) {
+            return &table->settings[i];
+        }
+    }
+    return NULL;
+}
+
+enum { KEYS_MAX = 64 };
+
+static int complain_of_unknown(const struct setting_table *table, struct slice key, char *message,
+                               size_t message_size)
+{
+    const char *names[KEYS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < table->count && count < KEYS_MAX; i++) {
+        names[count++] = table->settings[i].key;
+    }
+    const char *nearest = text_nearest(key, names, count);
+    (void)snprintf(message, message_size, "there is no option --" SLICE_FORMAT "%s%s%s",
+                   SLICE_ARGUMENTS(key), nearest == NULL ? "" : "; did you mean --",
+                   nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+    return -EINVAL;
+}
+
+// One flag at argv[*at]; goes on to the last argument that it used.
+static int take_flag(const struct setting_table *table, void *target, int argc, char **argv,
+                     int *at, char *message, size_t message_size)
+{
+    const char *argument = argv[*at];
+    const struct setting *setting = NULL;
+    const char *value = NULL;
+    if (argument[1] == '-') {
+        struct slice rest = slice_of(argument + 2);
+        struct slice key = slice_split(&rest, '=');
+        setting = find_key(table, key);
+        if (setting == NULL) {
+            return complain_of_unknown(table, key, message, message_size);
+        }
+        value = rest.at == NULL ? NULL : argument + 2 + key.length + 1;
+    } else {
+        setting = argument[2] == 0 ? find_letter(table, argument[1]) : NULL;
+        if (setting == NULL) {
+            (void)snprintf(message, message_size, "there is no option %s", argument);
+            return -EINVAL;
+        }
+    }
+    char origin[SETTING_VARIABLE_SIZE];
+    (void)snprintf(origin, sizeof(origin), "--%s", setting->key);
+    if (value == NULL && setting->kind == SETTING_SWITCH) {
+        value = "true";
+    } else if (value == NULL) {
+        if (*at + 1 >= argc) {
+            (void)snprintf(message, message_size, "%s needs a value", origin);
+            return -EINVAL;
+        }
+        value = argv[++*at];
+    }
+    return setting_take(setting, target, value, origin, message, message_size);
+}
+
+int settings_take_arguments(const struct setting_table *table, void *target, int argc, char **argv,
+                            char *message, size_t message_size)
+{
+    int operands = 0;
+    bool flags_over = false;
+    for (int i = 1; i < argc; i++) {
+        char *argument = argv[i];
+        if (flags_over || argument[0] != '-' || argument[1] == 0) {
+            argv[1 + operands++] = argument;
+        } else if (strcmp(argument, "--") == 0) {
+            flags_over = true;
+        } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            return SETTINGS_HELP;
+        } else {
+            int result = take_flag(table, target, argc, argv, &i, message, message_size);
+            if (result != 0) {
+                return result;
+            }
+        }
+    }
+    return operands;
+}
+
+int settings_read(const struct setting_table *table, void *target, bool with_environment, int argc,
+                  char **argv, int *exit_status)
+{
+    char message[SETTING_MESSAGE_SIZE];
+    settings_set_defaults(table, target);
+    int result = 0;
+    if (with_environment) {
+        result = settings_take_environment(table, target, message, sizeof(message));
+    }
+    if (result == 0) {
+        result = settings_take_arguments(table, target, argc, argv, message, sizeof(message));
+    }
+    if (result == SETTINGS_HELP) {
+        settings_write_help(table, with_environment, stdout);
+        *exit_status = 0;
+        return -1;
+    }
+    if (result < 0) {
+        (void)fprintf(stderr, "ringcast: %s\nUsage: %s\n", message, table->usage);
+        *exit_status = 2;
+        return -1;
+    }
+    return result;
+}

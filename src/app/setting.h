@@ -1,0 +1,103 @@
+// A table of settings: from it come the flags, the environment variables, the defaults, the checks
+// and the --help of a command. Every command of ringcast has one; that of `ringcast serve` is in
+// app/options.c.
+//
+// A setting lives in a struct of the command's own, at `offset`, as the C type that its kind names.
+// Text is borrowed from argv, the environment or the table, and so lives as long as the process.
+// One thread.
+#ifndef RINGCAST_APP_SETTING_H
+#define RINGCAST_APP_SETTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum setting_kind {
+    SETTING_SWITCH,   // bool. As a flag it takes no value; elsewhere true, false, yes, no, 1, 0
+    SETTING_TEXT,     // const char *, NULL without a default
+    SETTING_COUNT,    // uint64_t
+    SETTING_SIZE,     // uint64_t, bytes: 64KiB, 1GiB
+    SETTING_DURATION, // uint64_t, milliseconds: 100ms, 30s, 24h
+    SETTING_CHOICE,   // unsigned, an index into choices
+    SETTING_SET,      // uint64_t, bit n for choices[n]; comma separated
+    SETTING_MODE,     // uint64_t, permission bits in octal
+    SETTING_IDS,      // struct setting_ids, comma separated
+};
+
+enum {
+    SETTING_IDS_MAX = 32,
+    SETTING_MESSAGE_SIZE = 512, // enough for every error line
+};
+
+struct setting_ids {
+    uint32_t count;
+    uint32_t ids[SETTING_IDS_MAX];
+};
+
+// Which values of a number are good beside minimum to maximum.
+enum {
+    SETTING_ZERO_IS_NONE = 1 << 0, // 0 is allowed too and means no bound (the help says so)
+    SETTING_POWER_OF_TWO = 1 << 1,
+};
+
+struct setting {
+    const char *key; // as in --key; RINGCAST_KEY in the environment
+    char letter;     // as in -k; 0: none
+    enum setting_kind kind;
+    unsigned checks;          // SETTING_ZERO_IS_NONE and so on
+    size_t offset;            // in the command's struct
+    const char *value_name;   // HOST:PORT, for the help; NULL for switches and choices
+    const char *default_text; // parsed as any value; NULL: zero, NULL or none
+    const char *default_note; // told in the help instead of default_text, where the machine decides
+    uint64_t minimum;         // of COUNT, SIZE and DURATION, in the unit of the kind
+    uint64_t maximum;
+    const char *const *choices; // ends with NULL
+    const char *help;           // half a sentence without a full stop
+};
+
+struct setting_table {
+    const struct setting *settings;
+    size_t count;
+    const char *usage;       // "ringcast serve [options]"
+    const char *description; // a sentence or a few lines
+    const char *epilogue;    // NULL: none
+};
+
+// Fills in all defaults. The table's own defaults are good (asserted).
+void settings_set_defaults(const struct setting_table *table, void *target);
+
+// Takes one value. `origin` names it in the error ("--listen", "RINGCAST_LISTEN"). Returns 0, or
+// -EINVAL with one line in message, which names the allowed range; the setting is then unchanged.
+int setting_take(const struct setting *setting, void *target, const char *value, const char *origin,
+                 char *message, size_t message_size);
+
+// Takes RINGCAST_<KEY> of every setting (upper case, - as _) that is set and not empty. Returns as
+// setting_take.
+int settings_take_environment(const struct setting_table *table, void *target, char *message,
+                              size_t message_size);
+
+// Takes the flags of argv[1] to argv[argc - 1]: --key value, --key=value, -k value; -- ends them.
+// What is no flag is an operand: operands are moved to argv[1] and on. Returns their number;
+// -EINVAL with one line in message; or SETTINGS_HELP where --help or -h was among them.
+enum { SETTINGS_HELP = -1000 };
+int settings_take_arguments(const struct setting_table *table, void *target, int argc, char **argv,
+                            char *message, size_t message_size);
+
+// What every command begins with: defaults, environment (where asked), arguments. Prints help to
+// stdout or the error to stderr. Returns the number of operands (now at argv[1] and on), or -1 with
+// *exit_status set: 0 after help, 2 after an error.
+int settings_read(const struct setting_table *table, void *target, bool with_environment, int argc,
+                  char **argv, int *exit_status);
+
+void settings_write_help(const struct setting_table *table, bool with_environment, FILE *out);
+
+// A value as a person would write it: 64KiB, 30s, 1000. `text` has SETTING_VALUE_SIZE bytes.
+enum { SETTING_VALUE_SIZE = 32 };
+void setting_format_number(enum setting_kind kind, uint64_t value, char text[SETTING_VALUE_SIZE]);
+
+// The name of the environment variable: RINGCAST_DATA_DIR of data-dir.
+enum { SETTING_VARIABLE_SIZE = 64 };
+void setting_variable_name(const struct setting *setting, char name[SETTING_VARIABLE_SIZE]);
+
+#endif

@@ -1,0 +1,126 @@
+// The --help of a table of settings.
+#include "app/setting.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HELP_WIDTH = 88,
+    HELP_COLUMN = 32,
+    HELP_TEXT_SIZE = 1024,
+};
+
+// Prints words, going on to a new line at HELP_COLUMN where the width is used up. `column`: where
+// the cursor stands.
+static void write_wrapped(FILE *out, const char *text, size_t column)
+{
+    const char *word = text;
+    while (*word != 0) {
+        size_t length = strcspn(word, " ");
+        if (column + 1 + length > HELP_WIDTH && column > HELP_COLUMN) {
+            (void)fprintf(out, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (word != text) {
+            (void)fputc(' ', out);
+            column++;
+        }
+        (void)fprintf(out, "%.*s", (int)length, word);
+        column += length;
+        word += length;
+        word += strspn(word, " ");
+    }
+    (void)fputc('\n', out);
+}
+
+static size_t append(char *text, size_t used, const char *piece)
+{
+    int length = snprintf(text + used, HELP_TEXT_SIZE - used, "%s", piece);
+    size_t sum = used + (length > 0 ? (size_t)length : 0);
+    return sum < HELP_TEXT_SIZE ? sum : HELP_TEXT_SIZE - 1;
+}
+
+static size_t append_choices(char *text, size_t used, const struct setting *setting)
+{
+    for (unsigned i = 0; setting->choices[i] != NULL; i++) {
+        used = append(text, used, i == 0 ? ": " : ", ");
+        used = append(text, used, setting->choices[i]);
+    }
+    return used;
+}
+
+static void describe(const struct setting *setting, char text[HELP_TEXT_SIZE])
+{
+    size_t used = append(text, 0, setting->help);
+    if (setting->choices != NULL) {
+        used = append_choices(text, used, setting);
+    }
+    bool is_none = (setting->checks & SETTING_ZERO_IS_NONE) != 0;
+    const char *standard =
+        setting->default_note != NULL ? setting->default_note : setting->default_text;
+    if (setting->kind == SETTING_SWITCH) {
+        standard = NULL;
+    }
+    if (standard != NULL || is_none) {
+        used = append(text, used, " (");
+        used = append(text, used, standard != NULL ? standard : "");
+        used = append(text, used, standard != NULL && is_none ? "; " : "");
+        used = append(text, used, is_none ? "0: no bound" : "");
+        (void)append(text, used, ")");
+    }
+}
+
+static const char *value_name(const struct setting *setting)
+{
+    if (setting->value_name != NULL) {
+        return setting->value_name;
+    }
+    switch (setting->kind) {
+    case SETTING_SWITCH: return "";
+    case SETTING_COUNT: return "COUNT";
+    case SETTING_SIZE: return "SIZE";
+    case SETTING_DURATION: return "TIME";
+    case SETTING_MODE: return "MODE";
+    case SETTING_IDS: return "ID,...";
+    case SETTING_SET: return "NAME,...";
+    default: return "VALUE";
+    }
+}
+
+static void write_setting(FILE *out, const struct setting *setting)
+{
+    char letter[8] = "";
+    if (setting->letter != 0) {
+        (void)snprintf(letter, sizeof(letter), "-%c, ", setting->letter);
+    }
+    const char *value = value_name(setting);
+    int column =
+        fprintf(out, "  %s--%s%s%s", letter, setting->key, value[0] == 0 ? "" : " ", value);
+    if (column < 0) {
+        return;
+    }
+    if (column + 2 > HELP_COLUMN) {
+        (void)fprintf(out, "\n%*s", HELP_COLUMN, "");
+    } else {
+        (void)fprintf(out, "%*s", HELP_COLUMN - column, "");
+    }
+    char text[HELP_TEXT_SIZE];
+    describe(setting, text);
+    write_wrapped(out, text, HELP_COLUMN);
+}
+
+void settings_write_help(const struct setting_table *table, bool with_environment, FILE *out)
+{
+    (void)fprintf(out, "Usage: %s\n\n%s\n\nOptions (and what they are when not given):\n",
+                  table->usage, table->description);
+    for (size_t i = 0; i < table->count; i++) {
+        write_setting(out, &table->settings[i]);
+    }
+    (void)fprintf(out, "  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
+    if (with_environment) {
+        (void)fprintf(out, "\nEach option can also be given as an environment variable: --data-dir "
+                           "as\nRINGCAST_DATA_DIR. A flag goes before the variable.\n");
+    }
+    if (table->epilogue != NULL) {
+        (void)fprintf(out, "\n%s\n", table->epilogue);
+    }
+}
