@@ -1,12 +1,12 @@
-/*
- * A set of one-shot accepts of one listener into the direct-descriptor table of one ring, each with its own address buffer
- * (multishot accepts give no address). They are exclusive waiters: one connection wakes one of them.
- *
- * -ENFILE means that the table (or the system's file table) is full. The kernel has then taken the connection and dropped it,
- * so keep the table larger than the connections allowed by at least the accepts armed, and answer 503 from that margin. After
- * it, or -EMFILE, -ENOBUFS and -ENOMEM, the set rests until accept_resume or ACCEPT_RETRY_MS. A connection that died
- * in the backlog (-ECONNABORTED and the like) is counted and passed over. The loop's thread only.
- */
+// A set of one-shot accepts of one listener into the direct-descriptor table of one ring, each with
+// its own address buffer (multishot accepts give no address). They are exclusive waiters: one
+// connection wakes one of them.
+//
+// -ENFILE means that the table (or the system's file table) is full. The kernel has then taken the
+// connection and dropped it, so keep the table larger than the connections allowed by at least the
+// accepts armed, and answer 503 from that margin. After it, or -EMFILE, -ENOBUFS and -ENOMEM, the
+// set rests until accept_resume or ACCEPT_RETRY_MS. A connection that died in the backlog
+// (-ECONNABORTED and the like) is counted and passed over. The loop's thread only.
 #ifndef RINGCAST_IO_ACCEPT_H
 #define RINGCAST_IO_ACCEPT_H
 
@@ -22,9 +22,10 @@ enum {
     ACCEPT_RETRY_MS = 250,
 };
 
-/* A new connection: `descriptor` is direct, in ring `ring`, the receiver's to close. `address` holds only during the call. */
-typedef void (*accept_callback)(void *context, unsigned ring, int descriptor, const struct sockaddr *address,
-                                socklen_t address_length);
+// A new connection: `descriptor` is direct, in ring `ring`, the receiver's to close. `address`
+// holds only during the call.
+typedef void (*accept_callback)(void *context, unsigned ring, int descriptor,
+                                const struct sockaddr *address, socklen_t address_length);
 
 struct accept_entry {
     struct sockaddr_storage address;
@@ -37,35 +38,37 @@ struct accept_set {
     unsigned ring;
     int listener_fd;
     uint8_t op;
-    bool paused;  /* by accept_pause: nothing is armed anew */
-    bool resting; /* after -ENFILE and the like: until accept_resume or the timer */
+    bool paused;  // by accept_pause: nothing is armed anew
+    bool resting; // after -ENFILE and the like: until accept_resume or the timer
     bool stopping;
     uint32_t armed_wanted;
     uint32_t inflight;
     uint64_t accepted;
-    uint64_t aborted;    /* connections that were gone before they were accepted */
-    uint64_t table_full; /* connections dropped by the kernel for want of a descriptor */
-    int error;           /* the last error that was not one of the above, 0 when none: a broken listener; the set rests */
+    uint64_t aborted;    // connections that were gone before they were accepted
+    uint64_t table_full; // connections dropped by the kernel for want of a descriptor
+    int error; // the last error that was not one of the above, 0 when none: a broken listener; the
+               // set rests
     accept_callback callback;
     void *context;
-    struct wheel_timer retry; /* of the loop's kind LOOP_TIMER_ACCEPT */
+    struct wheel_timer retry; // of the loop's kind LOOP_TIMER_ACCEPT
     struct accept_entry entries[ACCEPT_ARMED_MAX];
 };
 
-/*
- * Arms `armed` accepts (1 to ACCEPT_ARMED_MAX) of `listener_fd`, which stays the caller's. `op` is an op number of the loop
- * that this set alone uses; the set registers its handler. The set must not move.
- */
-void accept_start(struct accept_set *set, struct loop *loop, unsigned ring, uint8_t op, int listener_fd, uint32_t armed,
-                  accept_callback callback, void *context);
+// Arms `armed` accepts (1 to ACCEPT_ARMED_MAX) of `listener_fd`, which stays the caller's. `op` is
+// an op number of the loop that this set alone uses; the set registers its handler. The set must
+// not move.
+void accept_start(struct accept_set *set, struct loop *loop, unsigned ring, uint8_t op,
+                  int listener_fd, uint32_t armed, accept_callback callback, void *context);
 
-/* Arms none anew; up to `inflight` connections may still come. */
+// Arms none anew; up to `inflight` connections may still come.
 void accept_pause(struct accept_set *set);
 
-/* Ends a pause or a rest: to be called too when a descriptor became free. Cheap when there is nothing to resume. */
+// Ends a pause or a rest: to be called too when a descriptor became free. Cheap when there is
+// nothing to resume.
 void accept_resume(struct accept_set *set);
 
-/* Cancels all. Connections may still arrive until accept_is_stopped; only then may the set or the listener go. */
+// Cancels all. Connections may still arrive until accept_is_stopped; only then may the set or the
+// listener go.
 void accept_stop(struct accept_set *set);
 
 static inline bool accept_is_stopped(const struct accept_set *set)

@@ -1,8 +1,8 @@
-/*
- * Listening sockets, TCP and Unix. Used at start-up: these calls may block (name look-up) and give errors for a person to read.
- *
- * Every function here that fails writes one line, without a newline, into `error`: what, where, and what to do.
- */
+// Listening sockets, TCP and Unix. Used at start-up: these calls may block (name look-up) and give
+// errors for a person to read.
+//
+// Every function here that fails writes one line, without a newline, into `error`: what, where, and
+// what to do.
 #ifndef RINGCAST_IO_LISTEN_H
 #define RINGCAST_IO_LISTEN_H
 
@@ -13,11 +13,12 @@
 #include <sys/types.h>
 
 enum {
-    LISTEN_ERROR_SIZE = 320,        /* enough for every error line */
-    LISTEN_ADDRESS_TEXT_SIZE = 128, /* enough for every address as text */
-    LISTEN_PATH_SIZE = 108,         /* sizeof sockaddr_un.sun_path */
+    LISTEN_ERROR_SIZE = 320,        // enough for every error line
+    LISTEN_ADDRESS_TEXT_SIZE = 128, // enough for every address as text
+    LISTEN_PATH_SIZE = 108,         // sizeof sockaddr_un.sun_path
     LISTEN_BACKLOG = 4096,
-    /* A stalled reader then holds about 46 KB of kernel memory rather than 4 MB (measured, see architecture). */
+    // A stalled reader then holds about 46 KB of kernel memory rather than 4 MB (measured, see
+    // architecture).
     LISTEN_NOTSENT_LOWAT_BYTES = 16 * 1024,
     LISTEN_RECEIVE_BUFFER_BYTES = 16 * 1024,
 };
@@ -27,41 +28,42 @@ struct listen_address {
     socklen_t length;
 };
 
-/*
- * Reads "HOST:PORT": "127.0.0.1:8080", "[::1]:8080", "localhost:8080"; "*:8080" and ":8080" are every address, IPv6 and IPv4
- * where the system has both. Port 0 lets the kernel choose. Returns 0; -EINVAL for what cannot be read; -EADDRNOTAVAIL for a
- * name that does not resolve.
- */
-int listen_address_parse(struct listen_address *address, const char *text, char *error, size_t error_size);
+// Reads "HOST:PORT": "127.0.0.1:8080", "[::1]:8080", "localhost:8080"; "*:8080" and ":8080" are
+// every address, IPv6 and IPv4 where the system has both. Port 0 lets the kernel choose. Returns 0;
+// -EINVAL for what cannot be read; -EADDRNOTAVAIL for a name that does not resolve.
+int listen_address_parse(struct listen_address *address, const char *text, char *error,
+                         size_t error_size);
 
-/* Writes an address of TCP as "127.0.0.1:8080" or "[::1]:8080" and of a Unix socket as "unix:PATH" or "unix:". Any thread. */
-void listen_address_format(const struct sockaddr *address, socklen_t length, char *text, size_t text_size);
+// Writes an address of TCP as "127.0.0.1:8080" or "[::1]:8080" and of a Unix socket as "unix:PATH"
+// or "unix:". Any thread.
+void listen_address_format(const struct sockaddr *address, socklen_t length, char *text,
+                           size_t text_size);
 
-/*
- * Opens a listening TCP socket with SO_REUSEADDR, with `reuse_port` also SO_REUSEPORT (one listener for each worker), and the
- * options that accepted sockets inherit: TCP_NODELAY, TCP_NOTSENT_LOWAT, SO_RCVBUF. `port`, unless NULL, gets the real port.
- * With several listeners on port 0: open the first, write its port into the address with listen_address_set_port, go on.
- * Returns the descriptor (close-on-exec, the caller's) or -errno: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL...
- */
-int listen_tcp(const struct listen_address *address, bool reuse_port, uint16_t *port, char *error, size_t error_size);
+// Opens a listening TCP socket with SO_REUSEADDR, with `reuse_port` also SO_REUSEPORT (one listener
+// for each worker), and the options that accepted sockets inherit: TCP_NODELAY, TCP_NOTSENT_LOWAT,
+// SO_RCVBUF. `port`, unless NULL, gets the real port. With several listeners on port 0: open the
+// first, write its port into the address with listen_address_set_port, go on. Returns the
+// descriptor (close-on-exec, the caller's) or -errno: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL...
+int listen_tcp(const struct listen_address *address, bool reuse_port, uint16_t *port, char *error,
+               size_t error_size);
 
 void listen_address_set_port(struct listen_address *address, uint16_t port);
 
 struct listen_unix {
     int fd;
     char path[LISTEN_PATH_SIZE];
-    dev_t device; /* of the socket file that we made: only that one is removed at close */
+    dev_t device; // of the socket file that we made: only that one is removed at close
     ino_t inode;
 };
 
-/*
- * Opens a listening Unix stream socket at `path` with the permission bits `mode`, whatever the umask. A socket file that
- * nobody answers is removed and replaced; one that somebody answers gives -EADDRINUSE; a file of another kind is never
- * touched (-EEXIST). Returns 0 or -errno.
- */
-int listen_unix_open(struct listen_unix *listener, const char *path, mode_t mode, char *error, size_t error_size);
+// Opens a listening Unix stream socket at `path` with the permission bits `mode`, whatever the
+// umask. A socket file that nobody answers is removed and replaced; one that somebody answers gives
+// -EADDRINUSE; a file of another kind is never touched (-EEXIST). Returns 0 or -errno.
+int listen_unix_open(struct listen_unix *listener, const char *path, mode_t mode, char *error,
+                     size_t error_size);
 
-/* Closes, and removes the socket file if it is still ours. Does nothing the second time (fd is then -1). */
+// Closes, and removes the socket file if it is still ours. Does nothing the second time (fd is then
+// -1).
 void listen_unix_close(struct listen_unix *listener);
 
 #endif
