@@ -1,0 +1,88 @@
+// A connection: the hot half, two cache lines, which the fan-out touches; what is rarely looked at stands in conn_cold.
+// It holds no data: a subscriber is a cursor into the log (an id), plus how far into the next frame it has been sent.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/wheel.h"
+
+enum conn_state {
+    CONN_FREE = 0,
+    CONN_REQUEST,  // reads a request, or waits for the next one (connecting)
+    CONN_STARTING, // the request is whole; the log is asked where to start (connecting)
+    CONN_ACTIVE,   // streaming
+    CONN_LINGER,   // answered and half closed: takes what the client still sends, for a moment (draining)
+    CONN_CLOSING,  // waits for its last completions, then for its descriptor (draining)
+};
+
+// Operations in flight; the slot is reused only when all came back.
+enum {
+    CONN_OP_RECEIVE = 1 << 0,
+    CONN_OP_HANGUP = 1 << 1,   // poll: the peer went away
+    CONN_OP_WRITABLE = 1 << 2, // poll: there is room again
+    CONN_OP_SHUTDOWN = 1 << 3,
+    CONN_OP_CLOSE = 1 << 4,
+};
+
+enum {
+    CONN_READY = 1 << 0,     // stands in the shard's ready queue
+    CONN_WAITING = 1 << 1,   // a look-up or a cold block is under way for it
+    CONN_CAUGHT_UP = 1 << 2, // has been at the end of its streams: from now on it can lag
+    CONN_ENVELOPE = 1 << 3,
+    CONN_HEARTBEAT_EVENT = 1 << 4,
+    CONN_HEARTBEAT_OFF = 1 << 5,
+    CONN_GAP = 1 << 6,       // gap_from .. gap_to is to be told before anything else
+    CONN_DROPPING = 1 << 7,  // it lags beyond its bound; asked the log where to go on
+    CONN_GOODBYE = 1 << 8,   // close it once its outbox is sent
+    CONN_KEEP_ALIVE = 1 << 9, // after the answer, the next request
+};
+
+// One stream that a connection reads.
+struct conn_stream {
+    uint64_t start_id; // events of it up to here are not wanted (or were told of as a gap)
+    uint32_t stream;   // index in the stream table
+    uint32_t place;    // among the stream's subscribers
+};
+
+// Bytes that the broker made itself (a header, a notice) and the socket did not take at once.
+struct conn_outbox {
+    uint32_t length;
+    uint32_t sent;
+    uint8_t bytes[];
+};
+
+struct conn {
+    uint64_t cursor;    // all events up to this id are sent, and frame_offset bytes of the next frame
+    uint64_t sent_from; // the cursor before the send under way
+    uint64_t gap_from;
+    uint64_t gap_to;
+    struct conn_stream *streams; // &only, or a list of stream_count
+    struct conn_stream only;
+    struct conn_outbox *outbox;
+    struct wheel_timer timer;
+    uint32_t frame_offset;
+    uint32_t sent_from_offset;
+    uint32_t generation;
+    uint32_t last_send_ms;     // low 32 bits of the loop's clock
+    uint32_t blocked_since_ms; // while CONN_OP_WRITABLE is in flight
+    uint32_t batch;            // number of the batch that carries a send of it
+    uint32_t ready_next;
+    uint32_t context;          // index of its request context while it has one
+    uint16_t stream_count;
+    uint16_t flags;
+    uint8_t state;
+    uint8_t ops;
+    uint8_t ring;
+    uint8_t gap_reason; // enum notice_reason
+};
+_Static_assert(sizeof(struct conn) == 128, "two cache lines");
+
+struct conn_cold {
+    uint64_t connected_ms; // Unix time
+    uint8_t address[16];   // IPv6, or IPv4 in its first 4 bytes
+    uint16_t port;
+    uint8_t family;
+    uint8_t spare;
+    uint32_t user_agent;   // interned, see conn/agents.h; 0: none
+};

@@ -1,0 +1,203 @@
+#include "stream/cold.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/logger.h"
+#include "log/block.h"
+
+enum {
+    COLD_BLOCKS_MAX = 1024,
+    COLD_FAILED_MAX = 1024,   // remembered; then forgotten all at once
+};
+
+// What cold_cache.failed holds for a position.
+enum {
+    FAILED_ONCE = 1,  // to be told as stale, so that the log is asked anew
+    FAILED_TOLD = 2,  // told: may be read again
+    FAILED_TWICE = 3, // broken
+};
+
+static void block_free(struct cold_cache *cache, struct cold_block *block) {
+    u64_map_remove(&cache->by_position, block->position, NULL);
+    cache->bytes_used -= block->length;
+    free(block->bytes);
+    block->bytes = NULL;
+    pool_free(&cache->pool, block);
+}
+
+static void note_failure(struct cold_cache *cache, uint64_t position) {
+    cache->faults++;
+    uint32_t times = 0;
+    u64_map_get(&cache->failed, position, &times);
+    if (cache->failed.count >= COLD_FAILED_MAX) {
+        u64_map_clear(&cache->failed);
+    }
+    if (u64_map_put(&cache->failed, position, times == FAILED_TOLD ? FAILED_TWICE : FAILED_ONCE) != 0) {
+        LOGGER_EVERY(1000, LOGGER_WARN, "cold", "no memory to remember a failed block");
+    }
+}
+
+static void submit_read(struct cold_cache *cache, struct cold_block *block) {
+    struct io_uring_sqe *sqe = loop_sqe(cache->loop, 0);
+    uint64_t offset = log_tail_segment_offset(cache->tail, block->position);
+    io_uring_prep_read(sqe, block->fd, block->bytes + block->read_bytes, block->length - block->read_bytes,
+                       offset + block->read_bytes);
+    io_uring_sqe_set_data64(sqe, loop_tag(cache->op, pool_index(&cache->pool, block), 0));
+    cache->reads++;
+}
+
+static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t user_data, int32_t result,
+                    uint32_t flags) {
+    (void)loop;
+    (void)ring;
+    (void)flags;
+    struct cold_cache *cache = context;
+    struct cold_block *block = pool_at(&cache->pool, loop_tag_slot(user_data));
+    if (result > 0 && block->read_bytes + (uint32_t)result < block->length) {
+        block->read_bytes += (uint32_t)result;
+        // The descriptor may have been closed since: look it up again (we run inside a round).
+        uint64_t salt;
+        if (log_tail_segment(cache->tail, block->position, &block->fd, &salt) && salt == block->salt) {
+            submit_read(cache, block);
+            return;
+        }
+        result = -ESTALE;
+    }
+    bool is_valid = result > 0 && block_check(block->bytes, block->length, block->salt) == BLOCK_VALID &&
+                    block_header_of(block->bytes)->length == block->length;
+    struct waiters waiters = block->waiters;
+    block->waiters = (struct waiters){0};
+    if (is_valid) {
+        list_push_back(&cache->valid, &block->age_node);
+        u64_map_remove(&cache->failed, block->position, NULL);
+    } else {
+        LOGGER_EVERY(1000, LOGGER_WARN, "cold", "block at log position %llu (%u bytes) cannot be used: %s",
+                     (unsigned long long)block->position, block->length,
+                     result < 0 ? strerror(-result) : "it fails its check");
+        note_failure(cache, block->position);
+        block_free(cache, block);
+    }
+    cache->ready(cache->context, &waiters);
+    waiters_free(&waiters);
+}
+
+int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct log_tail *tail, uint8_t op,
+                    uint64_t bytes_max, void (*ready)(void *, struct waiters *), void *context) {
+    memset(cache, 0, sizeof(*cache));
+    cache->loop = loop;
+    cache->tail = tail;
+    cache->op = op;
+    cache->bytes_max = bytes_max;
+    cache->ready = ready;
+    cache->context = context;
+    list_init(&cache->valid);
+    u64_map_init(&cache->by_position);
+    u64_map_init(&cache->failed);
+    loop_set_handler(loop, op, on_read, cache);
+    return pool_init(&cache->pool, sizeof(struct cold_block), _Alignof(struct cold_block), COLD_BLOCKS_MAX);
+}
+
+void cold_cache_free(struct cold_cache *cache) {
+    for (uint32_t i = pool_next_live(&cache->pool, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(&cache->pool, i + 1)) {
+        struct cold_block *block = pool_at(&cache->pool, i);
+        free(block->bytes);
+        waiters_free(&block->waiters);
+    }
+    waiters_free(&cache->starved);
+    u64_map_free(&cache->by_position);
+    u64_map_free(&cache->failed);
+    pool_destroy(&cache->pool);
+}
+
+// Lets the oldest blocks go that nobody looked at in this round. A block larger than the whole bound is let in alone.
+static bool make_room(struct cold_cache *cache, uint32_t length) {
+    while (cache->bytes_used > 0 &&
+           (cache->bytes_used + length > cache->bytes_max || pool_is_full(&cache->pool))) {
+        struct list_node *node = list_first(&cache->valid);
+        if (node == NULL) {
+            return false;
+        }
+        struct cold_block *block = LIST_ENTRY(node, struct cold_block, age_node);
+        if (block->used_in_round == cache->round) {
+            return false;
+        }
+        list_remove(node);
+        block_free(cache, block);
+    }
+    return true;
+}
+
+static enum cold_result start_read(struct cold_cache *cache, uint64_t position, uint32_t length,
+                                   uint64_t handle) {
+    int fd;
+    uint64_t salt;
+    if (!log_tail_segment(cache->tail, position, &fd, &salt)) {
+        return COLD_STALE;
+    }
+    struct cold_block *block = make_room(cache, length) ? pool_alloc(&cache->pool) : NULL;
+    if (block == NULL) {
+        waiters_add(&cache->starved, handle);
+        return COLD_WAIT;
+    }
+    memset(block, 0, sizeof(*block));
+    block->bytes = malloc(length);
+    if (block->bytes == NULL || !waiters_add(&block->waiters, handle) ||
+        u64_map_put(&cache->by_position, position, pool_index(&cache->pool, block)) != 0) {
+        free(block->bytes);
+        waiters_free(&block->waiters);
+        pool_free(&cache->pool, block);
+        waiters_add(&cache->starved, handle);
+        return COLD_WAIT;
+    }
+    block->position = position;
+    block->length = length;
+    block->fd = fd;
+    block->salt = salt;
+    cache->bytes_used += length;
+    submit_read(cache, block);
+    return COLD_WAIT;
+}
+
+enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length, uint64_t handle,
+                          const uint8_t **bytes) {
+    ASSERT(length >= BLOCK_HEADER_BYTES);
+    uint32_t index;
+    if (u64_map_get(&cache->by_position, position, &index)) {
+        struct cold_block *block = pool_at(&cache->pool, index);
+        if (!list_is_linked(&block->age_node)) {
+            if (!waiters_add(&block->waiters, handle)) {
+                waiters_add(&cache->starved, handle);
+            }
+            return COLD_WAIT;
+        }
+        list_remove(&block->age_node);
+        list_push_back(&cache->valid, &block->age_node);
+        block->used_in_round = cache->round;
+        *bytes = block->bytes;
+        return block->length == length ? COLD_READY : COLD_STALE;
+    }
+    uint32_t failed;
+    if (u64_map_get(&cache->failed, position, &failed)) {
+        if (failed == FAILED_TWICE) {
+            return COLD_BROKEN;
+        }
+        if (failed == FAILED_ONCE && u64_map_put(&cache->failed, position, FAILED_TOLD) == 0) {
+            return COLD_STALE;
+        }
+    }
+    return start_read(cache, position, length, handle);
+}
+
+void cold_round(struct cold_cache *cache) {
+    cache->round++;
+    if (cache->starved.count > 0) {
+        struct waiters waiters = {0};
+        waiters_swap(&cache->starved, &waiters);
+        cache->ready(cache->context, &waiters);
+        waiters_free(&waiters);
+    }
+}

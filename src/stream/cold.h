@@ -1,0 +1,57 @@
+// Blocks that are no longer in the log's tail, read from disk by the worker itself: whole blocks, salt and CRC checked, in
+// a cache that all of its connections share, bounded in bytes. Never waits. One thread.
+#pragma once
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/pool.h"
+#include "io/loop.h"
+#include "log/tail.h"
+#include "stream/waiters.h"
+
+struct cold_block {
+    struct list_node age_node; // in `valid`, least recently used first; in no list while it is read
+    uint64_t position;
+    uint64_t salt;
+    uint64_t used_in_round; // pointers into it were given out in this round
+    uint32_t length;
+    uint32_t read_bytes;
+    int fd;
+    uint8_t *bytes;
+    struct waiters waiters;
+};
+
+struct cold_cache {
+    struct loop *loop;
+    const struct log_tail *tail;
+    uint8_t op;
+    struct pool pool;
+    struct u64_map by_position;
+    struct u64_map failed; // positions that could not be read, and how often
+    struct list valid;
+    struct waiters starved; // wanted a block when there was no room
+    uint64_t round;
+    uint64_t bytes_used;
+    uint64_t bytes_max;
+    uint64_t reads, faults;
+    // Called for the handles that waited, once their block is there or has failed.
+    void (*ready)(void *context, struct waiters *waiters);
+    void *context;
+};
+
+enum cold_result {
+    COLD_READY,
+    COLD_WAIT,   // the handle waits, or memory ran out: try again in a later round
+    COLD_STALE,  // the position is no longer good: ask the log anew
+    COLD_BROKEN, // it failed again after being asked anew: the disk has lost it
+};
+
+int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct log_tail *tail, uint8_t op,
+                    uint64_t bytes_max, void (*ready)(void *, struct waiters *), void *context);
+void cold_cache_free(struct cold_cache *cache);
+
+// Between log_tail_enter and the end of the round. On COLD_READY *bytes is the whole valid block, good until the round ends.
+enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length, uint64_t handle,
+                          const uint8_t **bytes);
+// Starts a round: what was given out before may go.
+void cold_round(struct cold_cache *cache);

@@ -1,0 +1,123 @@
+#include "stream/history.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+int history_table_init(struct history_table *table, uint32_t histories_max) {
+    memset(table, 0, sizeof(*table));
+    list_init(&table->answered);
+    list_init(&table->unsent);
+    return pool_init(&table->pool, sizeof(struct history), _Alignof(struct history), histories_max);
+}
+
+void history_table_free(struct history_table *table) {
+    for (uint32_t i = 0; i < table->pool.touched; i++) {
+        struct history *history = pool_at(&table->pool, i);
+        waiters_free(&history->waiters);
+    }
+    waiters_free(&table->starved);
+    pool_destroy(&table->pool);
+}
+
+static bool covers(const struct history *history, uint64_t cursor) {
+    return !history->is_asking && history->low <= cursor && cursor < history->lookup.end_id;
+}
+
+struct history *history_find(struct history_table *table, struct stream *stream, uint64_t cursor) {
+    LIST_EACH(node, &stream->histories) {
+        struct history *history = LIST_ENTRY(node, struct history, stream_node);
+        if (covers(history, cursor)) {
+            list_remove(&history->age_node);
+            list_push_back(&table->answered, &history->age_node);
+            return history;
+        }
+    }
+    return NULL;
+}
+
+const struct log_run *history_run(const struct history *history, uint64_t cursor) {
+    uint32_t low = 0;
+    uint32_t high = history->lookup.run_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (history->lookup.runs[middle].last_id > cursor) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low < history->lookup.run_count ? &history->lookup.runs[low] : NULL;
+}
+
+static struct history *find_asking(const struct stream *stream, enum log_lookup_from from,
+                                   uint64_t value) {
+    LIST_EACH(node, &stream->histories) {
+        struct history *history = LIST_ENTRY(node, struct history, stream_node);
+        if (history->is_asking && history->lookup.from == from &&
+            (history->lookup.value == value ||
+             (from == LOG_FROM_ID && history->lookup.value < value))) {
+            return history;
+        }
+    }
+    return NULL;
+}
+
+bool history_ask(struct history_table *table, struct stream *stream, enum log_lookup_from from,
+                 uint64_t value, uint64_t handle) {
+    ASSERT(stream->state == STREAM_LIVE);
+    struct history *history = find_asking(stream, from, value);
+    if (history != NULL) {
+        return waiters_add(&history->waiters, handle);
+    }
+    if (pool_is_full(&table->pool) && !list_is_empty(&table->answered)) {
+        history_drop(table, LIST_ENTRY(list_first(&table->answered), struct history, age_node));
+    }
+    history = pool_alloc(&table->pool);
+    if (history == NULL) {
+        return waiters_add(&table->starved, handle);
+    }
+    ASSERT(history->waiters.count == 0); // its memory stays from the last use
+    if (!waiters_add(&history->waiters, handle)) {
+        pool_free(&table->pool, history);
+        return false;
+    }
+    history->stream = stream;
+    history->is_asking = true;
+    history->lookup.owner = history;
+    history->lookup.number = stream->number;
+    history->lookup.from = from;
+    history->lookup.value = value;
+    list_node_init(&history->stream_node);
+    list_node_init(&history->age_node);
+    list_push_back(&stream->histories, &history->stream_node);
+    list_push_back(&table->unsent, &history->age_node);
+    return true;
+}
+
+struct history *history_answered(struct history_table *table, struct log_lookup *lookup) {
+    struct history *history = lookup->owner;
+    ASSERT(&history->lookup == lookup && history->is_asking);
+    ASSERT(lookup->run_count <= LOG_LOOKUP_RUNS);
+    history->is_asking = false;
+    history->low = lookup->from == LOG_FROM_ID ? lookup->value : lookup->start_id;
+    history->gap_to = lookup->discarded_id > history->low ? lookup->discarded_id : 0;
+    list_push_back(&table->answered, &history->age_node);
+    return history;
+}
+
+void history_drop(struct history_table *table, struct history *history) {
+    ASSERT(!history->is_asking && history->waiters.count == 0);
+    list_remove(&history->stream_node);
+    list_remove(&history->age_node);
+    pool_free(&table->pool, history);
+}
+
+void history_drop_answers(struct history_table *table, struct stream *stream) {
+    LIST_EACH_SAFE(node, &stream->histories) {
+        struct history *history = LIST_ENTRY(node, struct history, stream_node);
+        if (!history->is_asking) {
+            history_drop(table, history);
+        }
+    }
+}
