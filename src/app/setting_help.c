@@ -60,12 +60,12 @@ static void describe(const struct setting *setting, char text[HELP_TEXT_SIZE])
     if (setting->kind == SETTING_SWITCH) {
         standard = NULL;
     }
-    if (standard != NULL || is_none) {
+    if (is_none && standard != NULL && strcmp(standard, "0") == 0) {
+        (void)append(text, used, " (no bound)");
+    } else if (standard != NULL) {
         used = append(text, used, " (");
-        used = append(text, used, standard != NULL ? standard : "");
-        used = append(text, used, standard != NULL && is_none ? "; " : "");
-        used = append(text, used, is_none ? "0: no bound" : "");
-        (void)append(text, used, ")");
+        used = append(text, used, standard);
+        (void)append(text, used, is_none ? "; 0: no bound)" : ")");
     }
 }
 

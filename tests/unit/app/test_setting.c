@@ -1,0 +1,257 @@
+#include "app/setting.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sample {
+    bool is_fast;
+    const char *name;
+    uint64_t count;
+    uint64_t size;
+    uint64_t time_ms;
+    unsigned colour;
+    uint64_t parts;
+    uint64_t mode;
+    struct setting_ids ids;
+};
+
+static const char *const colours[] = {"red", "green", NULL};
+static const char *const parts[] = {"head", "body", "tail", NULL};
+
+#define AT(member) offsetof(struct sample, member)
+
+static const struct setting settings[] = {
+    {.key = "fast", .letter = 'f', .kind = SETTING_SWITCH, .offset = AT(is_fast), .help = "hurry"},
+    {.key = "name",
+     .letter = 'n',
+     .kind = SETTING_TEXT,
+     .offset = AT(name),
+     .value_name = "NAME",
+     .help = "what it is called"},
+    {.key = "count",
+     .kind = SETTING_COUNT,
+     .checks = SETTING_ZERO_IS_NONE,
+     .offset = AT(count),
+     .default_text = "10",
+     .minimum = 5,
+     .maximum = 20,
+     .help = "how many"},
+    {.key = "some-size",
+     .kind = SETTING_SIZE,
+     .checks = SETTING_POWER_OF_TWO,
+     .offset = AT(size),
+     .default_text = "64KiB",
+     .minimum = 1024,
+     .maximum = 1 << 20,
+     .help = "how large"},
+    {.key = "time",
+     .kind = SETTING_DURATION,
+     .offset = AT(time_ms),
+     .default_text = "30s",
+     .minimum = 100,
+     .maximum = 3600 * 1000,
+     .help = "how long"},
+    {.key = "colour",
+     .kind = SETTING_CHOICE,
+     .offset = AT(colour),
+     .default_text = "green",
+     .choices = colours,
+     .help = "how it looks"},
+    {.key = "parts", .kind = SETTING_SET, .offset = AT(parts), .choices = parts, .help = "which"},
+    {.key = "mode", .kind = SETTING_MODE, .offset = AT(mode), .default_text = "0660", .help = "m"},
+    {.key = "ids", .kind = SETTING_IDS, .offset = AT(ids), .help = "who"},
+};
+
+static const struct setting_table table = {
+    .settings = settings,
+    .count = sizeof(settings) / sizeof(settings[0]),
+    .usage = "sample [options]",
+    .description = "A sample.",
+    .epilogue = "The end.",
+};
+
+static char message[SETTING_MESSAGE_SIZE];
+
+static int take(struct sample *sample, char **arguments)
+{
+    int count = 0;
+    while (arguments[count] != NULL) {
+        count++;
+    }
+    settings_set_defaults(&table, sample);
+    return settings_take_arguments(&table, sample, count, arguments, message, sizeof(message));
+}
+
+#define ARGUMENTS(...)                      \
+    (char *[])                              \
+    {                                       \
+        (char *)"sample", __VA_ARGS__, NULL \
+    }
+
+Test(setting, defaults)
+{
+    struct sample sample;
+    memset(&sample, 0xaa, sizeof(sample));
+    settings_set_defaults(&table, &sample);
+    cr_assert_not(sample.is_fast);
+    cr_assert_null(sample.name);
+    cr_assert_eq(sample.count, 10);
+    cr_assert_eq(sample.size, 65536);
+    cr_assert_eq(sample.time_ms, 30000);
+    cr_assert_eq(sample.colour, 1);
+    cr_assert_eq(sample.parts, 0);
+    cr_assert_eq(sample.mode, 0660);
+    cr_assert_eq(sample.ids.count, 0);
+}
+
+Test(setting, flags_in_every_spelling)
+{
+    struct sample sample;
+    char **arguments =
+        ARGUMENTS("--fast", "--name", "a", "--count=20", "--some-size", "1MiB", "--time=1h",
+                  "--colour", "red", "--parts", "head,tail", "--mode", "600", "--ids=0, 1000");
+    cr_assert_eq(take(&sample, arguments), 0, "%s", message);
+    cr_assert(sample.is_fast);
+    cr_assert_str_eq(sample.name, "a");
+    cr_assert_eq(sample.count, 20);
+    cr_assert_eq(sample.size, 1 << 20);
+    cr_assert_eq(sample.time_ms, 3600 * 1000);
+    cr_assert_eq(sample.colour, 0);
+    cr_assert_eq(sample.parts, 5);
+    cr_assert_eq(sample.mode, 0600);
+    cr_assert_eq(sample.ids.count, 2);
+    cr_assert_eq(sample.ids.ids[1], 1000);
+    cr_assert_eq(take(&sample, ARGUMENTS("-f", "-n", "b", "--name=")), 0);
+    cr_assert_str_eq(sample.name, "");
+    cr_assert_eq(take(&sample, ARGUMENTS("--fast", "--fast=false")), 0);
+    cr_assert_not(sample.is_fast);
+}
+
+Test(setting, operands_are_moved_to_the_front)
+{
+    struct sample sample;
+    char **arguments = ARGUMENTS("one", "--fast", "-", "-n", "a", "two", "--", "--fast");
+    cr_assert_eq(take(&sample, arguments), 4);
+    cr_assert_str_eq(arguments[1], "one");
+    cr_assert_str_eq(arguments[2], "-");
+    cr_assert_str_eq(arguments[3], "two");
+    cr_assert_str_eq(arguments[4], "--fast");
+}
+
+static void refuse(char **arguments, const char *expected)
+{
+    struct sample sample;
+    cr_assert_eq(take(&sample, arguments), -EINVAL);
+    cr_assert_str_eq(message, expected);
+}
+
+Test(setting, refusals_name_the_allowed_range)
+{
+    refuse(ARGUMENTS("--count", "4"),
+           "--count: 4 is out of range; allowed is 5 to 20, or 0 for none");
+    refuse(ARGUMENTS("--count", "x"), "--count: 'x' is no whole number");
+    refuse(ARGUMENTS("--some-size", "2MiB"),
+           "--some-size: 2MiB is out of range; allowed is 1KiB to 1MiB");
+    refuse(ARGUMENTS("--some-size", "3KiB"), "--some-size: 3KiB is not a power of two");
+    refuse(ARGUMENTS("--some-size", "big"),
+           "--some-size: 'big' is no size; write one as 65536, 64KiB or 1GiB");
+    refuse(ARGUMENTS("--time", "10"),
+           "--time: '10' is no duration; write one as 100ms, 30s or 24h");
+    refuse(ARGUMENTS("--time", "0"), "--time: 0 is out of range; allowed is 100ms to 1h");
+    refuse(ARGUMENTS("--colour", "blue"), "--colour: 'blue' is not one of red, green");
+    refuse(ARGUMENTS("--parts", "head,foot"), "--parts: 'foot' is not one of head, body, tail");
+    refuse(ARGUMENTS("--mode", "888"), "--mode: '888' is no mode; write one in octal, 0 to 0777");
+    refuse(ARGUMENTS("--mode", "7777"), "--mode: '7777' is no mode; write one in octal, 0 to 0777");
+    refuse(ARGUMENTS("--ids", "root"), "--ids: 'root' is no numeric id");
+    refuse(ARGUMENTS("--fast=maybe"), "--fast: 'maybe' is neither true nor false");
+}
+
+Test(setting, unknown_flags_and_missing_values)
+{
+    refuse(ARGUMENTS("--nam", "x"), "there is no option --nam; did you mean --name?");
+    refuse(ARGUMENTS("--zzzzzz=1"), "there is no option --zzzzzz");
+    refuse(ARGUMENTS("-z"), "there is no option -z");
+    refuse(ARGUMENTS("-nx"), "there is no option -nx");
+    refuse(ARGUMENTS("--name"), "--name needs a value");
+}
+
+Test(setting, too_many_ids)
+{
+    char list[4 * SETTING_IDS_MAX + 8];
+    size_t used = 0;
+    for (int i = 0; i <= SETTING_IDS_MAX; i++) {
+        used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%d", i == 0 ? "" : ",", i);
+    }
+    refuse(ARGUMENTS("--ids", list), "--ids: more than 32 ids");
+}
+
+Test(setting, zero_is_none_where_it_is_allowed)
+{
+    struct sample sample;
+    cr_assert_eq(take(&sample, ARGUMENTS("--count", "0")), 0);
+    cr_assert_eq(sample.count, 0);
+    cr_assert_eq(take(&sample, ARGUMENTS("--parts", "", "--ids=")), 0);
+}
+
+Test(setting, environment)
+{
+    struct sample sample;
+    settings_set_defaults(&table, &sample);
+    (void)setenv("RINGCAST_SOME_SIZE", "4KiB", 1);
+    (void)setenv("RINGCAST_FAST", "yes", 1);
+    (void)setenv("RINGCAST_NAME", "", 1);
+    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_eq(sample.size, 4096);
+    cr_assert(sample.is_fast);
+    cr_assert_null(sample.name, "an empty variable is none");
+    (void)setenv("RINGCAST_COUNT", "many", 1);
+    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), -EINVAL);
+    cr_assert_str_eq(message, "RINGCAST_COUNT: 'many' is no whole number");
+}
+
+Test(setting, help_tells_values_defaults_and_choices)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    settings_write_help(&table, true, out);
+    (void)fclose(out);
+    cr_assert_not_null(strstr(text, "Usage: sample [options]\n\nA sample.\n"));
+    cr_assert_not_null(strstr(text, "  -f, --fast                    hurry\n"));
+    cr_assert_not_null(
+        strstr(text, "  --count COUNT                 how many (10; 0: no bound)\n"));
+    cr_assert_not_null(
+        strstr(text, "  --colour VALUE                how it looks: red, green (green)"));
+    cr_assert_not_null(strstr(text, "RINGCAST_DATA_DIR"));
+    cr_assert_not_null(strstr(text, "\nThe end.\n"));
+    free(text);
+}
+
+Test(setting, help_ends_a_command)
+{
+    struct sample sample;
+    cr_assert_eq(take(&sample, ARGUMENTS("--fast", "--help", "--nonsense")), SETTINGS_HELP);
+    int exit_status = -1;
+    char **bad = ARGUMENTS("--nonsense");
+    cr_assert_eq(settings_read(&table, &sample, false, 2, bad, &exit_status), -1);
+    cr_assert_eq(exit_status, 2);
+}
+
+Test(setting, numbers_as_people_write_them)
+{
+    char text[SETTING_VALUE_SIZE];
+    setting_format_number(SETTING_SIZE, 1536, text);
+    cr_assert_str_eq(text, "1536B");
+    setting_format_number(SETTING_SIZE, UINT64_C(3) << 30, text);
+    cr_assert_str_eq(text, "3GiB");
+    setting_format_number(SETTING_DURATION, 90 * 1000, text);
+    cr_assert_str_eq(text, "90s");
+    setting_format_number(SETTING_DURATION, UINT64_C(48) * 3600 * 1000, text);
+    cr_assert_str_eq(text, "2d");
+    setting_format_number(SETTING_COUNT, 1024, text);
+    cr_assert_str_eq(text, "1024");
+    setting_format_number(SETTING_DURATION, 0, text);
+    cr_assert_str_eq(text, "0");
+}
