@@ -78,11 +78,12 @@ struct checkpoint_segment {
 
 struct checkpoint_writer {
     struct buffer *out;
-    uint64_t counts[3];
+    uint64_t counts[3]; // of streams, producers, segments
+    uint64_t streams_length;
     uint32_t body_crc;
 };
 
-// out: empty, the caller's; the bytes for META-like atomic replacement stand in it after finish.
+// out: empty, the caller's; after finish it holds the whole file.
 void checkpoint_begin(struct checkpoint_writer *writer, struct buffer *out,
                       const struct checkpoint_head *head);
 void checkpoint_add_stream(struct checkpoint_writer *writer,

@@ -29,6 +29,20 @@ enum {
     SEAL_HEADER_BYTES = 64,
 };
 
+#define SEAL_MAGIC UINT32_C(0x58494352) // "RCIX"
+
+struct seal_header {
+    uint32_t magic;
+    uint32_t head_crc; // of the rest of this header, then the head
+    uint64_t segment_number;
+    uint32_t chunk_count;
+    uint32_t page_count;
+    uint32_t mark_count;
+    uint32_t pages_offset;
+    uint32_t head_offset;
+    uint32_t zero[7];
+};
+
 // 48 bytes: one chunk of one stream.
 struct seal_entry {
     uint64_t number;   // the stream's
@@ -57,9 +71,15 @@ struct seal_mark {
 };
 
 _Static_assert(sizeof(struct log_run) == 64, "on-disk format");
+_Static_assert(sizeof(struct seal_header) == SEAL_HEADER_BYTES, "on-disk format");
 _Static_assert(sizeof(struct seal_entry) == 48, "on-disk format");
 _Static_assert(sizeof(struct seal_fence) == 24, "on-disk format");
 _Static_assert(sizeof(struct seal_mark) == 24, "on-disk format");
+
+static inline const struct seal_header *seal_header_of(const uint8_t *block)
+{
+    return (const struct seal_header *)(const void *)(block + BLOCK_HEADER_BYTES);
+}
 
 // --- writing: streams in ascending number, each one's runs ascending by id ---
 
@@ -115,14 +135,16 @@ int seal_head_load(struct seal_head *head, struct slice start, struct slice byte
 void seal_head_free(struct seal_head *head);
 
 #define SEAL_PAGE_NONE UINT32_MAX
-// The page on which the chunk stands that holds, of stream `number`, the first event with id > id,
-// if this segment has one; SEAL_PAGE_NONE where it surely has not. The chunk may also turn out to
-// be the first one of the page after it.
+// The page to look at for the chunk with the stream's first event with id > id. Where
+// seal_page_find_id finds none on it, the chunk can only be the first one of seal_page_after.
+// SEAL_PAGE_NONE: the segment surely has none.
 uint32_t seal_page_of_id(const struct seal_head *head, uint64_t number, uint64_t id);
-// The same for sequence > sequence.
+// The same for the first event with sequence > sequence.
 uint32_t seal_page_of_sequence(const struct seal_head *head, uint64_t number, uint64_t sequence);
-// The page with the stream's last chunk of this segment.
+// The page with the stream's last chunk of this segment, if there is one.
 uint32_t seal_page_of_last(const struct seal_head *head, uint64_t number);
+// The page after it where that begins with this stream, otherwise SEAL_PAGE_NONE.
+uint32_t seal_page_after(const struct seal_head *head, uint32_t page, uint64_t number);
 static inline uint64_t seal_page_offset(const struct seal_head *head, uint32_t page)
 {
     return head->pages_offset + (uint64_t)page * SEAL_PAGE_BYTES;
@@ -133,12 +155,14 @@ static inline uint64_t seal_page_offset(const struct seal_head *head, uint32_t p
 bool seal_page_check(const uint8_t *page, uint64_t salt, uint32_t page_index);
 uint32_t seal_page_count(const uint8_t *page);
 const struct seal_entry *seal_page_entries(const uint8_t *page);
-// Index of the first entry of the stream with last_id > id; or, for sequence, of the last entry of
-// the stream with first_sequence <= sequence + 1 (else its first); or of the stream's last entry.
-// -1 where this page has none. When it is the page's last entry of the stream and that is not
-// last_in_stream, the next one is entry 0 of the next page.
+// Index of the stream's first entry with last_id > id. -1: this page has none. The chunk after an
+// entry is the next entry or, at the page's end and where it is not last_in_stream, entry 0 of
+// seal_page_after.
 int seal_page_find_id(const uint8_t *page, uint64_t number, uint64_t id);
+// Index of the stream's last entry with first_sequence <= sequence + 1, or of its first entry here.
+// Its chunk may end at or before sequence: then go on with the chunk after it. -1: none here.
 int seal_page_find_sequence(const uint8_t *page, uint64_t number, uint64_t sequence);
+// Index of the stream's last entry here; -1: none.
 int seal_page_find_last(const uint8_t *page, uint64_t number);
 
 // A chunk as read from entry->runs_offset (aligned to 8): entry->run_count runs. False where it is
