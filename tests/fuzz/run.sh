@@ -37,10 +37,12 @@ for program in "$build"/fuzzers/fuzz_*; do
   case $program in *"${ONLY:-}"*) programs+=("$program") ;; esac
 done
 
+results=$(mktemp "${TMPDIR:-/tmp}/ringcast-fuzz.XXXXXX")
 # shellcheck disable=SC2016 # $1 is for the inner shell
-results=$(printf '%s\n' ${programs[@]+"${programs[@]}"} |
-  xargs -r -n 1 -P "$(nproc)" bash -c 'run_one "$1"' run_one | tee /dev/stderr)
-passed=$(grep -c '^PASS ' <<<"$results")
+printf '%s\n' ${programs[@]+"${programs[@]}"} |
+  xargs -r -n 1 -P "$(nproc)" bash -c 'run_one "$1"' run_one | tee "$results"
+passed=$(grep -c '^PASS ' "$results")
+rm -f "$results"
 failed=$((${#programs[@]} - passed))
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
