@@ -1,7 +1,5 @@
 #include "http/request.h"
 
-#include "base/text.h"
-
 #include <llhttp.h>
 
 STATIC_ASSERT(sizeof(llhttp_t) <= HTTP_PARSER_BYTES, "the parser lives in the request object");
@@ -84,6 +82,14 @@ enum { STOP = -1 };
 #define FAILED(request, error, ...) \
     (http_fault_set(&(request)->fault, (error), __VA_ARGS__), HTTP_FAILED)
 
+static int unsupported_version(struct http_request *request)
+{
+    http_fault_set(&request->fault, ERR_UNSUPPORTED_VERSION,
+                   "Only HTTP/1.1 and HTTP/1.0 are spoken here");
+    request->fault.status = 505;
+    return STOP;
+}
+
 static int on_method_complete(llhttp_t *parser)
 {
     struct http_request *request = request_of(parser);
@@ -95,6 +101,7 @@ static int on_method_complete(llhttp_t *parser)
     case HTTP_PATCH: request->method = HTTP_METHOD_PATCH; break;
     case HTTP_DELETE: request->method = HTTP_METHOD_DELETE; break;
     case HTTP_OPTIONS: request->method = HTTP_METHOD_OPTIONS; break;
+    case HTTP_PRI: return unsupported_version(request); // the preface of HTTP/2
     default: request->method = HTTP_METHOD_OTHER; break;
     }
     return 0;
@@ -241,12 +248,8 @@ static int on_header_value_complete(llhttp_t *parser)
         value.length--;
     }
     *length = (uint16_t)value.length;
-    uint64_t ignored;
     if (kind == FIELD_HOST && !host_is_valid(value)) {
         return REFUSE(request, ERR_INVALID_REQUEST, "The field Host is not a host and port");
-    }
-    if (kind == FIELD_CONTENT_LENGTH && !text_parse_u64(value, &ignored)) {
-        return REFUSE(request, ERR_INVALID_REQUEST, "The field Content-Length is not a number");
     }
     if (kind == FIELD_TRANSFER_ENCODING && !slice_equal_ignoring_case(value, slice_of("chunked"))) {
         return REFUSE(request, ERR_INVALID_REQUEST,
@@ -293,14 +296,6 @@ static int target_normalize(struct http_request *request)
     request->target[0] = '/';
     request->target_length = (uint16_t)(target.length - path + slash);
     return 0;
-}
-
-static int unsupported_version(struct http_request *request)
-{
-    http_fault_set(&request->fault, ERR_UNSUPPORTED_VERSION,
-                   "Only HTTP/1.1 and HTTP/1.0 are spoken here");
-    request->fault.status = 505;
-    return STOP;
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -373,6 +368,10 @@ static size_t header_check(struct http_request *request, const uint8_t *bytes, s
                 *fault_text = "A header field is folded over several lines";
                 return at;
             }
+            if (byte == ':') {
+                *fault_text = "A header field has no name";
+                return at;
+            }
             request->line_state = byte == '\r' ? LINE_EMPTY_CR : LINE_INSIDE;
             break;
         case LINE_INSIDE:
@@ -405,8 +404,7 @@ static enum http_progress refuse_unparsed(struct http_request *request, llhttp_e
     }
     const char *text = "The request is not HTTP/1.1";
     switch (code) {
-    case HPE_INVALID_VERSION:
-    case HPE_PAUSED_H2_UPGRADE: unsupported_version(request); return HTTP_FAILED;
+    case HPE_INVALID_VERSION: unsupported_version(request); return HTTP_FAILED;
     case HPE_INVALID_METHOD: text = "The request does not begin with a known method"; break;
     case HPE_INVALID_URL:
         text = "The request target has a character that must be percent-encoded";

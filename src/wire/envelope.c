@@ -204,7 +204,7 @@ static void write_object(struct buffer *out, const struct rendering *rendering)
     write_text_member(&writer, "type", type_of(event));
     json_write_key(&writer, "time");
     json_write_u64(&writer, event->time_ms);
-    if (event->priority != PRIORITY_NORMAL) {
+    if (event->priority != PRIORITY_NORMAL && event->priority <= PRIORITY_BACKGROUND) {
         json_write_key(&writer, "priority");
         json_write_text(&writer, event_priority_name(event->priority));
     }
