@@ -30,15 +30,8 @@
 struct loop;
 struct ingest;
 
-enum {
-    // Op numbers and the timer kind that it takes on the loop.
-    INGEST_OP_ACCEPT = 160,
-    INGEST_OP_RECEIVE = 161,
-    INGEST_OP_SEND = 162,
-    INGEST_OP_POLL = 163,
-    INGEST_OP_CANCEL = 164,
-    INGEST_TIMER_KIND = 10,
-};
+// The timer kind that it takes on the loop; its op numbers are those of io/ops.h.
+enum { INGEST_TIMER_KIND = 10 };
 
 // Zero or NULL members take the default.
 struct ingest_options {
