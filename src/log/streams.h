@@ -1,0 +1,126 @@
+// The log's registry of streams: what it knows of each one, by name and by number. One thread.
+//
+// Memory of one stream, the bound that the architecture sets (64 bytes and the name):
+//
+//     number and flags            8     last sequence, open block       8
+//     name's place, newest run    8     discarded sequence              8
+//     last id                     8     last time                       8
+//     discarded id                8     pending count, extra            8     = 64
+//
+// Besides: the name, rounded up to 8 bytes; its places in the two hash maps (8 and 16 bytes an
+// entry, at most 3/4 full); and only while someone watches it or it has settings, a struct
+// stream_extra.
+#ifndef RINGCAST_LOG_STREAMS_H
+#define RINGCAST_LOG_STREAMS_H
+
+#include "base/bytes.h"
+#include "base/map.h"
+#include "base/pool.h"
+#include "log/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    STREAMS_MAX = 1 << 22,        // names are found by 32 bits
+    STREAM_NONE = UINT32_MAX,     // no slot, no extra, no run
+    STREAM_NOT_OPEN = UINT16_MAX, // open_index: has nothing in the open block
+};
+
+struct log_stream {
+    uint64_t number : 48; // 0: this slot is free
+    uint64_t name_length : 8;
+    uint64_t flags : 8;
+    uint32_t name_at;    // in the arena, in units of 8 bytes
+    uint32_t newest_run; // index.h; of a free slot: the next free one
+    uint64_t last_id;    // of its last handed-out event; 0: none
+    uint64_t discarded_id;
+    uint64_t last_sequence : 48; // given out; `pending` of them are not handed out yet
+    uint64_t open_index : 16;    // place among the open block's streams, or STREAM_NOT_OPEN
+    uint64_t discarded_sequence : 48;
+    uint64_t spare : 16;
+    uint64_t last_time_ms : 48; // of its last record, or when it was made
+    uint64_t spare2 : 16;
+    uint32_t pending; // events appended and not handed out yet
+    uint32_t extra;   // index of its struct stream_extra, or STREAM_NONE
+};
+_Static_assert(sizeof(struct log_stream) == 64, "the bound on a stream's memory");
+
+// What only watched streams and those with settings have.
+struct stream_extra {
+    uint64_t interest;         // bit per reader
+    uint64_t cumulative_bytes; // frame bytes handed out since this extra was made
+    struct stream_settings settings;
+    uint64_t checked_id; // retention by bytes, count: last_id when it was last worked out
+    uint32_t slot;
+    uint32_t spare;
+};
+
+struct streams {
+    struct log_stream *slots;
+    uint8_t *names;
+    size_t slots_bytes;
+    size_t names_bytes;
+    uint64_t names_used;     // in units of 8 bytes
+    uint32_t names_free[33]; // per length in units of 8: the first free place + 1; 0: none
+    uint32_t capacity;
+    uint32_t touched; // slots at or after it were never used
+    uint32_t free_first;
+    uint32_t count;
+    uint64_t next_number;
+    struct name_map by_name;
+    struct u64_map by_number;
+    struct pool extras;
+};
+
+// 0 or -ENOMEM. Must not move afterwards (the map by name points into it).
+int streams_init(struct streams *streams, uint32_t streams_max);
+void streams_free(struct streams *streams);
+
+// NULL where there is none.
+struct log_stream *streams_find(const struct streams *streams, struct slice name);
+struct log_stream *streams_by_number(const struct streams *streams, uint64_t number);
+
+// Adds a stream whose name (1..255 bytes) and number are not there yet. NULL when streams_max is
+// reached or memory ran out. number 0: the next one.
+struct log_stream *streams_add(struct streams *streams, struct slice name, uint64_t number);
+// Forgets it and its extra. It has no runs and nothing pending (asserted).
+void streams_remove(struct streams *streams, struct log_stream *stream);
+
+static inline uint32_t streams_slot(const struct streams *streams, const struct log_stream *stream)
+{
+    return (uint32_t)(stream - streams->slots);
+}
+static inline struct log_stream *streams_at(const struct streams *streams, uint32_t slot)
+{
+    return &streams->slots[slot];
+}
+// Valid until the stream is removed.
+static inline struct slice streams_name(const struct streams *streams,
+                                        const struct log_stream *stream)
+{
+    return slice_from(streams->names + (size_t)stream->name_at * 8, stream->name_length);
+}
+static inline struct stream_extra *streams_extra(const struct streams *streams,
+                                                 const struct log_stream *stream)
+{
+    return stream->extra == STREAM_NONE ? NULL : pool_at(&streams->extras, stream->extra);
+}
+static inline uint64_t streams_interest(const struct streams *streams,
+                                        const struct log_stream *stream)
+{
+    const struct stream_extra *extra = streams_extra(streams, stream);
+    return extra == NULL ? 0 : extra->interest;
+}
+// Its extra, made if need be. Never fails: there are as many as streams.
+struct stream_extra *streams_need_extra(struct streams *streams, struct log_stream *stream);
+// Gives the extra back where it says nothing any more.
+void streams_trim_extra(struct streams *streams, struct log_stream *stream);
+
+// The last sequence that was handed out.
+static inline uint64_t streams_handed_sequence(const struct log_stream *stream)
+{
+    return stream->last_sequence - stream->pending;
+}
+
+#endif
