@@ -1,5 +1,6 @@
 #include "app/setting.h"
 
+#include "app/paths.h"
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/text.h"
@@ -7,7 +8,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 // An error on its way to a person: where the value came from and where the line goes.
@@ -52,7 +52,7 @@ void setting_format_number(enum setting_kind kind, uint64_t value, char text[SET
     static const uint64_t sizes[] = {1, UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30,
                                      UINT64_C(1) << 40};
     static const char *const size_units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    static const uint64_t durations[] = {1, 1000, 60 * 1000, 3600 * 1000, 86400 * 1000};
+    static const uint64_t durations[] = {1, 1000, 60000, 3600000, 86400000};
     static const char *const duration_units[] = {"ms", "s", "m", "h", "d"};
     if (value != 0 && kind == SETTING_SIZE) {
         format_unit(value, sizes, size_units, 5, text);
@@ -203,7 +203,8 @@ static int take_ids(struct setting_ids *place, const char *value, const struct c
 int setting_take(const struct setting *setting, void *target, const char *value, const char *origin,
                  char *message, size_t message_size)
 {
-    const struct complaint complaint = {origin, message, message_size};
+    struct complaint complaint = {.origin = origin, .size = message_size};
+    complaint.message = message;
     void *place = setting_place(setting, target);
     switch (setting->kind) {
     case SETTING_SWITCH: return take_switch(place, value, &complaint);
@@ -245,7 +246,7 @@ void setting_variable_name(const struct setting *setting, char name[SETTING_VARI
     int length = snprintf(name, SETTING_VARIABLE_SIZE, "RINGCAST_%s", setting->key);
     ASSERT(length > 0 && length < SETTING_VARIABLE_SIZE);
     for (char *at = name; *at != 0; at++) {
-        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+        *at = (char)(*at == '-' ? '_' : toupper((unsigned char)*at));
     }
 }
 
@@ -255,7 +256,7 @@ int settings_take_environment(const struct setting_table *table, void *target, c
     for (size_t i = 0; i < table->count; i++) {
         char name[SETTING_VARIABLE_SIZE];
         setting_variable_name(&table->settings[i], name);
-        const char *value = getenv(name);
+        const char *value = paths_variable(name);
         if (value == NULL || value[0] == 0) {
             continue;
         }

@@ -1,10 +1,10 @@
 #include "cli/terminal.h"
 
+#include "app/paths.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,8 +18,8 @@ static const char *const sequences[] = {
 
 bool terminal_has_colour(FILE *out)
 {
-    const char *no_colour = getenv("NO_COLOR");
-    const char *kind = getenv("TERM");
+    const char *no_colour = paths_variable("NO_COLOR");
+    const char *kind = paths_variable("TERM");
     bool is_refused = no_colour != NULL && no_colour[0] != 0;
     bool is_capable = kind != NULL && kind[0] != 0 && strcmp(kind, "dumb") != 0;
     return !is_refused && is_capable && isatty(fileno(out)) == 1;
