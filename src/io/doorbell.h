@@ -10,7 +10,7 @@ enum {
     DOORBELL_OP_RUNG = 255,  // a doorbell arrived by MSG_RING: it has done its work by waking us
     DOORBELL_OP_SENT = 254,  // a doorbell that we sent failed; slot: the target's eventfd
     DOORBELL_OP_EVENT = 253, // our eventfd was written
-    LOOP_OP_WATCH = 252,     // another ring has completions; slot: its index
+    LOOP_OP_WATCH = 252,     // another ring has completions (watch.c)
     LOOP_OP_IGNORED = 251,
 };
 

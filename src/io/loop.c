@@ -5,9 +5,9 @@
 #include "base/logger.h"
 #include "io/doorbell.h"
 #include "io/loop_setup.h"
+#include "io/watch.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -41,8 +41,6 @@ static void clock_read(struct loop *loop)
     loop->now_ns = clock_monotonic_ns();
     loop->now_ms = loop->now_ns / NS_PER_MS;
 }
-
-// --- life ---
 
 static void config_set_default(uint32_t *field, uint32_t value)
 {
@@ -111,6 +109,12 @@ static int ring_open(struct loop *loop, uint32_t direct_descriptors, char *error
     if (result == 0 && direct_descriptors > 0) {
         result = loop_setup_table(&ring->uring, direct_descriptors, error, error_size);
     }
+    if (result == 0 && index > 0) {
+        result = watch_ring(loop, index);
+        if (result < 0) {
+            snprintf(error, error_size, "cannot watch a ring: %s", strerror(-result));
+        }
+    }
     if (result < 0) {
         io_uring_queue_exit(&ring->uring);
         return result;
@@ -132,18 +136,6 @@ static void handle_nothing(void *context, struct loop *loop, unsigned ring, uint
     (void)cqe_flags;
 }
 
-static void handle_watch(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
-                         int32_t result, uint32_t cqe_flags)
-{
-    (void)context;
-    (void)ring;
-    (void)result;
-    (void)cqe_flags;
-    uint32_t watched = loop_tag_slot(user_data);
-    ASSERT(watched < loop->ring_count);
-    loop->rings[watched].watched = false;
-}
-
 int loop_init(struct loop *loop, const struct loop_config *config, char *error, size_t error_size)
 {
     memset(loop, 0, sizeof *loop);
@@ -151,9 +143,9 @@ int loop_init(struct loop *loop, const struct loop_config *config, char *error, 
     config_complete(&loop->config);
     loop->name = loop->config.name;
     loop->ring_fd = -1;
+    loop->watch_fd = -1;
     atomic_init(&loop->asleep, false);
     atomic_init(&loop->woken, false);
-    loop->handlers[LOOP_OP_WATCH].handler = handle_watch;
     loop->handlers[LOOP_OP_IGNORED].handler = handle_nothing;
     clock_read(loop);
     wheel_init(&loop->wheel, loop->now_ms);
@@ -213,6 +205,7 @@ int loop_start(struct loop *loop, char *error, size_t error_size)
     loop->owner = pthread_self();
     clock_read(loop);
     doorbell_watch(loop);
+    watch_start(loop);
     return 0;
 }
 
@@ -235,6 +228,7 @@ void loop_free(struct loop *loop)
         io_uring_queue_exit(&loop->rings[i].uring);
     }
     loop->ring_count = 0;
+    watch_close(loop);
     mpsc_free(&loop->inbox);
     doorbell_close(loop);
 }
@@ -413,23 +407,6 @@ static bool completions_are_there(const struct loop *loop)
     return false;
 }
 
-// Has the first ring report when another one has completions. One-shot polls, armed only before a
-// sleep: they look at the ring when armed, so nothing is missed, and a busy loop does not hear of
-// each completion twice. (The kernel ends a multishot poll of an io_uring at its first event
-// anyway.)
-static void rings_watch(struct loop *loop)
-{
-    for (uint32_t i = 1; i < loop->ring_count; i++) {
-        struct loop_ring *ring = &loop->rings[i];
-        if (!ring->watched) {
-            struct io_uring_sqe *sqe = loop_sqe(loop, 0);
-            io_uring_prep_poll_add(sqe, ring->uring.ring_fd, POLLIN);
-            sqe->user_data = loop_tag(LOOP_OP_WATCH, i, 0);
-            ring->watched = true;
-        }
-    }
-}
-
 static uint64_t wait_ns(struct loop *loop, uint64_t max_wait_ns)
 {
     clock_read(loop);
@@ -459,18 +436,17 @@ static bool sleep_unless_needed(struct loop *loop, uint64_t max_wait_ns)
     if (wait_limit_ns == 0) {
         return false;
     }
-    rings_watch(loop);
     // Before on_sleep, not together with the wait: it says that nobody reads the log here any more,
     // and quiet sends read until they are submitted.
     loop_submit(loop);
-    if (completions_are_there(loop)) {
-        return false;
-    }
+    watch_enable(loop);
     atomic_store_explicit(&loop->asleep, true, memory_order_relaxed);
     // Orders `asleep` before the look at the inbox, with the fence in doorbell.c: either we see
-    // the message, or its producer sees that we sleep, and rings.
+    // the message, or its producer sees that we sleep, and rings. Likewise for the watch and the
+    // look at the rings.
     atomic_thread_fence(memory_order_seq_cst);
-    bool waits = mpsc_is_empty(&loop->inbox) && !woken_take(loop);
+    watch_settle(loop);
+    bool waits = mpsc_is_empty(&loop->inbox) && !completions_are_there(loop) && !woken_take(loop);
     if (waits) {
         if (loop->config.callbacks.on_sleep != NULL) {
             loop->config.callbacks.on_sleep(loop->config.callbacks.context);
@@ -484,6 +460,7 @@ static bool sleep_unless_needed(struct loop *loop, uint64_t max_wait_ns)
     // Relaxed: a producer that still rings costs one round; one that does not has its message found
     // by the look before the next sleep.
     atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
+    watch_disable(loop);
     return waits;
 }
 

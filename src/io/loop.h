@@ -111,7 +111,6 @@ struct loop_ring {
     struct io_uring uring;
     uint32_t cq_entries;
     uint32_t direct_descriptors;
-    bool watched; // ring 0 has a poll armed on this ring's descriptor
 };
 
 struct loop_handler_entry {
@@ -146,6 +145,8 @@ struct loop {
     pthread_t owner; // while started
     uint64_t now_ms;
     uint64_t now_ns;
+    int watch_fd;         // signalled by the rings beyond the first; -1 while there is but one
+    uint64_t watch_count; // what the read of watch_fd writes to; means nothing
     struct loop_stats stats;
     struct loop_ring rings[LOOP_RINGS_MAX];
     struct loop_handler_entry handlers[256];

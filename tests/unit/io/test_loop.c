@@ -43,7 +43,8 @@ struct seen {
 };
 
 static void see_completion(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
-                           int32_t result, uint32_t cqe_flags) {
+                           int32_t result, uint32_t cqe_flags)
+{
     struct seen *seen = context;
     (void)ring;
     (void)cqe_flags;
@@ -53,7 +54,8 @@ static void see_completion(void *context, struct loop *loop, unsigned ring, uint
     seen->last_result = result;
 }
 
-static void see_message(void *context, const void *message) {
+static void see_message(void *context, const void *message)
+{
     struct seen *seen = context;
     struct message copy;
     memcpy(&copy, message, sizeof copy);
@@ -63,7 +65,8 @@ static void see_message(void *context, const void *message) {
     seen->round_messages++;
 }
 
-static bool see_round(void *context) {
+static bool see_round(void *context)
+{
     struct seen *seen = context;
     seen->rounds++;
     if (seen->round_messages > seen->round_messages_max) {
@@ -77,7 +80,8 @@ static bool see_round(void *context) {
     return false;
 }
 
-static void see_sleep(void *context) {
+static void see_sleep(void *context)
+{
     struct seen *seen = context;
     cr_assert(!seen->asleep);
     // All that was queued is submitted by then.
@@ -86,14 +90,16 @@ static void see_sleep(void *context) {
     seen->sleeps++;
 }
 
-static void see_wake(void *context) {
+static void see_wake(void *context)
+{
     struct seen *seen = context;
     cr_assert(seen->asleep);
     seen->asleep = false;
     seen->wakes++;
 }
 
-static void see_timer(void *context, struct loop *loop, struct wheel_timer *timer) {
+static void see_timer(void *context, struct loop *loop, struct wheel_timer *timer)
+{
     struct seen *seen = context;
     cr_assert_eq(loop, seen->loop);
     cr_assert_eq(loop_timer_kind(timer), 3);
@@ -103,7 +109,8 @@ static void see_timer(void *context, struct loop *loop, struct wheel_timer *time
 
 static struct seen seen;
 
-static struct loop_config seen_config(void) {
+static struct loop_config seen_config(void)
+{
     memset(&seen, 0, sizeof seen);
     return (struct loop_config){
         .name = "test",
@@ -119,7 +126,8 @@ static struct loop_config seen_config(void) {
     };
 }
 
-static struct loop *seen_open(const struct loop_config *config) {
+static struct loop *seen_open(const struct loop_config *config)
+{
     struct loop *loop = fixture_loop_open(config);
     seen.loop = loop;
     loop_set_handler(loop, OP_FIRST, see_completion, &seen);
@@ -128,13 +136,15 @@ static struct loop *seen_open(const struct loop_config *config) {
     return loop;
 }
 
-static void queue_nop(struct loop *loop, unsigned ring, uint8_t op, uint32_t slot) {
+static void queue_nop(struct loop *loop, unsigned ring, uint8_t op, uint32_t slot)
+{
     struct io_uring_sqe *sqe = loop_sqe(loop, ring);
     io_uring_prep_nop(sqe);
     sqe->user_data = loop_tag(op, slot, 9);
 }
 
-Test(loop, tags_keep_their_parts) {
+Test(loop, tags_keep_their_parts)
+{
     uint64_t tag = loop_tag(200, 0xABCDEF, 0xFEDCBA98);
     cr_assert_eq(loop_tag_op(tag), 200);
     cr_assert_eq(loop_tag_slot(tag), 0xABCDEF);
@@ -148,7 +158,8 @@ Test(loop, tags_keep_their_parts) {
     cr_assert_eq(loop_timer_owner(&timer), 0x123456);
 }
 
-Test(loop, dispatches_completions_in_queue_order) {
+Test(loop, dispatches_completions_in_queue_order)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     for (uint32_t i = 0; i < 50; i++) {
@@ -162,7 +173,8 @@ Test(loop, dispatches_completions_in_queue_order) {
     fixture_loop_close(loop);
 }
 
-Test(loop, entries_never_run_out) {
+Test(loop, entries_never_run_out)
+{
     struct loop_config config = seen_config();
     config.cq_factor = 2;
     struct loop *loop = seen_open(&config);
@@ -178,7 +190,8 @@ Test(loop, entries_never_run_out) {
     fixture_loop_close(loop);
 }
 
-Test(loop, room_tells_a_sender_when_to_reap) {
+Test(loop, room_tells_a_sender_when_to_reap)
+{
     struct loop_config config = seen_config();
     config.cq_factor = 2;
     struct loop *loop = seen_open(&config);
@@ -196,7 +209,8 @@ Test(loop, room_tells_a_sender_when_to_reap) {
     fixture_loop_close(loop);
 }
 
-Test(loop, submit_dispatches_nothing_and_reap_does) {
+Test(loop, submit_dispatches_nothing_and_reap_does)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     queue_nop(loop, 0, OP_FIRST, 1);
@@ -209,7 +223,8 @@ Test(loop, submit_dispatches_nothing_and_reap_does) {
 }
 
 static void queue_another(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
-                          int32_t result, uint32_t cqe_flags) {
+                          int32_t result, uint32_t cqe_flags)
+{
     struct seen *chain = context;
     (void)user_data;
     (void)result;
@@ -221,7 +236,8 @@ static void queue_another(void *context, struct loop *loop, unsigned ring, uint6
     }
 }
 
-Test(loop, handlers_may_submit_and_are_not_nested) {
+Test(loop, handlers_may_submit_and_are_not_nested)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     loop_set_handler(loop, OP_CHAIN, queue_another, &seen);
@@ -233,7 +249,8 @@ Test(loop, handlers_may_submit_and_are_not_nested) {
 }
 
 static void reenter(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
-                    int32_t result, uint32_t cqe_flags) {
+                    int32_t result, uint32_t cqe_flags)
+{
     (void)context;
     (void)ring;
     (void)user_data;
@@ -242,7 +259,8 @@ static void reenter(void *context, struct loop *loop, unsigned ring, uint64_t us
     loop_round(loop, 0);
 }
 
-Test(loop, a_handler_that_reenters_is_caught, .signal = SIGABRT) {
+Test(loop, a_handler_that_reenters_is_caught, .signal = SIGABRT)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     loop_set_handler(loop, OP_CHAIN, reenter, NULL);
@@ -250,14 +268,16 @@ Test(loop, a_handler_that_reenters_is_caught, .signal = SIGABRT) {
     FIXTURE_ROUNDS_UNTIL(loop, seen.completions == 1);
 }
 
-Test(loop, a_completion_without_handler_is_caught, .signal = SIGABRT) {
+Test(loop, a_completion_without_handler_is_caught, .signal = SIGABRT)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     queue_nop(loop, 0, 99, 0);
     FIXTURE_ROUNDS_UNTIL(loop, seen.completions == 1);
 }
 
-Test(loop, ignored_entries_reach_no_handler) {
+Test(loop, ignored_entries_reach_no_handler)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     struct io_uring_sqe *sqe = loop_sqe(loop, 0);
@@ -269,7 +289,8 @@ Test(loop, ignored_entries_reach_no_handler) {
     fixture_loop_close(loop);
 }
 
-Test(loop, completions_of_a_round_are_bounded) {
+Test(loop, completions_of_a_round_are_bounded)
+{
     struct loop_config config = seen_config();
     config.completions_max = 8;
     struct loop *loop = seen_open(&config);
@@ -287,7 +308,8 @@ Test(loop, completions_of_a_round_are_bounded) {
     fixture_loop_close(loop);
 }
 
-Test(loop, messages_come_in_order_and_bounded_a_round) {
+Test(loop, messages_come_in_order_and_bounded_a_round)
+{
     struct loop_config config = seen_config();
     config.inbox_capacity = 64;
     config.messages_max = 10;
@@ -313,7 +335,8 @@ Test(loop, messages_come_in_order_and_bounded_a_round) {
     fixture_loop_close(loop);
 }
 
-Test(loop, more_work_keeps_it_awake) {
+Test(loop, more_work_keeps_it_awake)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     seen.more_rounds = 5;
@@ -327,7 +350,8 @@ Test(loop, more_work_keeps_it_awake) {
     fixture_loop_close(loop);
 }
 
-Test(loop, sleep_and_wake_come_in_pairs_and_the_wait_ends) {
+Test(loop, sleep_and_wake_come_in_pairs_and_the_wait_ends)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     for (int i = 0; i < 5; i++) {
@@ -342,7 +366,8 @@ Test(loop, sleep_and_wake_come_in_pairs_and_the_wait_ends) {
     fixture_loop_close(loop);
 }
 
-Test(loop, a_timer_ends_the_wait) {
+Test(loop, a_timer_ends_the_wait)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     struct wheel_timer timer = {.tag = loop_timer_tag(3, 77)};
@@ -359,7 +384,8 @@ Test(loop, a_timer_ends_the_wait) {
     fixture_loop_close(loop);
 }
 
-Test(loop, posting_to_itself_needs_no_bell) {
+Test(loop, posting_to_itself_needs_no_bell)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     struct message message = {.number = 1};
@@ -373,7 +399,8 @@ Test(loop, posting_to_itself_needs_no_bell) {
     fixture_loop_close(loop);
 }
 
-Test(loop, a_post_before_the_start_is_found) {
+Test(loop, a_post_before_the_start_is_found)
+{
     struct loop_config config = seen_config();
     struct loop *loop = fixture_loop_init(&config);
     seen.loop = loop;
@@ -385,7 +412,8 @@ Test(loop, a_post_before_the_start_is_found) {
     fixture_loop_close(loop);
 }
 
-Test(loop, a_loop_may_be_freed_without_a_start) {
+Test(loop, a_loop_may_be_freed_without_a_start)
+{
     struct loop_config config = seen_config();
     struct loop *loop = fixture_loop_init(&config);
     char error[LOOP_ERROR_SIZE];
@@ -396,67 +424,101 @@ Test(loop, a_loop_may_be_freed_without_a_start) {
 
 // --- several rings ---
 
-static void several_rings(uint32_t features_masked) {
+enum {
+    RINGS = 7,
+    TURNS = 140,
+};
+
+static int pipes[RINGS][2];
+
+// Writes to a pipe a moment after it was asked to, so that the loop has gone to sleep by then.
+static void *write_later(void *argument)
+{
+    int fd = *(const int *)argument;
+    usleep(2000);
+    return write(fd, "x", 1) == 1 ? NULL : argument;
+}
+
+static void event_on_ring(struct loop *loop, uint32_t turn, bool while_asleep)
+{
+    unsigned ring = turn % RINGS;
+    struct io_uring_sqe *sqe = loop_sqe(loop, ring);
+    io_uring_prep_poll_add(sqe, pipes[ring][0], POLLIN);
+    sqe->user_data = loop_tag(OP_FIRST, turn, 0);
+    loop_round(loop, 1000); // arms, and perhaps waits 1 µs
+    cr_assert_eq(seen.completions, turn);
+    pthread_t thread;
+    if (while_asleep) {
+        cr_assert_eq(pthread_create(&thread, NULL, write_later, &pipes[ring][1]), 0);
+    } else {
+        cr_assert_eq(write(pipes[ring][1], "x", 1), 1);
+    }
+    for (int i = 0; i < 20 && seen.completions == turn; i++) {
+        loop_round(loop, LOOP_WAIT_FOREVER);
+    }
+    cr_assert_eq(seen.completions, turn + 1);
+    cr_assert_eq(loop_tag_slot(seen.tags[turn]), turn);
+    char byte;
+    cr_assert_eq(read(pipes[ring][0], &byte, 1), 1);
+    void *failed = NULL;
+    cr_assert(!while_asleep || (pthread_join(thread, &failed) == 0 && failed == NULL));
+}
+
+static void several_rings(uint32_t features_masked)
+{
     struct loop_config config = seen_config();
     config.features_masked = features_masked;
     struct loop *loop = fixture_loop_init(&config);
     char error[LOOP_ERROR_SIZE];
-    for (int i = 1; i < 6; i++) {
+    for (int i = 1; i < RINGS - 1; i++) {
         cr_assert_eq(loop_add_ring(loop, 100, error, sizeof error), i, "%s", error);
     }
     fixture_loop_start(loop);
-    cr_assert_eq(loop_add_ring(loop, 100, error, sizeof error), 6, "also after the start");
+    cr_assert_eq(loop_add_ring(loop, 100, error, sizeof error), RINGS - 1, "also after the start");
     seen.loop = loop;
     loop_set_handler(loop, OP_FIRST, see_completion, &seen);
-    int pipes[7][2];
-    for (unsigned i = 0; i < 7; i++) {
+    for (unsigned i = 0; i < RINGS; i++) {
         cr_assert_eq(pipe(pipes[i]), 0);
     }
-    // Each ring in turn has an event while the loop sleeps on the first.
-    for (uint32_t turn = 0; turn < 70; turn++) {
-        unsigned ring = turn % 7;
-        struct io_uring_sqe *sqe = loop_sqe(loop, ring);
-        io_uring_prep_poll_add(sqe, pipes[ring][0], POLLIN);
-        sqe->user_data = loop_tag(OP_FIRST, turn, 0);
-        loop_round(loop, 1000); // arms, and perhaps waits 1 µs
-        cr_assert_eq(seen.completions, turn);
-        cr_assert_eq(write(pipes[ring][1], "x", 1), 1);
-        for (int i = 0; i < 10 && seen.completions == turn; i++) {
-            loop_round(loop, LOOP_WAIT_FOREVER);
-        }
-        cr_assert_eq(seen.completions, turn + 1);
-        cr_assert_eq(loop_tag_slot(seen.tags[turn]), turn);
-        char byte;
-        cr_assert_eq(read(pipes[ring][0], &byte, 1), 1);
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        event_on_ring(loop, turn, turn / RINGS % 2 == 1);
     }
-    for (unsigned i = 0; i < 7; i++) {
+    // About a sleep for each event: the watch does not keep waking a loop that has nothing to do.
+    cr_assert_lt(seen.sleeps, 3 * TURNS);
+    for (unsigned i = 0; i < RINGS; i++) {
         close(pipes[i][0]);
         close(pipes[i][1]);
     }
     fixture_loop_close(loop);
 }
 
-Test(loop, the_first_ring_watches_the_others, .timeout = 30) {
+Test(loop, the_first_ring_watches_the_others, .timeout = 30)
+{
     several_rings(0);
 }
 
-Test(loop, the_first_ring_watches_the_others_as_on_6_1, .timeout = 30) {
+Test(loop, the_first_ring_watches_the_others_as_on_6_1, .timeout = 30)
+{
     several_rings(LOOP_FEATURES_NEWER_THAN_6_1);
 }
 
-Test(loop, the_first_ring_watches_the_others_without_the_taskrun_flag, .timeout = 30) {
+Test(loop, the_first_ring_watches_the_others_without_the_taskrun_flag, .timeout = 30)
+{
     several_rings(LOOP_FEATURE_TASKRUN_FLAG);
 }
 
-Test(loop, the_first_ring_watches_the_others_without_deferred_work, .timeout = 30) {
+Test(loop, the_first_ring_watches_the_others_without_deferred_work, .timeout = 30)
+{
     several_rings(LOOP_FEATURE_DEFER_TASKRUN);
 }
 
-Test(loop, the_first_ring_watches_the_others_with_everything_masked, .timeout = 30) {
+Test(loop, the_first_ring_watches_the_others_with_everything_masked, .timeout = 30)
+{
     several_rings(LOOP_FEATURES_ALL);
 }
 
-Test(loop, rings_are_bounded) {
+Test(loop, rings_are_bounded)
+{
     struct loop_config config = seen_config();
     struct loop *loop = fixture_loop_init(&config);
     char error[LOOP_ERROR_SIZE];
@@ -469,7 +531,8 @@ Test(loop, rings_are_bounded) {
     free(loop);
 }
 
-Test(loop, a_table_beyond_the_limit_is_explained) {
+Test(loop, a_table_beyond_the_limit_is_explained)
+{
     struct rlimit limit = {.rlim_cur = 200, .rlim_max = 200};
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     struct loop_config config = seen_config();
@@ -481,7 +544,8 @@ Test(loop, a_table_beyond_the_limit_is_explained) {
                             "more rings or raise it (ulimit -n, LimitNOFILE=)");
 }
 
-Test(loop, masked_features_are_not_there) {
+Test(loop, masked_features_are_not_there)
+{
     struct loop_config config = seen_config();
     config.features_masked = LOOP_FEATURES_ALL;
     struct loop *loop = seen_open(&config);
@@ -492,7 +556,8 @@ Test(loop, masked_features_are_not_there) {
     fixture_loop_close(loop);
 }
 
-Test(loop, features_newer_than_6_1_are_all_told) {
+Test(loop, features_newer_than_6_1_are_all_told)
+{
     struct loop_config config = seen_config();
     struct loop *loop = seen_open(&config);
     uint32_t all = loop->features;
