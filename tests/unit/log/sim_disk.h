@@ -4,6 +4,7 @@
 //
 //     // seam: src/log/disk.c
 //     // link: tests/unit/log/sim_disk.c
+//     // link: tests/unit/log/sim_files.c
 //
 // There is one machine a process. disk_open opens it (the lock is held until disk_close, sim_kill
 // or sim_power_cut); the directory's name is ignored. Asynchronous operations complete only in
