@@ -1,0 +1,261 @@
+#include "base/logger.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// The seam: this program's time stands still until a test moves it.
+static uint64_t now_monotonic_ns = UINT64_C(5000000000);
+
+uint64_t clock_monotonic_ns(void)
+{
+    return now_monotonic_ns;
+}
+
+uint64_t clock_realtime_ms(void)
+{
+    return UINT64_C(1709210096789);
+}
+
+#define TIME "2024-02-29T12:34:56.789Z"
+
+static int pipe_ends[2];
+
+static void open_pipe(void)
+{
+    cr_assert_eq(pipe2(pipe_ends, O_CLOEXEC), 0);
+    cr_assert_eq(fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK), 0);
+    logger_set_descriptor(pipe_ends[1]);
+}
+
+static void close_pipe(void)
+{
+    logger_set_descriptor(STDERR_FILENO);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
+TestSuite(logger, .init = open_pipe, .fini = close_pipe);
+
+// What has been written so far, as a string.
+static const char *written(void)
+{
+    static char text[1 << 17];
+    ssize_t length = read(pipe_ends[0], text, sizeof(text) - 1);
+    text[length < 0 ? 0 : length] = '\0';
+    return text;
+}
+
+Test(logger, writes_time_level_module_and_message)
+{
+    errno = EBADF;
+    LOG_INFO("log", "segment rolled, %u events", 12U);
+    cr_assert_eq(errno, EBADF);
+    cr_assert_str_eq(written(), TIME " INFO  log: segment rolled, 12 events\n");
+    LOG_WARN("conn", "plain");
+    LOG_ERROR("conn", "%s", "worse");
+    cr_assert_str_eq(written(), TIME " WARN  conn: plain\n" TIME " ERROR conn: worse\n");
+}
+
+Test(logger, has_levels)
+{
+    LOG_DEBUG("x", "not at first");
+    cr_assert_str_eq(written(), "");
+    logger_set_level(LOGGER_DEBUG);
+    LOG_DEBUG("x", "now");
+    cr_assert_str_eq(written(), TIME " DEBUG x: now\n");
+    logger_set_level(LOGGER_ERROR);
+    LOG_WARN("x", "too low");
+    LOG_ERROR("x", "high enough");
+    cr_assert_str_eq(written(), TIME " ERROR x: high enough\n");
+    logger_set_level(LOGGER_OFF);
+    LOG_ERROR("x", "off is off");
+    cr_assert_str_eq(written(), "");
+}
+
+Test(logger, knows_levels_by_name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error", "off"};
+    enum logger_level level = LOGGER_OFF;
+    for (int i = 0; i < 5; i++) {
+        cr_assert(logger_level_from_text(slice_of(names[i]), &level));
+        cr_assert_eq(level, (enum logger_level)i);
+    }
+    cr_assert_not(logger_level_from_text(slice_of("warning"), &level));
+    cr_assert_eq(level, LOGGER_OFF);
+}
+
+Test(logger, disarms_what_comes_from_outside)
+{
+    LOG_INFO("x", "name '%s'", "a\nFAKE \x1b[31m\x7f\t\xc3\xa4");
+    cr_assert_str_eq(written(), TIME " INFO  x: name 'a?FAKE ?[31m??\xc3\xa4'\n");
+}
+
+Test(logger, cuts_long_lines)
+{
+    char text[3 * LOGGER_LINE_BYTES_MAX];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    LOG_INFO("x", "%s", text);
+    const char *line = written();
+    cr_assert_eq(strlen(line), LOGGER_LINE_BYTES_MAX);
+    cr_assert_eq(strchr(line, '\n') - line, LOGGER_LINE_BYTES_MAX - 1);
+    LOG_INFO(text, "%s", text);
+    cr_assert_eq(strlen(written()), LOGGER_LINE_BYTES_MAX);
+}
+
+static void log_every_second(void)
+{
+    LOGGER_EVERY(1000, LOGGER_WARN, "conn", "reset by %s", "peer");
+}
+
+Test(logger, limits_the_rate_of_a_place)
+{
+    for (int i = 0; i < 4; i++) {
+        log_every_second();
+    }
+    cr_assert_str_eq(written(), TIME " WARN  conn: reset by peer\n");
+    now_monotonic_ns += 999 * UINT64_C(1000000);
+    log_every_second();
+    cr_assert_str_eq(written(), "");
+    now_monotonic_ns += 1000000;
+    log_every_second();
+    cr_assert_str_eq(written(), TIME " WARN  conn: [4 like it left out] reset by peer\n");
+    logger_set_level(LOGGER_OFF);
+    now_monotonic_ns += UINT64_C(1000000000);
+    log_every_second();
+    cr_assert_str_eq(written(), "");
+}
+
+// Fills whatever the descriptor is, and sees that lines are then lost, not waited for; and that the
+// next one says so.
+static void check_never_blocks(int reader)
+{
+    char text[1 << 16];
+    uint64_t lines = 0;
+    uint64_t lost = logger_dropped();
+    memset(text, 'x', 900);
+    text[900] = '\0';
+    while (logger_dropped() < lost + 3 && lines < 100000) {
+        LOG_INFO("x", "%s", text);
+        lines++;
+    }
+    cr_assert_eq(logger_dropped(), lost + 3);
+    while (read(reader, text, sizeof(text)) > 0) {
+    }
+    LOG_INFO("x", "again");
+    ssize_t length = read(reader, text, sizeof(text));
+    cr_assert_gt(length, 0);
+    cr_assert(slice_equal_text(slice_from(text, (size_t)length),
+                               TIME " INFO  x: [3 lines lost] again\n"));
+    LOG_INFO("x", "told once");
+    length = read(reader, text, sizeof(text));
+    cr_assert_gt(length, 0);
+    cr_assert(slice_equal_text(slice_from(text, (size_t)length), TIME " INFO  x: told once\n"));
+}
+
+Test(logger, loses_lines_rather_than_wait_for_a_pipe, .timeout = 30)
+{
+    check_never_blocks(pipe_ends[0]);
+}
+
+Test(logger, loses_lines_rather_than_wait_for_a_socket, .timeout = 30)
+{
+    int ends[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    cr_assert_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    logger_set_descriptor(ends[1]);
+    check_never_blocks(ends[0]);
+    close(ends[0]);
+    LOG_INFO("x", "to nobody: no SIGPIPE");
+    close(ends[1]);
+}
+
+Test(logger, survives_a_closed_descriptor)
+{
+    int descriptor = dup(pipe_ends[1]);
+    cr_assert_geq(descriptor, 0);
+    close(descriptor);
+    logger_set_descriptor(descriptor);
+    LOG_INFO("x", "lost");
+    cr_assert_eq(logger_dropped(), 1);
+}
+
+Test(logger, writes_to_files)
+{
+    FILE *file = tmpfile();
+    char text[100] = "";
+    cr_assert_not_null(file);
+    logger_set_descriptor(fileno(file));
+    LOG_INFO("x", "kept");
+    cr_assert_geq(pread(fileno(file), text, sizeof(text) - 1, 0), 0);
+    cr_assert_str_eq(text, TIME " INFO  x: kept\n");
+    fclose(file);
+}
+
+// What a line looks like on a terminal.
+static void check_terminal(const char *expected)
+{
+    char text[200] = "";
+    int keeper = posix_openpt(O_RDWR | O_NOCTTY);
+    cr_assert_geq(keeper, 0);
+    cr_assert_eq(grantpt(keeper), 0);
+    cr_assert_eq(unlockpt(keeper), 0);
+    int terminal = open(ptsname(keeper), O_RDWR | O_NOCTTY);
+    cr_assert_geq(terminal, 0);
+    logger_set_descriptor(terminal);
+    LOG_ERROR("x", "seen");
+    cr_assert_gt(read(keeper, text, sizeof(text) - 1), 0);
+    cr_assert_str_eq(text, expected);
+    close(terminal);
+    close(keeper);
+}
+
+Test(logger, has_colour_on_a_terminal)
+{
+    unsetenv("NO_COLOR");
+    check_terminal(TIME " \033[31mERROR\033[0m x: seen\r\n");
+    setenv("NO_COLOR", "1", 1);
+    check_terminal(TIME " ERROR x: seen\r\n");
+}
+
+enum { THREADS = 4, LINES = 40 };
+
+static void *log_lines(void *context)
+{
+    for (int i = 0; i < LINES; i++) {
+        LOG_INFO("thread", "%s", (const char *)context);
+    }
+    return NULL;
+}
+
+Test(logger, lines_of_threads_do_not_mix)
+{
+    static char texts[THREADS][101];
+    pthread_t threads[THREADS];
+    size_t lines = 0;
+    for (int i = 0; i < THREADS; i++) {
+        memset(texts[i], 'a' + i, 100);
+        cr_assert_eq(pthread_create(&threads[i], NULL, log_lines, texts[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        cr_assert_eq(pthread_join(threads[i], NULL), 0);
+    }
+    const char *prefix = TIME " INFO  thread: ";
+    for (const char *line = written(); *line != '\0'; lines++) {
+        cr_assert_eq(strncmp(line, prefix, strlen(prefix)), 0);
+        line += strlen(prefix);
+        cr_assert_eq(strspn(line, (const char[]){line[0], '\0'}), 100);
+        cr_assert_eq(line[100], '\n');
+        line += 101;
+    }
+    cr_assert_eq(lines + logger_dropped(), (size_t)(THREADS * LINES));
+}
