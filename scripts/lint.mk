@@ -7,20 +7,20 @@ JS_FILES := $(call only,$(sort $(wildcard src/web/*.js src/web/*.mjs tests/*.mjs
 LINT := $(BUILD)/lint
 
 TIDY_FLAGS = $(LANGUAGE) $(INCLUDES) -Itests $(LLHTTP_INCLUDES) \
-             $(filter-out -Werror,$(WARNINGS)) -Wno-gnu-zero-variadic-macro-arguments \
-             -Wno-gnu-statement-expression
+             $(CLANG_WARNINGS)
 
 lint: deps-build deps-lint ## Layout, layers, sizes, clang-tidy, shellcheck
-	$(Q)scripts/check-layers.sh
-	$(Q)scripts/check-size.sh
-	$(Q)$(MAKE) -k lint-files
+	$(Q)$(MAKE) -k --output-sync=target lint-files
 	@echo "lint: clean"
 
 format: deps-lint ## Lay out every C file with clang-format
 	$(Q)clang-format -i $(C_FILES)
 
-.PHONY: lint-files
-lint-files: $(C_FILES:%=$(LINT)/%.format) $(patsubst %,$(LINT)/%.tidy,$(filter %.c,$(C_FILES))) \
+.PHONY: lint-files lint-tree
+lint-tree:
+	$(Q)scripts/check-layers.sh && scripts/check-size.sh
+
+lint-files: lint-tree $(C_FILES:%=$(LINT)/%.format) $(patsubst %,$(LINT)/%.tidy,$(filter %.c,$(C_FILES))) \
             $(SHELL_FILES:%=$(LINT)/%.shellcheck) $(JS_FILES:%=$(LINT)/%.syntax)
 
 $(LINT)/%.format: % .clang-format

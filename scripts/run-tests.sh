@@ -44,7 +44,7 @@ run_one() {
     TSAN_OPTIONS=log_path=$scratch.report:${TSAN_OPTIONS-} \
     timeout -k 5 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null &
   group=$!
-  wait "$group" || status=$?
+  wait "$group" 2>/dev/null || status=$?
   if [ "$status" = 124 ] || [ "$status" = 137 ]; then
     echo "run-tests: ended after its time limit of $limit s, or killed" >>"$log"
   fi
