@@ -1,0 +1,100 @@
+// layer: http
+// A request, whole and in pieces; then its route, its subscription and its refusal. The first byte
+// says where the pieces end.
+#include "base/json.h"
+#include "base/utf8.h"
+#include "event/event.h"
+#include "http/response.h"
+#include "http/subscribe.h"
+
+#include <stdlib.h>
+
+struct parsed {
+    struct http_request request;
+    enum http_progress progress;
+    size_t consumed;
+};
+
+// A copy of each piece of exactly its size, so that the sanitizer sees a read beyond it.
+static void parse(struct parsed *parsed, const uint8_t *bytes, size_t length, size_t piece_bytes)
+{
+    http_request_init(&parsed->request);
+    parsed->progress = HTTP_NEED_MORE;
+    parsed->consumed = 0;
+    while (parsed->progress == HTTP_NEED_MORE && parsed->consumed < length) {
+        size_t rest = length - parsed->consumed;
+        size_t piece = rest < piece_bytes ? rest : piece_bytes;
+        uint8_t *copy = malloc(piece);
+        ASSERT(copy != NULL);
+        memcpy(copy, bytes + parsed->consumed, piece);
+        size_t consumed;
+        parsed->progress = http_request_feed(&parsed->request, copy, piece, &consumed);
+        ASSERT(consumed <= piece);
+        ASSERT(parsed->progress != HTTP_NEED_MORE || consumed == piece);
+        parsed->consumed += consumed;
+        free(copy);
+    }
+}
+
+static void check_refusal(const struct http_fault *fault)
+{
+    static char storage[HTTP_RESPONSE_BYTES_MAX];
+    struct buffer out;
+    buffer_wrap(&out, storage, sizeof(storage));
+    ASSERT(fault->error != ERR_NONE);
+    ASSERT(http_response_problem(&out, &(struct http_problem){.fault = fault}) == 0);
+    const char *body = memmem(storage, buffer_length(&out), "\r\n\r\n", 4);
+    ASSERT(body != NULL);
+    size_t start = (size_t)(body + 4 - storage);
+    ASSERT(json_validate(slice_after(buffer_slice(&out), start), NULL) == JSON_OK);
+}
+
+static void check_subscription(struct http_request *request)
+{
+    struct http_route route = http_route_find(request);
+    if (!http_route_is_subscription(route.kind)) {
+        return;
+    }
+    static struct subscribe_request subscribe;
+    struct http_fault fault;
+    if (subscribe_parse(&subscribe, request, &route, &fault) != ERR_NONE) {
+        check_refusal(&fault);
+        return;
+    }
+    ASSERT(subscribe.stream_count >= 1 && subscribe.stream_count <= CONNECTION_STREAMS_MAX);
+    for (uint32_t i = 0; i < subscribe.stream_count; i++) {
+        ASSERT(event_name_is_valid(subscribe.streams[i]));
+        for (uint32_t j = 0; j < i; j++) {
+            ASSERT(!slice_equal(subscribe.streams[i], subscribe.streams[j]));
+        }
+    }
+    ASSERT(subscribe.start <= SUBSCRIBE_UNKNOWN);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct parsed whole;
+    static struct parsed pieces;
+    if (size < 1) {
+        return 0;
+    }
+    parse(&whole, data + 1, size - 1, size);
+    parse(&pieces, data + 1, size - 1, 1 + (size_t)data[0] % 64);
+    ASSERT(whole.progress == pieces.progress);
+    ASSERT(whole.request.fault.error == pieces.request.fault.error);
+    if (whole.progress == HTTP_FAILED) {
+        check_refusal(&whole.request.fault);
+    }
+    if (whole.progress == HTTP_COMPLETE) {
+        ASSERT(whole.consumed == pieces.consumed);
+        ASSERT(whole.request.method == pieces.request.method);
+        ASSERT(
+            slice_equal(http_request_target(&whole.request), http_request_target(&pieces.request)));
+        ASSERT(
+            slice_equal(http_request_accept(&whole.request), http_request_accept(&pieces.request)));
+        ASSERT(slice_equal(http_request_last_event_id(&whole.request),
+                           http_request_last_event_id(&pieces.request)));
+        check_subscription(&whole.request);
+    }
+    return 0;
+}

@@ -1,0 +1,87 @@
+#include "wire/notice.h"
+
+#include "base/json.h"
+#include "base/limits.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+static struct buffer out;
+static char storage[8 << 10];
+
+static void begin(void)
+{
+    buffer_wrap(&out, storage, sizeof(storage));
+}
+
+static void expect_text(const char *text)
+{
+    struct slice written = buffer_slice(&out);
+    cr_expect(slice_equal_text(written, text), SLICE_FORMAT "\n--- is not ---\n%s",
+              SLICE_ARGUMENTS(written), text);
+}
+
+TestSuite(notice, .init = begin);
+
+Test(notice, gap)
+{
+    struct notice_gap gap = {.from = 7, .to = 9, .reason = NOTICE_LAGGED};
+    cr_expect_eq(notice_gap_write(&out, &gap), 0);
+    expect_text("event: gap\ndata: {\"from\":7,\"to\":9,\"reason\":\"lagged\"}\n\n");
+}
+
+Test(notice, gap_of_streams_with_the_position_reached)
+{
+    struct slice streams[] = {SLICE_LITERAL("chat/42"), SLICE_LITERAL("a\"b")};
+    struct notice_gap gap = {.from = 7,
+                             .to = 9,
+                             .reason = NOTICE_EXPIRED,
+                             .resume = 12,
+                             .streams = streams,
+                             .stream_count = 2};
+    cr_expect_eq(notice_gap_write(&out, &gap), 0);
+    expect_text("id: 12\nevent: gap\ndata: {\"from\":7,\"to\":9,\"reason\":\"expired\","
+                "\"streams\":[\"chat/42\",\"a\\\"b\"],\"resume\":12}\n\n");
+}
+
+Test(notice, reasons)
+{
+    static const char *const names[] = {"expired", "lagged",  "unknown",
+                                        "ahead",   "corrupt", "lapped"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        cr_expect_str_eq(notice_reason_name((enum notice_reason)i), names[i]);
+    }
+}
+
+Test(notice, heartbeat)
+{
+    cr_expect_eq(notice_heartbeat_write(&out, 1700000000000, slice_of("00000000000000ff")), 0);
+    expect_text("event: heartbeat\n"
+                "data: {\"timestamp\":1700000000000,\"connection_id\":\"00000000000000ff\"}\n\n");
+}
+
+Test(notice, comment_retry_goodbye)
+{
+    cr_expect_eq(notice_comment_write(&out), 0);
+    cr_expect_eq(notice_retry_write(&out, 5000), 0);
+    cr_expect_eq(notice_goodbye_write(&out, UINT32_MAX), 0);
+    expect_text(":\n\nretry: 5000\n\nretry: 4294967295\n: going away\n\n");
+}
+
+Test(notice, keep_to_their_bounds)
+{
+    char bytes[NOTICE_GAP_BYTES_MAX];
+    struct buffer small;
+    struct notice_gap gap = {
+        .from = UINT64_MAX, .to = UINT64_MAX, .reason = NOTICE_EXPIRED, .resume = UINT64_MAX};
+    buffer_wrap(&small, bytes, NOTICE_GAP_BYTES_MAX);
+    cr_expect_eq(notice_gap_write(&small, &gap), 0);
+    buffer_wrap(&small, bytes, NOTICE_HEARTBEAT_BYTES_MAX);
+    char id[64];
+    memset(id, 'f', sizeof(id));
+    cr_expect_eq(notice_heartbeat_write(&small, UINT64_MAX, slice_from(id, sizeof(id))), 0);
+    buffer_wrap(&small, bytes, NOTICE_GOODBYE_BYTES_MAX);
+    cr_expect_eq(notice_goodbye_write(&small, UINT32_MAX), 0);
+    buffer_wrap(&small, bytes, 8);
+    cr_expect_eq(notice_gap_write(&small, &gap), -ENOBUFS);
+}
