@@ -5,8 +5,8 @@
 STATIC_ASSERT(sizeof(llhttp_t) <= HTTP_PARSER_BYTES, "the parser lives in the request object");
 STATIC_ASSERT(_Alignof(llhttp_t) <= 8, "the parser lives in the request object");
 
-// llhttp lets folded fields and, in places, bare line ends pass. So the header's lines are checked
-// here, before it sees them.
+// llhttp lets folded fields, nameless ones and, in places, bare line ends pass. So the header's
+// lines are checked here, before it sees them.
 enum line_state {
     LINE_BEFORE, // empty lines before the request line are passed over (RFC 9112 section 2.2)
     LINE_INSIDE,
@@ -186,9 +186,9 @@ static int on_header_field_complete(llhttp_t *parser)
     if (name.length > HTTP_NAME_BYTES) {
         return 0;
     }
-    for (uint8_t kind = FIELD_OTHER + 1; kind < FIELD_COUNT; kind++) {
+    for (size_t kind = FIELD_OTHER + 1; kind < FIELD_COUNT; kind++) {
         if (slice_equal_ignoring_case(name, slice_of(fields[kind].name))) {
-            request->field = kind;
+            request->field = (uint8_t)kind;
         }
     }
     if (request->field == FIELD_OTHER) {
@@ -310,10 +310,6 @@ static int on_headers_complete(llhttp_t *parser)
     request->is_keep_alive = llhttp_should_keep_alive(parser) != 0;
     if (!request->has_host && request->version_minor > 0) {
         return REFUSE(request, ERR_INVALID_REQUEST, "The field Host is missing");
-    }
-    if (request->has_coding && request->has_length) {
-        return REFUSE(request, ERR_INVALID_REQUEST,
-                      "Content-Length and Transfer-Encoding contradict each other");
     }
     if (request->has_coding && request->version_minor == 0) {
         return REFUSE(request, ERR_INVALID_REQUEST, "HTTP/1.0 has no Transfer-Encoding");
