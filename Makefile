@@ -247,6 +247,7 @@ $(BUILD)/ringcast-bench: $(call objects,$(LOADGEN_SOURCES)) \
 
 export RINGCAST_BUILD = $(abspath $(BUILD))
 export RINGCAST_BIN = $(abspath $(BUILD)/ringcast)
+export RC_SANITIZE = $(SANITIZE)
 export RC_NPM = $(abspath $(NPM_DIR))
 
 run: deps-build ## Start the broker and a demo producer; Ctrl-C ends both

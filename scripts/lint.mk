@@ -14,7 +14,7 @@ lint: deps-build deps-lint ## Layout, layers, sizes, clang-tidy, shellcheck
 	@echo "lint: clean"
 
 format: deps-lint ## Lay out every C file with clang-format
-	$(Q)clang-format -i $(C_FILES)
+	$(Q)$(if $(C_FILES),clang-format -i $(C_FILES))
 
 .PHONY: lint-files lint-tree
 lint-tree:

@@ -2,7 +2,8 @@
 # Runs the tests of the real binary:  tests/integration/run.sh [FOLDER...]
 # Without a folder: tests/integration and tests/crash. Every test_*.sh and test_*.mjs, in order. They find in
 # their environment RINGCAST_BIN (the binary), RINGCAST_BUILD (its build directory, test programs are
-# in its integration/), RINGCAST_ROOT, RC_TMP (a directory of their own), RC_NPM (see tests/npm.mjs).
+# in its integration/), RINGCAST_ROOT, RC_TMP (a directory of their own), RC_NPM (see tests/npm.mjs),
+# RC_SANITIZE (address, thread, coverage: the binary is that much slower; else empty).
 # RC_SMOKE=1 runs only those with a line `# smoke` or `// smoke` near the top; ONLY=text those whose
 # path holds it.
 set -u
