@@ -125,7 +125,7 @@ differ = $(subst x$(1)x,,x$(2)x)$(subst x$(2)x,,x$(1)x)
 remember = $(if $(call differ,$(strip $(file <$(1))),$(strip is: $(2))),$(file >$(1),$(strip is: $(2))))
 
 $(BUILD)/lists/.:
-	@mkdir -p $@
+	+@mkdir -p $@
 
 $(BUILD)/lists/flags: FORCE | $(BUILD)/lists/.
 	$(call remember,$@,$(CC) $(compile_flags) $(link_flags))
