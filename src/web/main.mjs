@@ -145,6 +145,8 @@ function subscribe() {
   }
   showNotice("");
   waiting = [];
+  received = receivedBefore = 0;
+  element("count").textContent = "0";
   rows.replaceChildren();
   tiles.clear();
   element("tiles").replaceChildren();
