@@ -117,6 +117,7 @@ void buffer_clear(struct buffer *buffer)
 
 static void buffer_move_to_front(struct buffer *buffer)
 {
+    ASSERT(buffer->storage != NULL);
     size_t length = buffer_length(buffer);
     memmove(buffer->storage, buffer->storage + buffer->start, length);
     buffer->start = 0;
