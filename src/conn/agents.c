@@ -7,26 +7,30 @@
 // Number 0 is none and number 1 stands for all beyond the bound.
 enum { AGENT_NONE = 0, AGENT_OTHER = 1, AGENTS_FIRST = 2 };
 
-static struct slice key_of(const void *owner, uint32_t value) {
+static struct slice key_of(const void *owner, uint32_t value)
+{
     const struct agents *agents = owner;
     return agents->texts[value];
 }
 
-void agents_init(struct agents *agents) {
+void agents_init(struct agents *agents)
+{
     name_map_init(&agents->by_text, key_of, agents);
     agents->count = AGENTS_FIRST;
     agents->texts[AGENT_NONE] = slice_empty();
     agents->texts[AGENT_OTHER] = slice_of("(other)");
 }
 
-void agents_free(struct agents *agents) {
+void agents_free(struct agents *agents)
+{
     for (uint32_t i = AGENTS_FIRST; i < agents->count; i++) {
         free((void *)(uintptr_t)agents->texts[i].at);
     }
     name_map_free(&agents->by_text);
 }
 
-uint32_t agents_intern(struct agents *agents, struct slice text) {
+uint32_t agents_intern(struct agents *agents, struct slice text)
+{
     if (text.length == 0) {
         return AGENT_NONE;
     }
@@ -55,7 +59,8 @@ uint32_t agents_intern(struct agents *agents, struct slice text) {
     return number;
 }
 
-struct slice agents_text(const struct agents *agents, uint32_t number) {
+struct slice agents_text(const struct agents *agents, uint32_t number)
+{
     ASSERT(number < agents->count);
     return agents->texts[number];
 }

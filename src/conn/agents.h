@@ -1,4 +1,5 @@
-// User agents, interned: most of 100,000 clients share a few. Bounded; beyond it they all count as one. One thread.
+// User agents, interned: most of 100,000 clients share a few. Bounded; beyond it they all count as
+// one. One thread.
 #pragma once
 
 #include "base/bytes.h"

@@ -1,5 +1,6 @@
-// A connection: the hot half, two cache lines, which the fan-out touches; what is rarely looked at stands in conn_cold.
-// It holds no data: a subscriber is a cursor into the log (an id), plus how far into the next frame it has been sent.
+// A connection: the hot half, two cache lines, which the fan-out touches; what is rarely looked at
+// stands in conn_cold. It holds no data: a subscriber is a cursor into the log (an id), plus how
+// far into the next frame it has been sent.
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +13,8 @@ enum conn_state {
     CONN_REQUEST,  // reads a request, or waits for the next one (connecting)
     CONN_STARTING, // the request is whole; the log is asked where to start (connecting)
     CONN_ACTIVE,   // streaming
-    CONN_LINGER,   // answered and half closed: takes what the client still sends, for a moment (draining)
+    CONN_LINGER,   // answered and half closed: takes what the client still sends, for a moment
+                   // (draining)
     CONN_CLOSING,  // waits for its last completions, then for its descriptor (draining)
 };
 
@@ -32,10 +34,12 @@ enum {
     CONN_ENVELOPE = 1 << 3,
     CONN_HEARTBEAT_EVENT = 1 << 4,
     CONN_HEARTBEAT_OFF = 1 << 5,
-    CONN_GAP = 1 << 6,       // gap_from .. gap_to is to be told before anything else
-    CONN_DROPPING = 1 << 7,  // it lags beyond its bound; asked the log where to go on
-    CONN_GOODBYE = 1 << 8,   // close it once its outbox is sent
-    CONN_KEEP_ALIVE = 1 << 9, // after the answer, the next request
+    CONN_GAP = 1 << 6,        // gap_from .. gap_to is to be told before anything else
+    CONN_DROPPING = 1 << 7,   // it lags beyond its bound; asked the log where to go on
+    CONN_GOODBYE = 1 << 8,    // close it once its outbox is sent
+    CONN_BLOCKED = 1 << 9,    // the socket was full since its lag was last looked at
+    CONN_TIMER_DUE = 1 << 10, // its timer expired: the next pump sees to it
+    CONN_REFUSED = 1 << 11,   // no room for its request: 503
 };
 
 // One stream that a connection reads.
@@ -53,7 +57,7 @@ struct conn_outbox {
 };
 
 struct conn {
-    uint64_t cursor;    // all events up to this id are sent, and frame_offset bytes of the next frame
+    uint64_t cursor; // all events up to this id are sent, and frame_offset bytes of the next frame
     uint64_t sent_from; // the cursor before the send under way
     uint64_t gap_from;
     uint64_t gap_to;
@@ -68,7 +72,7 @@ struct conn {
     uint32_t blocked_since_ms; // while CONN_OP_WRITABLE is in flight
     uint32_t batch;            // number of the batch that carries a send of it
     uint32_t ready_next;
-    uint32_t context;          // index of its request context while it has one
+    uint32_t context; // index of its request context while it has one
     uint16_t stream_count;
     uint16_t flags;
     uint8_t state;
@@ -84,5 +88,5 @@ struct conn_cold {
     uint16_t port;
     uint8_t family;
     uint8_t spare;
-    uint32_t user_agent;   // interned, see conn/agents.h; 0: none
+    uint32_t user_agent; // interned, see conn/agents.h; 0: none
 };

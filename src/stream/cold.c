@@ -10,7 +10,7 @@
 
 enum {
     COLD_BLOCKS_MAX = 1024,
-    COLD_FAILED_MAX = 1024,   // remembered; then forgotten all at once
+    COLD_FAILED_MAX = 1024, // remembered; then forgotten all at once
 };
 
 // What cold_cache.failed holds for a position.
@@ -20,7 +20,8 @@ enum {
     FAILED_TWICE = 3, // broken
 };
 
-static void block_free(struct cold_cache *cache, struct cold_block *block) {
+static void block_free(struct cold_cache *cache, struct cold_block *block)
+{
     u64_map_remove(&cache->by_position, block->position, NULL);
     cache->bytes_used -= block->length;
     free(block->bytes);
@@ -28,29 +29,33 @@ static void block_free(struct cold_cache *cache, struct cold_block *block) {
     pool_free(&cache->pool, block);
 }
 
-static void note_failure(struct cold_cache *cache, uint64_t position) {
+static void note_failure(struct cold_cache *cache, uint64_t position)
+{
     cache->faults++;
     uint32_t times = 0;
     u64_map_get(&cache->failed, position, &times);
     if (cache->failed.count >= COLD_FAILED_MAX) {
         u64_map_clear(&cache->failed);
     }
-    if (u64_map_put(&cache->failed, position, times == FAILED_TOLD ? FAILED_TWICE : FAILED_ONCE) != 0) {
+    if (u64_map_put(&cache->failed, position, times == FAILED_TOLD ? FAILED_TWICE : FAILED_ONCE) !=
+        0) {
         LOGGER_EVERY(1000, LOGGER_WARN, "cold", "no memory to remember a failed block");
     }
 }
 
-static void submit_read(struct cold_cache *cache, struct cold_block *block) {
+static void submit_read(struct cold_cache *cache, struct cold_block *block)
+{
     struct io_uring_sqe *sqe = loop_sqe(cache->loop, 0);
     uint64_t offset = log_tail_segment_offset(cache->tail, block->position);
-    io_uring_prep_read(sqe, block->fd, block->bytes + block->read_bytes, block->length - block->read_bytes,
-                       offset + block->read_bytes);
+    io_uring_prep_read(sqe, block->fd, block->bytes + block->read_bytes,
+                       block->length - block->read_bytes, offset + block->read_bytes);
     io_uring_sqe_set_data64(sqe, loop_tag(cache->op, pool_index(&cache->pool, block), 0));
     cache->reads++;
 }
 
-static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t user_data, int32_t result,
-                    uint32_t flags) {
+static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                    int32_t result, uint32_t flags)
+{
     (void)loop;
     (void)ring;
     (void)flags;
@@ -60,13 +65,15 @@ static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t us
         block->read_bytes += (uint32_t)result;
         // The descriptor may have been closed since: look it up again (we run inside a round).
         uint64_t salt;
-        if (log_tail_segment(cache->tail, block->position, &block->fd, &salt) && salt == block->salt) {
+        if (log_tail_segment(cache->tail, block->position, &block->fd, &salt) &&
+            salt == block->salt) {
             submit_read(cache, block);
             return;
         }
         result = -ESTALE;
     }
-    bool is_valid = result > 0 && block_check(block->bytes, block->length, block->salt) == BLOCK_VALID &&
+    bool is_valid = result > 0 &&
+                    block_check(block->bytes, block->length, block->salt) == BLOCK_VALID &&
                     block_header_of(block->bytes)->length == block->length;
     struct waiters waiters = block->waiters;
     block->waiters = (struct waiters){0};
@@ -74,7 +81,8 @@ static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t us
         list_push_back(&cache->valid, &block->age_node);
         u64_map_remove(&cache->failed, block->position, NULL);
     } else {
-        LOGGER_EVERY(1000, LOGGER_WARN, "cold", "block at log position %llu (%u bytes) cannot be used: %s",
+        LOGGER_EVERY(1000, LOGGER_WARN, "cold",
+                     "block at log position %llu (%u bytes) cannot be used: %s",
                      (unsigned long long)block->position, block->length,
                      result < 0 ? strerror(-result) : "it fails its check");
         note_failure(cache, block->position);
@@ -84,8 +92,10 @@ static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t us
     waiters_free(&waiters);
 }
 
-int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct log_tail *tail, uint8_t op,
-                    uint64_t bytes_max, void (*ready)(void *, struct waiters *), void *context) {
+int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct log_tail *tail,
+                    uint8_t op, uint64_t bytes_max, void (*ready)(void *, struct waiters *),
+                    void *context)
+{
     memset(cache, 0, sizeof(*cache));
     cache->loop = loop;
     cache->tail = tail;
@@ -97,10 +107,12 @@ int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct lo
     u64_map_init(&cache->by_position);
     u64_map_init(&cache->failed);
     loop_set_handler(loop, op, on_read, cache);
-    return pool_init(&cache->pool, sizeof(struct cold_block), _Alignof(struct cold_block), COLD_BLOCKS_MAX);
+    return pool_init(&cache->pool, sizeof(struct cold_block), _Alignof(struct cold_block),
+                     COLD_BLOCKS_MAX);
 }
 
-void cold_cache_free(struct cold_cache *cache) {
+void cold_cache_free(struct cold_cache *cache)
+{
     for (uint32_t i = pool_next_live(&cache->pool, 0); i != POOL_INDEX_NONE;
          i = pool_next_live(&cache->pool, i + 1)) {
         struct cold_block *block = pool_at(&cache->pool, i);
@@ -113,8 +125,10 @@ void cold_cache_free(struct cold_cache *cache) {
     pool_destroy(&cache->pool);
 }
 
-// Lets the oldest blocks go that nobody looked at in this round. A block larger than the whole bound is let in alone.
-static bool make_room(struct cold_cache *cache, uint32_t length) {
+// Lets the oldest blocks go that nobody looked at in this round. A block larger than the whole
+// bound is let in alone.
+static bool make_room(struct cold_cache *cache, uint32_t length)
+{
     while (cache->bytes_used > 0 &&
            (cache->bytes_used + length > cache->bytes_max || pool_is_full(&cache->pool))) {
         struct list_node *node = list_first(&cache->valid);
@@ -132,7 +146,8 @@ static bool make_room(struct cold_cache *cache, uint32_t length) {
 }
 
 static enum cold_result start_read(struct cold_cache *cache, uint64_t position, uint32_t length,
-                                   uint64_t handle) {
+                                   uint64_t handle)
+{
     int fd;
     uint64_t salt;
     if (!log_tail_segment(cache->tail, position, &fd, &salt)) {
@@ -162,8 +177,9 @@ static enum cold_result start_read(struct cold_cache *cache, uint64_t position, 
     return COLD_WAIT;
 }
 
-enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length, uint64_t handle,
-                          const uint8_t **bytes) {
+enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length,
+                          uint64_t handle, const uint8_t **bytes)
+{
     ASSERT(length >= BLOCK_HEADER_BYTES);
     uint32_t index;
     if (u64_map_get(&cache->by_position, position, &index)) {
@@ -192,7 +208,8 @@ enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t 
     return start_read(cache, position, length, handle);
 }
 
-void cold_round(struct cold_cache *cache) {
+void cold_round(struct cold_cache *cache)
+{
     cache->round++;
     if (cache->starved.count > 0) {
         struct waiters waiters = {0};

@@ -1,5 +1,6 @@
-// Blocks that are no longer in the log's tail, read from disk by the worker itself: whole blocks, salt and CRC checked, in
-// a cache that all of its connections share, bounded in bytes. Never waits. One thread.
+// Blocks that are no longer in the log's tail, read from disk by the worker itself: whole blocks,
+// salt and CRC checked, in a cache that all of its connections share, bounded in bytes. Never
+// waits. One thread.
 #pragma once
 
 #include "base/list.h"
@@ -46,12 +47,14 @@ enum cold_result {
     COLD_BROKEN, // it failed again after being asked anew: the disk has lost it
 };
 
-int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct log_tail *tail, uint8_t op,
-                    uint64_t bytes_max, void (*ready)(void *, struct waiters *), void *context);
+int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct log_tail *tail,
+                    uint8_t op, uint64_t bytes_max, void (*ready)(void *, struct waiters *),
+                    void *context);
 void cold_cache_free(struct cold_cache *cache);
 
-// Between log_tail_enter and the end of the round. On COLD_READY *bytes is the whole valid block, good until the round ends.
-enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length, uint64_t handle,
-                          const uint8_t **bytes);
+// Between log_tail_enter and the end of the round. On COLD_READY *bytes is the whole valid block,
+// good until the round ends.
+enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length,
+                          uint64_t handle, const uint8_t **bytes);
 // Starts a round: what was given out before may go.
 void cold_round(struct cold_cache *cache);

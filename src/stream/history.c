@@ -4,14 +4,16 @@
 
 #include "base/assert.h"
 
-int history_table_init(struct history_table *table, uint32_t histories_max) {
+int history_table_init(struct history_table *table, uint32_t histories_max)
+{
     memset(table, 0, sizeof(*table));
     list_init(&table->answered);
     list_init(&table->unsent);
     return pool_init(&table->pool, sizeof(struct history), _Alignof(struct history), histories_max);
 }
 
-void history_table_free(struct history_table *table) {
+void history_table_free(struct history_table *table)
+{
     for (uint32_t i = 0; i < table->pool.touched; i++) {
         struct history *history = pool_at(&table->pool, i);
         waiters_free(&history->waiters);
@@ -20,12 +22,15 @@ void history_table_free(struct history_table *table) {
     pool_destroy(&table->pool);
 }
 
-static bool covers(const struct history *history, uint64_t cursor) {
+static bool covers(const struct history *history, uint64_t cursor)
+{
     return !history->is_asking && history->low <= cursor && cursor < history->lookup.end_id;
 }
 
-struct history *history_find(struct history_table *table, struct stream *stream, uint64_t cursor) {
-    LIST_EACH(node, &stream->histories) {
+struct history *history_find(struct history_table *table, struct stream *stream, uint64_t cursor)
+{
+    LIST_EACH(node, &stream->histories)
+    {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
         if (covers(history, cursor)) {
             list_remove(&history->age_node);
@@ -36,7 +41,8 @@ struct history *history_find(struct history_table *table, struct stream *stream,
     return NULL;
 }
 
-const struct log_run *history_run(const struct history *history, uint64_t cursor) {
+const struct log_run *history_run(const struct history *history, uint64_t cursor)
+{
     uint32_t low = 0;
     uint32_t high = history->lookup.run_count;
     while (low < high) {
@@ -51,8 +57,10 @@ const struct log_run *history_run(const struct history *history, uint64_t cursor
 }
 
 static struct history *find_asking(const struct stream *stream, enum log_lookup_from from,
-                                   uint64_t value) {
-    LIST_EACH(node, &stream->histories) {
+                                   uint64_t value)
+{
+    LIST_EACH(node, &stream->histories)
+    {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
         if (history->is_asking && history->lookup.from == from &&
             (history->lookup.value == value ||
@@ -63,15 +71,28 @@ static struct history *find_asking(const struct stream *stream, enum log_lookup_
     return NULL;
 }
 
+static void drop_oldest(struct history_table *table)
+{
+    LIST_EACH(node, &table->answered)
+    {
+        struct history *history = LIST_ENTRY(node, struct history, age_node);
+        if (!history->is_pinned) {
+            history_drop(table, history);
+            return;
+        }
+    }
+}
+
 bool history_ask(struct history_table *table, struct stream *stream, enum log_lookup_from from,
-                 uint64_t value, uint64_t handle) {
+                 uint64_t value, uint64_t handle)
+{
     ASSERT(stream->state == STREAM_LIVE);
     struct history *history = find_asking(stream, from, value);
     if (history != NULL) {
         return waiters_add(&history->waiters, handle);
     }
-    if (pool_is_full(&table->pool) && !list_is_empty(&table->answered)) {
-        history_drop(table, LIST_ENTRY(list_first(&table->answered), struct history, age_node));
+    if (pool_is_full(&table->pool)) {
+        drop_oldest(table);
     }
     history = pool_alloc(&table->pool);
     if (history == NULL) {
@@ -84,6 +105,7 @@ bool history_ask(struct history_table *table, struct stream *stream, enum log_lo
     }
     history->stream = stream;
     history->is_asking = true;
+    history->is_pinned = false;
     history->lookup.owner = history;
     history->lookup.number = stream->number;
     history->lookup.from = from;
@@ -95,7 +117,8 @@ bool history_ask(struct history_table *table, struct stream *stream, enum log_lo
     return true;
 }
 
-struct history *history_answered(struct history_table *table, struct log_lookup *lookup) {
+struct history *history_answered(struct history_table *table, struct log_lookup *lookup)
+{
     struct history *history = lookup->owner;
     ASSERT(&history->lookup == lookup && history->is_asking);
     ASSERT(lookup->run_count <= LOG_LOOKUP_RUNS);
@@ -106,17 +129,20 @@ struct history *history_answered(struct history_table *table, struct log_lookup 
     return history;
 }
 
-void history_drop(struct history_table *table, struct history *history) {
+void history_drop(struct history_table *table, struct history *history)
+{
     ASSERT(!history->is_asking && history->waiters.count == 0);
     list_remove(&history->stream_node);
     list_remove(&history->age_node);
     pool_free(&table->pool, history);
 }
 
-void history_drop_answers(struct history_table *table, struct stream *stream) {
-    LIST_EACH_SAFE(node, &stream->histories) {
+void history_drop_answers(struct history_table *table, struct stream *stream)
+{
+    LIST_EACH_SAFE(node, &stream->histories)
+    {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
-        if (!history->is_asking) {
+        if (!history->is_asking && !history->is_pinned) {
             history_drop(table, history);
         }
     }

@@ -12,14 +12,17 @@ enum {
     COMPACT_HOLES_MIN = 16,
 };
 
-static struct slice key_of(const void *owner, uint32_t value) {
+static struct slice key_of(const void *owner, uint32_t value)
+{
     const struct stream_table *table = owner;
     const struct stream *stream = pool_at(&table->pool, value);
     return slice_from(stream->name, stream->name_length);
 }
 
-int stream_table_init(struct stream_table *table, uint32_t streams_max) {
-    int error = pool_init(&table->pool, sizeof(struct stream), _Alignof(struct stream), streams_max);
+int stream_table_init(struct stream_table *table, uint32_t streams_max)
+{
+    int error =
+        pool_init(&table->pool, sizeof(struct stream), _Alignof(struct stream), streams_max);
     if (error != 0) {
         return error;
     }
@@ -29,14 +32,16 @@ int stream_table_init(struct stream_table *table, uint32_t streams_max) {
     return 0;
 }
 
-static void stream_release(struct stream *stream) {
+static void stream_release(struct stream *stream)
+{
     free(stream->name);
     free(stream->subscribers);
     window_free(&stream->window);
     waiters_free(&stream->starters);
 }
 
-void stream_table_free(struct stream_table *table) {
+void stream_table_free(struct stream_table *table)
+{
     for (uint32_t i = pool_next_live(&table->pool, 0); i != POOL_INDEX_NONE;
          i = pool_next_live(&table->pool, i + 1)) {
         stream_release(pool_at(&table->pool, i));
@@ -46,25 +51,30 @@ void stream_table_free(struct stream_table *table) {
     pool_destroy(&table->pool);
 }
 
-struct stream *stream_table_at(const struct stream_table *table, uint32_t index) {
+struct stream *stream_table_at(const struct stream_table *table, uint32_t index)
+{
     return pool_at(&table->pool, index);
 }
 
-uint32_t stream_table_index(const struct stream_table *table, const struct stream *stream) {
+uint32_t stream_table_index(const struct stream_table *table, const struct stream *stream)
+{
     return pool_index(&table->pool, stream);
 }
 
-struct stream *stream_table_find(const struct stream_table *table, struct slice name) {
+struct stream *stream_table_find(const struct stream_table *table, struct slice name)
+{
     uint32_t index;
     return name_map_get(&table->by_name, name, &index) ? stream_table_at(table, index) : NULL;
 }
 
-struct stream *stream_table_by_number(const struct stream_table *table, uint64_t number) {
+struct stream *stream_table_by_number(const struct stream_table *table, uint64_t number)
+{
     uint32_t index;
     return u64_map_get(&table->by_number, number, &index) ? stream_table_at(table, index) : NULL;
 }
 
-struct stream *stream_table_open(struct stream_table *table, struct slice name) {
+struct stream *stream_table_open(struct stream_table *table, struct slice name)
+{
     struct stream *stream = pool_alloc(&table->pool);
     if (stream == NULL) {
         return NULL;
@@ -88,7 +98,8 @@ struct stream *stream_table_open(struct stream_table *table, struct slice name) 
     return stream;
 }
 
-bool stream_table_answered(struct stream_table *table, struct stream *stream) {
+bool stream_table_answered(struct stream_table *table, struct stream *stream)
+{
     const struct log_stream_state *state = &stream->request.state;
     ASSERT(state->number != 0);
     if (u64_map_put(&table->by_number, state->number, stream_table_index(table, stream)) != 0) {
@@ -106,7 +117,8 @@ bool stream_table_answered(struct stream_table *table, struct stream *stream) {
     return true;
 }
 
-void stream_table_close(struct stream_table *table, struct stream *stream) {
+void stream_table_close(struct stream_table *table, struct stream *stream)
+{
     ASSERT(stream_readers(stream) == 0);
     ASSERT(list_is_empty(&stream->histories));
     ASSERT(stream->state != STREAM_ASKING);
@@ -121,16 +133,18 @@ void stream_table_close(struct stream_table *table, struct stream *stream) {
     pool_free(&table->pool, stream);
 }
 
-void stream_mark_dirty(struct stream_table *table, struct stream *stream) {
+void stream_mark_dirty(struct stream_table *table, struct stream *stream)
+{
     if (!stream->is_dirty) {
         stream->is_dirty = true;
         list_push_back(&table->dirty, &stream->dirty_node);
     }
 }
 
-// A hot stream's window is deep, so that a reader that falls behind is served without asking the log; a thousand quiet
-// streams keep theirs small.
-static uint32_t window_runs_for(const struct stream *stream) {
+// A hot stream's window is deep, so that a reader that falls behind is served without asking the
+// log; a thousand quiet streams keep theirs small.
+static uint32_t window_runs_for(const struct stream *stream)
+{
     uint32_t runs = WINDOW_RUNS_MIN;
     while (runs < WINDOW_RUNS_MAX && runs < stream_readers(stream)) {
         runs *= 2;
@@ -138,7 +152,8 @@ static uint32_t window_runs_for(const struct stream *stream) {
     return runs;
 }
 
-void stream_push(struct stream_table *table, struct stream *stream, const struct log_run *run) {
+void stream_push(struct stream_table *table, struct stream *stream, const struct log_run *run)
+{
     if (run->count == 0) {
         return; // control records only
     }
@@ -154,7 +169,8 @@ void stream_push(struct stream_table *table, struct stream *stream, const struct
     stream_mark_dirty(table, stream);
 }
 
-bool stream_add(struct stream *stream, uint32_t connection, uint32_t *place) {
+bool stream_add(struct stream *stream, uint32_t connection, uint32_t *place)
+{
     if (stream->subscriber_count == stream->subscriber_capacity) {
         uint32_t capacity = stream->subscriber_capacity == 0 ? 2 : stream->subscriber_capacity * 2;
         uint32_t *subscribers = realloc(stream->subscribers, capacity * sizeof(*subscribers));
@@ -169,7 +185,8 @@ bool stream_add(struct stream *stream, uint32_t connection, uint32_t *place) {
     return true;
 }
 
-void stream_remove(struct stream *stream, uint32_t place) {
+void stream_remove(struct stream *stream, uint32_t place)
+{
     ASSERT(place < stream->subscriber_count);
     ASSERT(stream->subscribers[place] != STREAM_SUBSCRIBER_NONE);
     stream->subscribers[place] = STREAM_SUBSCRIBER_NONE;
@@ -177,8 +194,10 @@ void stream_remove(struct stream *stream, uint32_t place) {
 }
 
 void stream_compact(struct stream *stream,
-                    void (*moved)(void *context, struct stream *stream, uint32_t connection, uint32_t place),
-                    void *context) {
+                    void (*moved)(void *context, struct stream *stream, uint32_t connection,
+                                  uint32_t place),
+                    void *context)
+{
     if (stream->is_dirty || stream->subscriber_holes < COMPACT_HOLES_MIN ||
         stream->subscriber_holes < stream->subscriber_count / 4) {
         return;

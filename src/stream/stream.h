@@ -1,8 +1,10 @@
-// A worker's view of a stream that it serves: what it knows of it from the log, the window of its recent runs, and who
-// reads it. Streams exist here only while somebody reads them or waits for them.
+// A worker's view of a stream that it serves: what it knows of it from the log, the window of its
+// recent runs, and who reads it. Streams exist here only while somebody reads them or waits for
+// them.
 //
-// Life: stream_table_open makes it (STREAM_NEW); the worker lends its `request` to the log (STREAM_ASKING); the answer makes
-// it STREAM_LIVE; with its last reader gone the worker unsubscribes and calls stream_table_close. One thread.
+// Life: stream_table_open makes it (STREAM_NEW); the worker lends its `request` to the log
+// (STREAM_ASKING); the answer makes it STREAM_LIVE; with its last reader gone the worker
+// unsubscribes and calls stream_table_close. One thread.
 #pragma once
 
 #include "base/list.h"
@@ -22,28 +24,30 @@ enum { STREAM_SUBSCRIBER_NONE = UINT32_MAX };
 
 struct stream {
     enum stream_state state;
-    bool is_dirty;      // in the table's dirty list: has events that not all subscribers were sent
-    bool wants_create;  // somebody waits for it even if nobody has published to it yet
+    bool is_dirty;     // in the table's dirty list: has events that not all subscribers were sent
+    bool wants_create; // somebody waits for it even if nobody has published to it yet
     uint32_t name_length;
     char *name;
     uint32_t references; // requests that are about to read it
-    uint64_t number;    // the log's; 0 before STREAM_LIVE
-    uint64_t last_id;   // of the last event known here
+    uint64_t number;     // the log's; 0 before STREAM_LIVE
+    uint64_t last_id;    // of the last event known here
     uint64_t last_sequence;
     uint64_t discarded_id;
     uint64_t discarded_sequence;
     uint64_t log_last_id; // of the whole log, when it was asked
     uint64_t pass_from;   // subscribers that had everything before the present pass stand here
     uint64_t pass_to;     // and stand here after it; 0 while the pass has not begun
-    uint32_t pass_next;   // index of the next subscriber to serve in the pass; subscriber_count when over
+    uint32_t
+        pass_next; // index of the next subscriber to serve in the pass; subscriber_count when over
     uint32_t subscriber_count; // entries in use, holes included
     uint32_t subscriber_capacity;
     uint32_t subscriber_holes;
     uint32_t *subscribers; // connection indexes in accept order; STREAM_SUBSCRIBER_NONE is a hole
     struct window window;
     struct list_node dirty_node;
-    struct list histories;  // look-up answers of this stream, struct history
-    struct waiters starters; // request contexts that wait for STREAM_LIVE
+    struct list_node idle_node; // in the shard's list of streams that perhaps nobody reads any more
+    struct list histories;      // look-up answers of this stream, struct history
+    struct waiters starters;    // request contexts that wait for STREAM_LIVE
     struct log_subscription request;
 };
 
@@ -64,7 +68,8 @@ uint32_t stream_table_index(const struct stream_table *table, const struct strea
 
 // A new stream in STREAM_NEW; NULL when the table is full or memory ran out. The name is copied.
 struct stream *stream_table_open(struct stream_table *table, struct slice name);
-// The log answered: fills it from request.state and makes it STREAM_LIVE. False when memory ran out.
+// The log answered: fills it from request.state and makes it STREAM_LIVE. False when memory ran
+// out.
 bool stream_table_answered(struct stream_table *table, struct stream *stream);
 // No subscriber, starter or history may be left, and the request is not with the log.
 void stream_table_close(struct stream_table *table, struct stream *stream);
@@ -76,10 +81,13 @@ void stream_mark_dirty(struct stream_table *table, struct stream *stream);
 // Adds a subscriber at the end; *place is its place for stream_remove. False when memory ran out.
 bool stream_add(struct stream *stream, uint32_t connection, uint32_t *place);
 void stream_remove(struct stream *stream, uint32_t place);
-// Closes the holes, when they are many and no pass is under way; calls moved for each subscriber whose place changed.
+// Closes the holes, when they are many and no pass is under way; calls moved for each subscriber
+// whose place changed.
 void stream_compact(struct stream *stream,
-                    void (*moved)(void *context, struct stream *stream, uint32_t connection, uint32_t place),
+                    void (*moved)(void *context, struct stream *stream, uint32_t connection,
+                                  uint32_t place),
                     void *context);
-static inline uint32_t stream_readers(const struct stream *stream) {
+static inline uint32_t stream_readers(const struct stream *stream)
+{
     return stream->subscriber_count - stream->subscriber_holes;
 }

@@ -4,7 +4,8 @@
 
 #include "base/assert.h"
 
-bool waiters_add(struct waiters *waiters, uint64_t handle) {
+bool waiters_add(struct waiters *waiters, uint64_t handle)
+{
     if (waiters->count == waiters->capacity) {
         uint32_t capacity = waiters->capacity == 0 ? 4 : waiters->capacity * 2;
         uint64_t *handles = realloc(waiters->handles, capacity * sizeof(*handles));
@@ -18,14 +19,16 @@ bool waiters_add(struct waiters *waiters, uint64_t handle) {
     return true;
 }
 
-void waiters_swap(struct waiters *waiters, struct waiters *into) {
+void waiters_swap(struct waiters *waiters, struct waiters *into)
+{
     ASSERT(into->count == 0);
     struct waiters taken = *waiters;
     *waiters = *into;
     *into = taken;
 }
 
-void waiters_free(struct waiters *waiters) {
+void waiters_free(struct waiters *waiters)
+{
     free(waiters->handles);
     *waiters = (struct waiters){0};
 }

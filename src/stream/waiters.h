@@ -1,4 +1,5 @@
-// Connections that wait for something (a look-up, a cold block, a stream's state), as handles that may have gone stale.
+// Connections that wait for something (a look-up, a cold block, a stream's state), as handles that
+// may have gone stale.
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@ struct waiters {
 
 // False when memory ran out: the caller must not wait then.
 bool waiters_add(struct waiters *waiters, uint64_t handle);
-// Takes all into `into` (which must be empty), leaving the memory of `into` behind: no allocation in steady state.
+// Takes all into `into` (which must be empty), leaving the memory of `into` behind: no allocation
+// in steady state.
 void waiters_swap(struct waiters *waiters, struct waiters *into);
 void waiters_free(struct waiters *waiters);

@@ -8,24 +8,28 @@
 
 enum { WINDOW_CAPACITY_MIN = 8 };
 
-void window_init(struct window *window, uint64_t covers_from) {
+void window_init(struct window *window, uint64_t covers_from)
+{
     memset(window, 0, sizeof(*window));
     window->covers_from = covers_from;
 }
 
-void window_free(struct window *window) {
+void window_free(struct window *window)
+{
     free(window->runs);
     window_init(window, 0);
 }
 
-static void drop_oldest(struct window *window) {
+static void drop_oldest(struct window *window)
+{
     ASSERT(window->count > 0);
     window->covers_from = window_at(window, 0)->last_id;
     window->first = (window->first + 1) & (window->capacity - 1);
     window->count--;
 }
 
-static bool grow(struct window *window, uint32_t capacity_max) {
+static bool grow(struct window *window, uint32_t capacity_max)
+{
     uint32_t capacity = window->capacity == 0 ? WINDOW_CAPACITY_MIN : window->capacity * 2;
     if (capacity > capacity_max) {
         return false;
@@ -44,7 +48,8 @@ static bool grow(struct window *window, uint32_t capacity_max) {
     return true;
 }
 
-void window_push(struct window *window, const struct log_run *run, uint32_t capacity_max) {
+void window_push(struct window *window, const struct log_run *run, uint32_t capacity_max)
+{
     ASSERT(is_power_of_two(capacity_max) && capacity_max >= WINDOW_CAPACITY_MIN);
     if (window->count == window->capacity && !grow(window, capacity_max)) {
         if (window->capacity == 0) {
@@ -59,7 +64,8 @@ void window_push(struct window *window, const struct log_run *run, uint32_t capa
     window->count++;
 }
 
-const struct log_run *window_find(const struct window *window, uint64_t cursor) {
+const struct log_run *window_find(const struct window *window, uint64_t cursor)
+{
     ASSERT(cursor >= window->covers_from);
     if (window->count == 0 || window_at(window, window->count - 1)->last_id <= cursor) {
         return NULL;
@@ -77,14 +83,16 @@ const struct log_run *window_find(const struct window *window, uint64_t cursor) 
     return window_at(window, low);
 }
 
-void window_restart(struct window *window, uint64_t covers_from) {
+void window_restart(struct window *window, uint64_t covers_from)
+{
     ASSERT(covers_from >= window->covers_from);
     window->first = 0;
     window->count = 0;
     window->covers_from = covers_from;
 }
 
-void window_discard(struct window *window, uint64_t id) {
+void window_discard(struct window *window, uint64_t id)
+{
     while (window->count > 0 && window_at(window, 0)->last_id <= id) {
         drop_oldest(window);
     }

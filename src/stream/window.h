@@ -1,5 +1,5 @@
-// The most recent runs of one stream, as a worker keeps them: a ring of log_run in id order without a hole between them.
-// What is older is found through the log (stream/history.h). One thread.
+// The most recent runs of one stream, as a worker keeps them: a ring of log_run in id order without
+// a hole between them. What is older is found through the log (stream/history.h). One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +18,8 @@ struct window {
 void window_init(struct window *window, uint64_t covers_from);
 void window_free(struct window *window);
 
-// Appends; the oldest run goes when the window holds capacity_max (a power of two) or memory runs out.
-// run->first_id > last id pushed.
+// Appends; the oldest run goes when the window holds capacity_max (a power of two) or memory runs
+// out. run->first_id > last id pushed.
 void window_push(struct window *window, const struct log_run *run, uint32_t capacity_max);
 
 // The first run that holds an id above `cursor`, or NULL when there is none. cursor >= covers_from.
@@ -31,6 +31,7 @@ void window_restart(struct window *window, uint64_t covers_from);
 // Forgets the runs that end at or below `id`.
 void window_discard(struct window *window, uint64_t id);
 
-static inline const struct log_run *window_at(const struct window *window, uint32_t index) {
+static inline const struct log_run *window_at(const struct window *window, uint32_t index)
+{
     return &window->runs[(window->first + index) & (window->capacity - 1)];
 }

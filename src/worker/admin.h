@@ -1,8 +1,10 @@
-// Questions and orders from operators and producers to all workers: status, listing, closing, direct sends.
+// Questions and orders from operators and producers to all workers: status, listing, closing,
+// direct sends.
 //
-// The asker (the ingest module on the log thread) owns a request, posts its pointer to every worker as a log_message of
-// kind MESSAGE_ADMIN, and gets the same pointer back once from each worker as MESSAGE_ADMIN_DONE in the log thread's
-// inbox (message.reader says which worker). A worker writes only its own part; nothing is shared while it works.
+// The asker (the ingest module on the log thread) owns a request, posts its pointer to every worker
+// as a log_message of kind MESSAGE_ADMIN, and gets the same pointer back once from each worker as
+// MESSAGE_ADMIN_DONE in the log thread's inbox (message.reader says which worker). A worker writes
+// only its own part; nothing is shared while it works.
 #pragma once
 
 #include <stdbool.h>
@@ -10,21 +12,24 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "conn/connection_id.h"
 #include "log/message.h"
 
 enum {
-    MESSAGE_ADMIN = LOG_MESSAGE_OTHER,     // log thread -> worker
+    MESSAGE_ADMIN = LOG_MESSAGE_OTHER,          // log thread -> worker
     MESSAGE_ADMIN_DONE = LOG_MESSAGE_OTHER + 1, // worker -> log thread
-    MESSAGE_STOP = LOG_MESSAGE_OTHER + 2,  // main -> worker, main -> log thread: begin the graceful end
+    MESSAGE_STOP =
+        LOG_MESSAGE_OTHER + 2, // main -> worker, main -> log thread: begin the graceful end
 };
 
 enum admin_operation {
     ADMIN_STATUS,      // part.json: one JSON object with the worker's counters
     ADMIN_CONNECTIONS, // part.json: up to `limit` connection objects, comma separated
     ADMIN_CLOSE,       // close connection_id; part.reached 1 where it was found
-    ADMIN_SEND,        // send `frame` to connection_id; part.reached 1 where it was found and could take it
-    ADMIN_BROADCAST,   // send `frame` to every connection; part.reached counts those that took it
-    ADMIN_REACH,       // part.reached: connections that are subscribed to `stream`
+    ADMIN_SEND, // send `frame` to connection_id; part.reached 1 where it was found and could take
+                // it
+    ADMIN_BROADCAST, // send `frame` to every connection; part.reached counts those that took it
+    ADMIN_REACH,     // part.reached: connections that are subscribed to `stream`
 };
 
 struct admin_part {
@@ -42,8 +47,3 @@ struct admin_request {
     uint32_t pending;    // asker's own: answers still to come
     struct admin_part parts[WORKERS_MAX];
 };
-
-// Connection ids on the wire: 16 lower-case hexadecimal digits.
-enum { CONNECTION_ID_TEXT_BYTES = 16 };
-void connection_id_write(char text[CONNECTION_ID_TEXT_BYTES], uint64_t id);
-bool connection_id_parse(struct slice text, uint64_t *id);

@@ -1,0 +1,409 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/logger.h"
+#include "conn/connection_id.h"
+#include "conn/shard.h"
+#include "io/send.h"
+
+enum {
+    LINGER_MS = 1000,
+    PUBLIC_WORKER_SHIFT = 58, // 6 bits of worker, 2 spare, 24 of index, 32 of generation
+};
+
+struct conn *conn_of_handle(const struct shard *shard, uint64_t handle)
+{
+    uint32_t index = (uint32_t)handle;
+    if (index >> 20 >= shard->ring_count ||
+        (index & 0xfffff) >= shard->rings[index >> 20].capacity) {
+        return NULL;
+    }
+    struct conn *conn = conn_at(shard, index);
+    return conn->state != CONN_FREE && conn->generation == (uint32_t)(handle >> 32) ? conn : NULL;
+}
+
+uint64_t conn_public_id(const struct shard *shard, const struct conn *conn)
+{
+    return ((uint64_t)shard->options.worker << PUBLIC_WORKER_SHIFT) |
+           ((uint64_t)conn_index(shard, conn) << 32) | conn->generation;
+}
+
+struct conn *conn_of_public_id(const struct shard *shard, uint64_t id)
+{
+    if (id >> PUBLIC_WORKER_SHIFT != shard->options.worker) {
+        return NULL;
+    }
+    return conn_of_handle(shard, (id << 32) | ((id >> 32) & 0xffffff));
+}
+
+uint64_t conn_tag(const struct shard *shard, const struct conn *conn, uint8_t op)
+{
+    return loop_tag(op, conn_slot(shard, conn), conn->generation);
+}
+
+struct io_uring_sqe *conn_sqe(struct shard *shard, const struct conn *conn)
+{
+    return loop_sqe(shard->loop, conn->ring);
+}
+
+void conn_arm(struct shard *shard, struct conn *conn, uint64_t delay_ms)
+{
+    conn->timer.tag = loop_timer_tag(SHARD_TIMER_CONN, conn_index(shard, conn));
+    loop_arm(shard->loop, &conn->timer, delay_ms);
+}
+
+void conn_make_ready(struct shard *shard, struct conn *conn)
+{
+    if ((conn->flags & CONN_READY) != 0) {
+        return;
+    }
+    conn->flags |= CONN_READY;
+    conn->ready_next = CONN_NONE;
+    uint32_t index = conn_index(shard, conn);
+    if (shard->ready_last == CONN_NONE) {
+        shard->ready_first = index;
+    } else {
+        conn_at(shard, shard->ready_last)->ready_next = index;
+    }
+    shard->ready_last = index;
+    shard->ready_count++;
+}
+
+struct conn *conn_take_ready(struct shard *shard)
+{
+    if (shard->ready_first == CONN_NONE) {
+        return NULL;
+    }
+    struct conn *conn = conn_at(shard, shard->ready_first);
+    shard->ready_first = conn->ready_next;
+    if (shard->ready_first == CONN_NONE) {
+        shard->ready_last = CONN_NONE;
+    }
+    shard->ready_count--;
+    conn->flags &= (uint16_t)~CONN_READY;
+    return conn;
+}
+
+// --- accepting ---
+
+static void take_address(struct conn_cold *cold, const struct sockaddr *address)
+{
+    cold->family = (uint8_t)address->sa_family;
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        memcpy(cold->address, &in->sin_addr, sizeof(in->sin_addr));
+        cold->port = ntohs(in->sin_port);
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        memcpy(cold->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+        cold->port = ntohs(in6->sin6_port);
+    }
+}
+
+// One ring accepts at a time, the first with room: so that few connections live in few rings.
+static void choose_accepting_ring(struct shard *shard)
+{
+    bool is_crowded = shard->is_stopping || pool_used(&shard->contexts) >= SHARD_STARTS_PAUSE;
+    bool is_chosen = false;
+    for (uint32_t i = 0; i < shard->ring_count; i++) {
+        struct conn_ring *ring = &shard->rings[i];
+        bool has_room = ring->used + 2 * ACCEPT_ARMED_MAX < ring->capacity;
+        if (has_room && !is_chosen && !is_crowded) {
+            is_chosen = true;
+            accept_resume(&ring->accept);
+        } else if (!ring->accept.paused) {
+            accept_pause(&ring->accept);
+        }
+    }
+}
+
+static void on_accept(void *context, unsigned ring_index, int descriptor,
+                      const struct sockaddr *address, socklen_t address_length)
+{
+    (void)address_length;
+    struct shard *shard = context;
+    struct conn_ring *ring = &shard->rings[ring_index];
+    ASSERT((uint32_t)descriptor < ring->capacity);
+    struct conn *conn = &ring->conns[descriptor];
+    ASSERT(conn->state == CONN_FREE && conn->ops == 0);
+    uint32_t generation = conn->generation + 1;
+    memset(conn, 0, sizeof(*conn));
+    conn->generation = generation;
+    conn->ring = (uint8_t)ring_index;
+    conn->context = CONN_NONE;
+    conn->last_send_ms = (uint32_t)shard->now_ms;
+    conn->batch = shard->batch - 1;
+    struct conn_cold *cold = &ring->colds[descriptor];
+    memset(cold, 0, sizeof(*cold));
+    cold->connected_ms = shard->unix_ms;
+    take_address(cold, address);
+    ring->used++;
+    shard->conn_count++;
+    shard->stats.accepted++;
+    if (atomic_fetch_add_explicit(shard->options.connections, 1, memory_order_relaxed) >=
+            shard->options.connections_max ||
+        shard->is_stopping) {
+        conn->flags |= CONN_REFUSED;
+    }
+    request_begin(shard, conn);
+    choose_accepting_ring(shard);
+}
+
+void shard_start_accepting(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->ring_count; i++) {
+        accept_start(&shard->rings[i].accept, shard->loop, i, (uint8_t)(SHARD_OP_ACCEPT + i),
+                     shard->listener_fd, ACCEPT_ARMED_MAX, on_accept, shard);
+        if (i > 0) {
+            accept_pause(&shard->rings[i].accept);
+        }
+    }
+}
+
+// --- the end ---
+
+static void detach(struct shard *shard, struct conn *conn)
+{
+    request_end(shard, conn);
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        struct stream *stream = stream_table_at(&shard->streams, conn->streams[i].stream);
+        stream_remove(stream, conn->streams[i].place);
+        start_release_stream(shard, stream);
+    }
+    if (conn->streams != &conn->only) {
+        free(conn->streams);
+    }
+    conn->streams = &conn->only;
+    conn->stream_count = 0;
+    free(conn->outbox);
+    conn->outbox = NULL;
+    conn->frame_offset = 0;
+    wheel_cancel(&shard->loop->wheel, &conn->timer);
+}
+
+// Goes on with the end as completions come back.
+void conn_proceed_close(struct shard *shard, struct conn *conn)
+{
+    ASSERT(conn->state == CONN_CLOSING);
+    if (conn->ops != 0 || (conn->flags & CONN_READY) != 0) {
+        return; // a completion, or its turn in the ready queue, comes back here
+    }
+    conn->ops |= CONN_OP_CLOSE;
+    io_prep_close_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn),
+                         conn_tag(shard, conn, SHARD_OP_CLOSE));
+}
+
+void conn_close(struct shard *shard, struct conn *conn)
+{
+    ASSERT(conn->state != CONN_FREE);
+    if (conn->state == CONN_CLOSING) {
+        return;
+    }
+    detach(shard, conn);
+    conn->state = CONN_CLOSING;
+    // Ends the polls and the receive that are still in flight.
+    conn->ops |= CONN_OP_SHUTDOWN;
+    io_prep_shutdown_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), SHUT_RDWR,
+                            conn_tag(shard, conn, SHARD_OP_SHUTDOWN));
+}
+
+void conn_linger(struct shard *shard, struct conn *conn)
+{
+    if (conn->state == CONN_LINGER || conn->state == CONN_CLOSING) {
+        return;
+    }
+    conn->flags |= CONN_GOODBYE;
+    conn_make_ready(shard, conn);
+}
+
+void conn_half_close(struct shard *shard, struct conn *conn)
+{
+    ASSERT(conn->outbox == NULL && (conn->ops & CONN_OP_SHUTDOWN) == 0);
+    detach(shard, conn);
+    conn->state = CONN_LINGER;
+    conn->ops |= CONN_OP_SHUTDOWN;
+    io_prep_shutdown_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), SHUT_WR,
+                            conn_tag(shard, conn, SHARD_OP_SHUTDOWN));
+    conn_arm(shard, conn, LINGER_MS);
+    request_arm_receive(shard, conn);
+}
+
+void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms)
+{
+    if (conn->state != CONN_ACTIVE || !conn_is_clear(shard, conn)) {
+        conn_close(shard, conn);
+        return;
+    }
+    shard_make_room(shard, conn->ring, 0, NOTICE_GOODBYE_BYTES_MAX);
+    if (!conn_is_clear(shard, conn)) {
+        return; // a handler closed it meanwhile, or it is blocked: the time limit of the stop ends
+                // it
+    }
+    uint8_t *at = shard_scratch(shard, NOTICE_GOODBYE_BYTES_MAX);
+    struct buffer out;
+    buffer_wrap(&out, at, NOTICE_GOODBYE_BYTES_MAX);
+    ASSERT(notice_goodbye_write(&out, retry_ms) == 0);
+    conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
+    conn_linger(shard, conn);
+}
+
+// --- completions ---
+
+static struct conn *conn_of_tag(struct shard *shard, unsigned ring, uint64_t user_data)
+{
+    struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
+    ASSERT(conn->generation == loop_tag_generation(user_data));
+    return conn;
+}
+
+static void on_hangup(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                      int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)cqe_flags;
+    (void)result;
+    struct shard *shard = context;
+    struct conn *conn = conn_of_tag(shard, ring, user_data);
+    conn->ops &= (uint8_t)~CONN_OP_HANGUP;
+    if (conn->state == CONN_CLOSING) {
+        conn_proceed_close(shard, conn);
+    } else if (conn->state != CONN_LINGER) {
+        conn_close(shard, conn);
+    }
+}
+
+static void on_writable(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                        int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)cqe_flags;
+    struct shard *shard = context;
+    struct conn *conn = conn_of_tag(shard, ring, user_data);
+    conn->ops &= (uint8_t)~CONN_OP_WRITABLE;
+    if (conn->state == CONN_CLOSING) {
+        conn_proceed_close(shard, conn);
+    } else if (result < 0 || ((uint32_t)result & (POLLERR | POLLHUP)) != 0) {
+        conn_close(shard, conn);
+    } else {
+        conn_make_ready(shard, conn);
+    }
+}
+
+static void on_shutdown(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                        int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)cqe_flags;
+    (void)result; // -ENOTCONN when the peer was first
+    struct shard *shard = context;
+    struct conn *conn = conn_of_tag(shard, ring, user_data);
+    conn->ops &= (uint8_t)~CONN_OP_SHUTDOWN;
+    if (conn->state == CONN_CLOSING) {
+        conn_proceed_close(shard, conn);
+    }
+}
+
+static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                      int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)cqe_flags;
+    (void)result;
+    struct shard *shard = context;
+    struct conn *conn = conn_of_tag(shard, ring, user_data);
+    ASSERT(conn->state == CONN_CLOSING && conn->ops == CONN_OP_CLOSE);
+    conn->ops = 0;
+    shard->stats.closed++;
+    shard->conn_count--;
+    shard->rings[ring].used--;
+    atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
+    conn->state = CONN_FREE;
+    choose_accepting_ring(shard);
+}
+
+// --- timers ---
+
+static uint64_t next_heartbeat_ms(struct shard *shard)
+{
+    // Spread: the first falls anywhere in an interval, so that 100,000 that came at once do not
+    // beat at once.
+    uint64_t interval = shard->options.heartbeat_ms;
+    return interval / 2 + prng_below(&shard->prng, interval / 2 + 1);
+}
+
+void conn_arm_heartbeat(struct shard *shard, struct conn *conn)
+{
+    if (shard->options.heartbeat_ms > 0) {
+        conn_arm(shard, conn, next_heartbeat_ms(shard));
+    }
+}
+
+static void beat(struct shard *shard, struct conn *conn)
+{
+    uint64_t interval = shard->options.heartbeat_ms;
+    uint32_t silent_ms = (uint32_t)shard->now_ms - conn->last_send_ms;
+    bool is_stalled =
+        (conn->ops & CONN_OP_WRITABLE) != 0 && shard->options.stall_ms_max > 0 &&
+        (uint32_t)shard->now_ms - conn->blocked_since_ms >= shard->options.stall_ms_max;
+    if (is_stalled) {
+        shard->stats.stall_closes++;
+        conn_close(shard, conn);
+        return;
+    }
+    if (silent_ms + WHEEL_TICK_MS < interval || (conn->flags & CONN_HEARTBEAT_OFF) != 0 ||
+        !conn_is_clear(shard, conn)) {
+        conn_arm(shard, conn, silent_ms < interval ? interval - silent_ms : interval);
+        return;
+    }
+    conn_arm(shard, conn, interval);
+    shard->stats.heartbeats++;
+    if ((conn->flags & CONN_HEARTBEAT_EVENT) == 0) {
+        conn_send_bytes(shard, conn, (const uint8_t *)NOTICE_COMMENT, sizeof(NOTICE_COMMENT) - 1);
+        return;
+    }
+    char id[CONNECTION_ID_TEXT_BYTES];
+    connection_id_write(id, conn_public_id(shard, conn));
+    uint8_t *at = shard_scratch(shard, NOTICE_HEARTBEAT_BYTES_MAX);
+    struct buffer out;
+    buffer_wrap(&out, at, NOTICE_HEARTBEAT_BYTES_MAX);
+    ASSERT(notice_heartbeat_write(&out, shard->unix_ms, slice_from(id, sizeof(id))) == 0);
+    conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
+}
+
+void conn_timer_due(struct shard *shard, struct conn *conn)
+{
+    conn->flags &= (uint16_t)~CONN_TIMER_DUE;
+    switch (conn->state) {
+    case CONN_ACTIVE: beat(shard, conn); break;
+    case CONN_REQUEST:
+    case CONN_STARTING: request_time_out(shard, conn); break;
+    case CONN_LINGER: conn_close(shard, conn); break;
+    default: break;
+    }
+}
+
+static void on_timer(void *context, struct loop *loop, struct wheel_timer *timer)
+{
+    (void)loop;
+    struct shard *shard = context;
+    struct conn *conn = conn_at(shard, loop_timer_owner(timer));
+    conn->flags |= CONN_TIMER_DUE;
+    conn_make_ready(shard, conn);
+}
+
+void conn_set_handlers(struct shard *shard)
+{
+    struct loop *loop = shard->loop;
+    loop_set_handler(loop, SHARD_OP_RECEIVE, request_received, shard);
+    loop_set_handler(loop, SHARD_OP_SEND_EVENTS, conn_sent_events, shard);
+    loop_set_handler(loop, SHARD_OP_SEND_BYTES, conn_sent_bytes, shard);
+    loop_set_handler(loop, SHARD_OP_HANGUP, on_hangup, shard);
+    loop_set_handler(loop, SHARD_OP_WRITABLE, on_writable, shard);
+    loop_set_handler(loop, SHARD_OP_SHUTDOWN, on_shutdown, shard);
+    loop_set_handler(loop, SHARD_OP_CLOSE, on_closed, shard);
+    loop_set_timer_handler(loop, SHARD_TIMER_CONN, on_timer, shard);
+}

@@ -1,0 +1,312 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "conn/shard.h"
+#include "http/response.h"
+#include "http/route.h"
+#include "io/send.h"
+#include "web_assets.h"
+
+enum {
+    RETRY_AFTER_BUSY_S = 1,
+    ASSET_INDEX_LENGTH = 1, // "/"
+};
+
+void request_arm_receive(struct shard *shard, struct conn *conn)
+{
+    if ((conn->ops & CONN_OP_RECEIVE) != 0) {
+        return;
+    }
+    struct io_uring_sqe *sqe = conn_sqe(shard, conn);
+    io_uring_prep_recv(sqe, (int)conn_slot(shard, conn), NULL, RECEIVE_BUFFER_BYTES, 0);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+    sqe->buf_group = shard->rings[conn->ring].buffers.group;
+    io_uring_sqe_set_data64(sqe, conn_tag(shard, conn, SHARD_OP_RECEIVE));
+    conn->ops |= CONN_OP_RECEIVE;
+}
+
+void request_begin(struct shard *shard, struct conn *conn)
+{
+    conn->state = CONN_REQUEST;
+    conn->streams = &conn->only;
+    conn_arm(shard, conn, shard->options.request_timeout_ms);
+    request_arm_receive(shard, conn);
+}
+
+static void release_buffer(struct shard *shard, const struct conn *conn, struct context *context)
+{
+    if (context->has_buffer) {
+        buffers_give_back(&shard->rings[conn->ring].buffers, context->buffer);
+        context->has_buffer = false;
+    }
+}
+
+void request_end(struct shard *shard, struct conn *conn)
+{
+    struct context *context = conn_context(shard, conn);
+    if (context == NULL) {
+        return;
+    }
+    release_buffer(shard, conn, context);
+    start_abandon(shard, context);
+    pool_free(&shard->contexts, context);
+    conn->context = CONN_NONE;
+}
+
+static struct context *open_context(struct shard *shard, struct conn *conn)
+{
+    struct context *context = conn_context(shard, conn);
+    if (context != NULL) {
+        return context;
+    }
+    context = pool_alloc(&shard->contexts);
+    if (context == NULL) {
+        return NULL;
+    }
+    context->conn = conn_index(shard, conn);
+    context->pending = 0;
+    context->stream_count = 0;
+    context->is_looking_up = false;
+    context->has_gap = false;
+    context->has_buffer = false;
+    http_request_init(&context->request);
+    conn->context = pool_index(&shard->contexts, context);
+    return context;
+}
+
+void request_received(void *owner, struct loop *loop, unsigned ring, uint64_t user_data,
+                      int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    struct shard *shard = owner;
+    struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
+    struct buffers *buffers = &shard->rings[ring].buffers;
+    ASSERT(conn->generation == loop_tag_generation(user_data));
+    conn->ops &= (uint8_t)~CONN_OP_RECEIVE;
+    bool has_buffer = (cqe_flags & IORING_CQE_F_BUFFER) != 0;
+    struct context *context = NULL;
+    if (conn->state == CONN_REQUEST && result > 0 && has_buffer) {
+        context = open_context(shard, conn);
+        if (context == NULL) {
+            conn->flags |= CONN_REFUSED;
+        } else {
+            ASSERT(!context->has_buffer);
+            buffers_take(buffers, cqe_flags);
+            context->has_buffer = true;
+            context->buffer = buffers_id(cqe_flags);
+            context->buffer_at = 0;
+            context->buffer_length = (uint32_t)result;
+        }
+        conn_make_ready(shard, conn);
+    }
+    if (has_buffer && context == NULL) {
+        buffers_take(buffers, cqe_flags);
+        buffers_give_back(buffers, buffers_id(cqe_flags));
+    }
+    if (conn->state == CONN_CLOSING) {
+        conn_proceed_close(shard, conn);
+    } else if (result == -ENOBUFS || (conn->state == CONN_LINGER && result > 0)) {
+        request_arm_receive(shard, conn);
+    } else if (result <= 0) {
+        conn_close(shard, conn);
+    }
+}
+
+// --- answers ---
+
+// After an answer: the next request, or the end.
+static void after_answer(struct shard *shard, struct conn *conn, bool is_keep_alive)
+{
+    struct context *context = conn_context(shard, conn);
+    if (!is_keep_alive || context == NULL) {
+        conn_linger(shard, conn);
+        return;
+    }
+    http_request_init(&context->request);
+    conn_arm(shard, conn, shard->options.request_timeout_ms);
+    conn_make_ready(shard, conn);
+}
+
+static void send_answer(struct shard *shard, struct conn *conn, const struct buffer *out,
+                        bool is_keep_alive)
+{
+    struct slice bytes = buffer_slice(out);
+    conn->state = CONN_REQUEST;
+    conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
+    after_answer(shard, conn, is_keep_alive);
+}
+
+void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
+                  const char *allow, uint32_t retry_after_s)
+{
+    const struct context *context = conn_context(shard, conn);
+    // What follows a request that could not be parsed cannot be trusted to be a request.
+    bool is_keep_alive = context != NULL && context->request.is_keep_alive &&
+                         context->request.fault.error == ERR_NONE &&
+                         fault->error != ERR_REQUEST_TIMEOUT;
+    shard->stats.request_errors++;
+    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
+    if (conn->state == CONN_CLOSING) {
+        return;
+    }
+    struct buffer out;
+    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
+    struct http_problem problem = {.fault = fault,
+                                   .allow = allow,
+                                   .retry_after_s = retry_after_s,
+                                   .is_keep_alive = is_keep_alive,
+                                   .is_head = context != NULL && context->route.is_head};
+    ASSERT(http_response_problem(&out, &problem) == 0);
+    send_answer(shard, conn, &out, is_keep_alive);
+}
+
+static void fail_with(struct shard *shard, struct conn *conn, enum rc_error error,
+                      const char *detail, uint32_t retry_after_s)
+{
+    struct http_fault fault;
+    http_fault_set(&fault, error, "%s", detail);
+    request_fail(shard, conn, &fault, NULL, retry_after_s);
+}
+
+void request_time_out(struct shard *shard, struct conn *conn)
+{
+    const struct context *context = conn_context(shard, conn);
+    if (conn_has_send(shard, conn) || conn->outbox != NULL || context == NULL ||
+        !http_request_has_started(&context->request)) {
+        conn_close(shard, conn); // nothing was asked: nothing to answer
+        return;
+    }
+    if (conn->state == CONN_STARTING) {
+        fail_with(shard, conn, ERR_LOG_ERROR, "the log did not answer in time where to start",
+                  RETRY_AFTER_BUSY_S);
+        return;
+    }
+    fail_with(shard, conn, ERR_REQUEST_TIMEOUT, "the request did not arrive whole in time", 0);
+}
+
+static const struct web_asset *find_asset(struct slice path)
+{
+    if (path.length == 0) {
+        return NULL;
+    }
+    struct slice wanted =
+        path.length == ASSET_INDEX_LENGTH ? slice_of("index.html") : slice_after(path, 1);
+    for (size_t i = 0; i < web_assets_count; i++) {
+        if (slice_equal_text(wanted, web_assets[i].path)) {
+            return &web_assets[i];
+        }
+    }
+    return NULL;
+}
+
+static void answer_asset(struct shard *shard, struct conn *conn, struct context *context)
+{
+    const struct web_asset *asset = find_asset(context->route.path);
+    if (asset == NULL) {
+        fail_with(shard, conn, ERR_NOT_FOUND,
+                  "no such resource; streams are at /streams/{name}, several at "
+                  "/events?stream=a&stream=b",
+                  0);
+        return;
+    }
+    bool is_keep_alive = context->request.is_keep_alive;
+    uint32_t bytes_max = HTTP_RESPONSE_BYTES_MAX + (uint32_t)asset->length;
+    shard_make_room(shard, conn->ring, 0, bytes_max);
+    struct buffer out;
+    buffer_wrap(&out, shard_scratch(shard, bytes_max), bytes_max);
+    ASSERT(http_response_asset(&out, asset->content_type, slice_from(asset->bytes, asset->length),
+                               is_keep_alive, context->route.is_head) == 0);
+    send_answer(shard, conn, &out, is_keep_alive);
+}
+
+static void answer_health(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
+    struct buffer out;
+    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
+    ASSERT(http_response_text(&out, "ok\n", context->request.is_keep_alive,
+                              context->route.is_head) == 0);
+    send_answer(shard, conn, &out, context->request.is_keep_alive);
+}
+
+static void answer_subscription(struct shard *shard, struct conn *conn, struct context *context)
+{
+    struct http_fault fault;
+    if (subscribe_parse(&context->subscribe, &context->request, &context->route, &fault) !=
+        ERR_NONE) {
+        request_fail(shard, conn, &fault, NULL, 0);
+        return;
+    }
+    if (shard->options.unknown_stream_is_404) {
+        context->subscribe.is_unknown_404 = true;
+    }
+    start_begin(shard, conn, context);
+}
+
+static void answer(struct shard *shard, struct conn *conn, struct context *context)
+{
+    shard->stats.requests++;
+    context->route = http_route_find(&context->request);
+    switch (context->route.kind) {
+    case HTTP_ROUTE_NOT_FOUND: fail_with(shard, conn, ERR_NOT_FOUND, "no such resource", 0); break;
+    case HTTP_ROUTE_METHOD_NOT_ALLOWED: {
+        struct http_fault fault;
+        http_fault_set(&fault, ERR_METHOD_NOT_ALLOWED, "this resource answers %s",
+                       context->route.allow);
+        request_fail(shard, conn, &fault, context->route.allow, 0);
+        break;
+    }
+    case HTTP_ROUTE_STREAM:
+    case HTTP_ROUTE_EVENTS:
+    case HTTP_ROUTE_STREAM_ALIAS:
+    case HTTP_ROUTE_SESSION_ALIAS: answer_subscription(shard, conn, context); break;
+    case HTTP_ROUTE_HEALTH: answer_health(shard, conn, context); break;
+    case HTTP_ROUTE_ASSET: answer_asset(shard, conn, context); break;
+    }
+}
+
+// Refused before its request was looked at: too many connections, or no memory for one more
+// request.
+static void refuse(struct shard *shard, struct conn *conn)
+{
+    shard->stats.refused++;
+    conn->flags &= (uint16_t)~CONN_REFUSED;
+    struct http_fault fault;
+    http_fault_set(&fault, shard->is_stopping ? ERR_SHUTTING_DOWN : ERR_TOO_MANY_CONNECTIONS, "%s",
+                   shard->is_stopping ? "the broker is stopping"
+                                      : "the broker holds as many connections as it may");
+    request_fail(shard, conn, &fault, NULL, RETRY_AFTER_BUSY_S);
+    conn_linger(shard, conn);
+}
+
+void request_progress(struct shard *shard, struct conn *conn)
+{
+    if ((conn->flags & CONN_REFUSED) != 0) {
+        refuse(shard, conn);
+        return;
+    }
+    struct context *context = conn_context(shard, conn);
+    if (context == NULL || !context->has_buffer) {
+        if (context != NULL && !http_request_has_started(&context->request)) {
+            request_end(shard, conn); // idle between requests: holds nothing
+        }
+        request_arm_receive(shard, conn);
+        return;
+    }
+    const uint8_t *bytes =
+        buffers_address(&shard->rings[conn->ring].buffers, context->buffer) + context->buffer_at;
+    size_t consumed = 0;
+    enum http_progress progress = http_request_feed(
+        &context->request, bytes, context->buffer_length - context->buffer_at, &consumed);
+    context->buffer_at += (uint32_t)consumed;
+    if (progress != HTTP_COMPLETE || context->buffer_at == context->buffer_length) {
+        release_buffer(shard, conn, context);
+    }
+    switch (progress) {
+    case HTTP_NEED_MORE: request_arm_receive(shard, conn); break;
+    case HTTP_FAILED: request_fail(shard, conn, &context->request.fault, NULL, 0); break;
+    case HTTP_COMPLETE: answer(shard, conn, context); break;
+    }
+}

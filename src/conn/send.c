@@ -1,0 +1,443 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "conn/shard.h"
+#include "conn/walk.h"
+#include "io/send.h"
+
+// --- the batch: what queued sends point to until they are submitted ---
+
+void shard_flush(struct shard *shard)
+{
+    if (!shard->is_in_batch) {
+        return;
+    }
+    loop_submit_and_reap(shard->loop);
+    shard->is_in_batch = false;
+    shard->batch++;
+    shard->piece_count = 0;
+    shard->message_count = 0;
+    shard->scratch_used = 0;
+    rendition_unpin(&shard->renditions);
+}
+
+void shard_make_room(struct shard *shard, unsigned ring, uint32_t pieces, uint32_t scratch_bytes)
+{
+    ASSERT(pieces <= SHARD_PIECES_MAX && scratch_bytes <= SHARD_SCRATCH_BYTES);
+    // Two entries: the send, and a poll or close that its failure may cause.
+    if (loop_sqe_room(shard->loop, ring) < 2 || shard->piece_count + pieces > SHARD_PIECES_MAX ||
+        shard->message_count == SHARD_MESSAGES_MAX ||
+        shard->scratch_used + scratch_bytes > SHARD_SCRATCH_BYTES) {
+        shard_flush(shard);
+    }
+}
+
+uint8_t *shard_scratch(struct shard *shard, uint32_t bytes)
+{
+    ASSERT(shard->scratch_used + bytes <= SHARD_SCRATCH_BYTES);
+    uint8_t *at = shard->scratch + shard->scratch_used;
+    shard->scratch_used += bytes;
+    return at;
+}
+
+static void note_send(struct shard *shard, struct conn *conn, uint64_t bytes)
+{
+    conn->batch = shard->batch;
+    conn->last_send_ms = (uint32_t)shard->now_ms;
+    shard->is_in_batch = true;
+    shard->stats.sends++;
+    shard->stats.bytes_sent += bytes;
+}
+
+// Whether a send of it is queued in the present batch.
+bool conn_has_send(const struct shard *shard, const struct conn *conn)
+{
+    return shard->is_in_batch && conn->batch == shard->batch;
+}
+
+bool conn_is_clear(const struct shard *shard, const struct conn *conn)
+{
+    return conn->state == CONN_ACTIVE && conn->outbox == NULL && conn->frame_offset == 0 &&
+           (conn->ops & CONN_OP_WRITABLE) == 0 && !conn_has_send(shard, conn);
+}
+
+void conn_arm_writable(struct shard *shard, struct conn *conn)
+{
+    if ((conn->ops & CONN_OP_WRITABLE) != 0) {
+        return;
+    }
+    conn->ops |= CONN_OP_WRITABLE;
+    conn->flags |= CONN_BLOCKED;
+    conn->blocked_since_ms = (uint32_t)shard->now_ms;
+    io_prep_poll_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), POLLOUT,
+                        conn_tag(shard, conn, SHARD_OP_WRITABLE));
+}
+
+// --- bytes that the broker made ---
+
+void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length)
+{
+    ASSERT(conn->outbox == NULL && !conn_has_send(shard, conn));
+    ASSERT(conn->frame_offset == 0 && length > 0);
+    // Where they stand, should they not be taken at once: sent_from is free while no events are
+    // under way.
+    conn->sent_from = (uint64_t)(uintptr_t)bytes;
+    conn->sent_from_offset = length;
+    io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
+                       conn_tag(shard, conn, SHARD_OP_SEND_BYTES));
+    note_send(shard, conn, length);
+}
+
+void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                     int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)cqe_flags;
+    struct shard *shard = context;
+    struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
+    if (conn->generation != loop_tag_generation(user_data) || conn->state == CONN_CLOSING) {
+        return;
+    }
+    uint32_t sent = result > 0 ? (uint32_t)result : 0;
+    if (result < 0 && result != -EAGAIN) {
+        conn_close(shard, conn);
+        return;
+    }
+    shard->stats.short_sends++;
+    uint32_t rest = conn->sent_from_offset - sent;
+    struct conn_outbox *outbox = conn->outbox;
+    if (outbox != NULL) {
+        outbox->sent += sent;
+    } else if (rest <= OUTBOX_BYTES_MAX && (outbox = malloc(sizeof(*outbox) + rest)) != NULL) {
+        outbox->length = rest;
+        outbox->sent = 0;
+        memcpy(outbox->bytes, (const uint8_t *)(uintptr_t)conn->sent_from + sent, rest);
+        conn->outbox = outbox;
+    } else {
+        conn_close(shard, conn);
+        return;
+    }
+    conn_arm_writable(shard, conn);
+}
+
+// The rest of the outbox. It stays until a send of it brought no completion, which the next pump
+// sees.
+static void send_outbox(struct shard *shard, struct conn *conn)
+{
+    struct conn_outbox *outbox = conn->outbox;
+    const uint8_t *bytes = outbox->bytes + outbox->sent;
+    uint32_t length = outbox->length - outbox->sent;
+    conn->outbox = NULL;
+    conn_send_bytes(shard, conn, bytes, length);
+    conn->outbox = outbox;
+    shard_flush(shard);
+    if (conn->outbox != outbox || (conn->ops & CONN_OP_WRITABLE) != 0) {
+        return; // closed, or still blocked
+    }
+    free(outbox);
+    conn->outbox = NULL;
+    conn_make_ready(shard, conn);
+}
+
+static void send_gap(struct shard *shard, struct conn *conn)
+{
+    uint8_t *at = shard_scratch(shard, NOTICE_GAP_BYTES_MAX);
+    struct buffer out;
+    buffer_wrap(&out, at, NOTICE_GAP_BYTES_MAX);
+    struct notice_gap gap = {.from = conn->gap_from + 1,
+                             .to = conn->gap_to,
+                             .reason = (enum notice_reason)conn->gap_reason,
+                             .resume = conn->stream_count == 1 ? conn->gap_to : conn->cursor};
+    ASSERT(notice_gap_write(&out, &gap) == 0);
+    conn->flags &= (uint16_t)~CONN_GAP;
+    shard->stats.gaps_told++;
+    conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
+    conn_make_ready(shard, conn);
+}
+
+// --- events ---
+
+// What one send will carry.
+struct load {
+    struct iovec *pieces;
+    uint32_t piece_count;
+    uint32_t events;
+    uint64_t bytes;
+};
+
+// Neighbours in memory become one piece. False when the send is full.
+static bool load_add(struct load *load, const uint8_t *at, uint32_t length)
+{
+    struct iovec *last = load->piece_count > 0 ? &load->pieces[load->piece_count - 1] : NULL;
+    if (last != NULL && (const uint8_t *)last->iov_base + last->iov_len == at) {
+        last->iov_len += length;
+    } else {
+        if (load->piece_count == SEND_PIECES_MAX) {
+            return false;
+        }
+        load->pieces[load->piece_count++] = (struct iovec){(void *)(uintptr_t)at, length};
+    }
+    load->bytes += length;
+    return true;
+}
+
+static void queue_load(struct shard *shard, struct conn *conn, const struct load *load)
+{
+    struct io_uring_sqe *sqe = conn_sqe(shard, conn);
+    int slot = (int)conn_slot(shard, conn);
+    uint64_t tag = conn_tag(shard, conn, SHARD_OP_SEND_EVENTS);
+    if (load->piece_count == 1) {
+        io_prep_send_quiet(sqe, slot, load->pieces[0].iov_base, load->pieces[0].iov_len, tag);
+    } else {
+        struct msghdr *message = &shard->messages[shard->message_count++];
+        *message = (struct msghdr){.msg_iov = load->pieces, .msg_iovlen = load->piece_count};
+        io_prep_sendmsg_quiet(sqe, slot, message, tag);
+    }
+    shard->stats.events_sent += load->events;
+    note_send(shard, conn, load->bytes);
+}
+
+static void take_gap(struct shard *shard, struct conn *conn, const struct walk *walk)
+{
+    conn_set_gap(conn, walk->gap_from, walk->gap_to, walk->gap_reason);
+    conn->streams[walk->gap_stream].start_id = walk->gap_to;
+    if (conn->stream_count == 1) {
+        conn->cursor = walk->gap_to;
+    }
+    conn_make_ready(shard, conn);
+}
+
+static void send_events(struct shard *shard, struct conn *conn, bool one_frame)
+{
+    struct load load = {.pieces = shard->pieces + shard->piece_count};
+    struct walk walk;
+    walk_begin(&walk, shard, conn, one_frame);
+    uint64_t cursor = conn->cursor;
+    uint32_t offset = conn->frame_offset;
+    enum walk_result result = WALK_SPAN;
+    while (load.bytes < SEND_BYTES_MAX) {
+        struct span span;
+        result = walk_next(&walk, &span);
+        if (result != WALK_SPAN) {
+            break;
+        }
+        ASSERT(offset < span.length);
+        if (!load_add(&load, span.at + offset, span.length - offset)) {
+            break;
+        }
+        load.events += span.count;
+        cursor = span.last_id;
+        offset = 0;
+        if (one_frame) {
+            break;
+        }
+    }
+    if (load.piece_count > 0) {
+        conn->sent_from = conn->cursor;
+        conn->sent_from_offset = conn->frame_offset;
+        conn->cursor = cursor;
+        conn->frame_offset = 0;
+        shard->piece_count += load.piece_count;
+        queue_load(shard, conn, &load);
+        if (result != WALK_CAUGHT_UP && result != WALK_WAIT) {
+            conn_make_ready(shard, conn);
+        }
+    }
+    switch (result) {
+    case WALK_SPAN: break;
+    case WALK_CAUGHT_UP:
+        if (walk.cursor > conn->cursor && conn->frame_offset == 0) {
+            conn->cursor = walk.cursor; // passed over what had expired
+        }
+        conn->flags |= CONN_CAUGHT_UP;
+        break;
+    case WALK_WAIT: conn->flags |= CONN_WAITING; break;
+    case WALK_FULL:
+        if (load.piece_count == 0) {
+            shard_flush(shard);
+            conn_make_ready(shard, conn);
+        }
+        break;
+    case WALK_GAP:
+        if (load.piece_count == 0 && conn->frame_offset > 0) {
+            conn_close(shard, conn); // the rest of a half-sent frame is gone
+        } else if (load.piece_count == 0) {
+            take_gap(shard, conn, &walk);
+        }
+        break;
+    case WALK_FAILED: conn_close(shard, conn); break;
+    }
+}
+
+void conn_pump(struct shard *shard, struct conn *conn)
+{
+    // Room first: making it may run handlers that change the connection.
+    shard_make_room(shard, conn->ring, SEND_PIECES_MAX, NOTICE_GAP_BYTES_MAX);
+    if ((conn->flags & CONN_TIMER_DUE) != 0) {
+        conn_timer_due(shard, conn);
+    }
+    if (conn->state == CONN_CLOSING) {
+        conn_proceed_close(shard, conn);
+        return;
+    }
+    if (conn->state == CONN_LINGER || (conn->ops & CONN_OP_WRITABLE) != 0) {
+        return;
+    }
+    if (conn_has_send(shard, conn)) {
+        conn_make_ready(shard, conn); // one send at a time: how far it came must be known first
+        return;
+    }
+    if (conn->outbox != NULL) {
+        send_outbox(shard, conn);
+        return;
+    }
+    if ((conn->flags & CONN_GOODBYE) != 0) {
+        conn_half_close(shard, conn);
+        return;
+    }
+    if (conn->state == CONN_REQUEST) {
+        request_progress(shard, conn);
+        return;
+    }
+    if (conn->state != CONN_ACTIVE || (conn->flags & CONN_WAITING) != 0) {
+        return;
+    }
+    if (conn->frame_offset > 0 && (conn->flags & CONN_BLOCKED) != 0) {
+        send_events(shard, conn, true); // the frame that is half sent comes before anything else
+    } else if ((conn->flags & CONN_GAP) != 0) {
+        send_gap(shard, conn);
+    } else if (conn_check_lag(shard, conn)) {
+        send_events(shard, conn, false);
+    }
+}
+
+// How far a short send came: the same walk again, frame by frame. False when that cannot be found
+// out.
+static bool settle(struct shard *shard, struct conn *conn, uint64_t sent)
+{
+    conn->cursor = conn->sent_from;
+    conn->frame_offset = conn->sent_from_offset;
+    struct walk walk;
+    walk_begin(&walk, shard, conn, true);
+    uint64_t left = sent + conn->frame_offset;
+    while (left > 0) {
+        struct span span;
+        if (walk_next(&walk, &span) != WALK_SPAN) {
+            return false;
+        }
+        if (left < span.length) {
+            break;
+        }
+        left -= span.length;
+        conn->cursor = span.last_id;
+    }
+    conn->frame_offset = (uint32_t)left;
+    return true;
+}
+
+void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                      int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)cqe_flags;
+    struct shard *shard = context;
+    struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
+    if (conn->generation != loop_tag_generation(user_data) || conn->state != CONN_ACTIVE) {
+        return;
+    }
+    shard->stats.short_sends++;
+    if ((result < 0 && result != -EAGAIN) ||
+        !settle(shard, conn, result > 0 ? (uint64_t)result : 0)) {
+        conn_close(shard, conn);
+        return;
+    }
+    conn_arm_writable(shard, conn);
+}
+
+// --- fan-out ---
+
+// What a subscriber that stands at pass_from is due, made once for all of them. False when it takes
+// a walk of its own.
+static bool load_news(struct shard *shard, const struct stream *stream, struct load *load)
+{
+    if (stream->pass_from < stream->window.covers_from) {
+        return false;
+    }
+    const struct window *window = &stream->window;
+    const struct log_run *next = window_find(window, stream->pass_from);
+    if (next == NULL || next->first_id <= stream->pass_from) {
+        return false;
+    }
+    for (uint32_t i = 0; i < window->count; i++) {
+        const struct log_run *run = window_at(window, i);
+        if (run->last_id <= stream->pass_from) {
+            continue;
+        }
+        if (run->last_id > stream->pass_to) {
+            break;
+        }
+        if ((run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) !=
+                BLOCK_STREAM_CONTIGUOUS ||
+            run->block_position < shard->floor || load->bytes + run->frame_bytes > SEND_BYTES_MAX ||
+            !load_add(load, log_tail_at(shard->tail, run->block_position) + run->frame_offset,
+                      run->frame_bytes)) {
+            return false;
+        }
+        load->events += run->count;
+    }
+    return load->piece_count > 0;
+}
+
+static bool takes_news(const struct shard *shard, const struct conn *conn,
+                       const struct stream *stream)
+{
+    return conn->cursor == stream->pass_from && conn->stream_count == 1 &&
+           conn->only.start_id <= conn->cursor &&
+           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP)) == 0 &&
+           conn_is_clear(shard, conn);
+}
+
+bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max)
+{
+    if (stream->pass_to == 0) {
+        stream->pass_to = stream->last_id;
+        stream->pass_next = 0;
+    }
+    // Static: the pieces are used by every send of this call, over several batches.
+    struct iovec pieces[SEND_PIECES_MAX];
+    struct load news = {.pieces = pieces};
+    bool has_news = load_news(shard, stream, &news);
+    uint32_t sends = 0;
+    while (stream->pass_next < stream->subscriber_count && sends < sends_max) {
+        uint32_t index = stream->subscribers[stream->pass_next++];
+        if (index == STREAM_SUBSCRIBER_NONE) {
+            continue;
+        }
+        struct conn *conn = conn_at(shard, index);
+        if (has_news && takes_news(shard, conn, stream)) {
+            shard_make_room(shard, conn->ring, 0, 0);
+            if (takes_news(shard, conn, stream)) { // still so, after handlers ran
+                conn->sent_from = conn->cursor;
+                conn->sent_from_offset = 0;
+                conn->cursor = stream->pass_to;
+                conn->flags |= CONN_CAUGHT_UP;
+                queue_load(shard, conn, &news);
+                sends++;
+            }
+        } else if ((conn->flags & (CONN_READY | CONN_WAITING)) == 0 &&
+                   (conn->ops & CONN_OP_WRITABLE) == 0) {
+            conn_make_ready(shard, conn);
+        }
+    }
+    if (news.piece_count > 1) {
+        shard_flush(shard); // their pieces stand on this stack
+    }
+    if (stream->pass_next < stream->subscriber_count) {
+        return false;
+    }
+    stream->pass_from = stream->pass_to;
+    stream->pass_to = 0;
+    return stream->last_id == stream->pass_from;
+}

@@ -1,0 +1,267 @@
+// A shard: the connections of one worker and all that they share. The connection's states live in
+// conn.c (slots, closing, timers), request.c and start.c (from the first byte to the first event),
+// walk.c (which bytes come next), send.c. The worker (worker/worker.c) feeds it with the log's
+// messages and runs its rounds. One thread.
+#pragma once
+
+#include "base/prng.h"
+#include "conn/agents.h"
+#include "conn/conn.h"
+#include "http/request.h"
+#include "http/subscribe.h"
+#include "io/accept.h"
+#include "io/buffers.h"
+#include "io/loop.h"
+#include "stream/cold.h"
+#include "stream/history.h"
+#include "stream/stream.h"
+#include "wire/notice.h"
+#include "wire/renditions.h"
+
+enum {
+    SHARD_OP_RECEIVE = 32,
+    SHARD_OP_SEND_EVENTS,
+    SHARD_OP_SEND_BYTES,
+    SHARD_OP_HANGUP,
+    SHARD_OP_WRITABLE,
+    SHARD_OP_SHUTDOWN,
+    SHARD_OP_CLOSE,
+    SHARD_OP_COLD_READ,
+    SHARD_OP_ACCEPT = 64, // and one more for each ring
+    SHARD_TIMER_CONN = 0,
+};
+
+enum {
+    CONN_NONE = UINT32_MAX,
+    SHARD_CONTEXTS_MAX =
+        4096, // requests being read or started at once, 12 KiB each, committed as used
+    SHARD_STARTS_PAUSE = SHARD_CONTEXTS_MAX / 2, // with so many no new connections are accepted
+    SHARD_REQUESTS_MAX = 256,      // subscriptions and look-ups with the log at once: the quota
+    SHARD_PIECES_MAX = 16384,      // iovecs of one batch of sends
+    SHARD_MESSAGES_MAX = 4096,     // vectored sends of one batch
+    SHARD_SCRATCH_BYTES = 1 << 20, // broker-made bytes of one batch
+    SEND_PIECES_MAX = 64,          // of one send
+    SEND_BYTES_MAX = 256 << 10,    // of one send, before it stops taking further pieces
+    OUTBOX_BYTES_MAX =
+        64 << 10,          // a connection that leaves more of broker-made bytes unread is closed
+    RECEIVE_BUFFERS = 128, // of each ring
+    RECEIVE_BUFFER_BYTES = 4096,
+};
+
+struct shard_options {
+    unsigned worker; // this worker's number, and how many there are
+    unsigned workers;
+    uint32_t connections_max;      // of the whole broker
+    _Atomic uint32_t *connections; // of the whole broker, shared by all workers
+    uint32_t descriptors_per_ring_max;
+    uint32_t streams_max;
+    uint32_t request_timeout_ms;
+    uint32_t heartbeat_ms; // 0: none
+    uint32_t retry_ms;
+    uint32_t stall_ms_max;   // a connection that takes nothing for so long is closed; 0: never
+    uint64_t lag_events_max; // 0: no bound
+    uint64_t lag_bytes_max;
+    bool lag_disconnects; // else the oldest events are dropped
+    bool unknown_stream_is_404;
+    uint64_t cold_bytes_max;
+};
+
+// A request from its first byte until its answer begins.
+struct context {
+    uint32_t conn;
+    uint32_t pending; // streams or look-ups that are awaited
+    bool is_looking_up;
+    bool has_gap;
+    bool has_buffer; // bytes received and not yet parsed: buffer, at, length
+    uint16_t buffer; // of the ring's receive buffers
+    uint32_t buffer_at;
+    uint32_t buffer_length;
+    uint8_t gap_reason;
+    uint32_t stream_count; // how many of streams[] it holds a reference on
+    uint32_t streams[CONNECTION_STREAMS_MAX];
+    uint64_t start_ids[CONNECTION_STREAMS_MAX];
+    uint64_t gap_from;
+    uint64_t gap_to;
+    struct http_route route;
+    struct subscribe_request subscribe;
+    struct http_request request;
+};
+
+struct conn_ring {
+    struct conn *conns; // by direct descriptor
+    struct conn_cold *colds;
+    uint32_t capacity;
+    uint32_t used;
+    struct accept_set accept;
+    struct buffers buffers;
+};
+
+struct shard_stats {
+    uint64_t accepted, refused, closed, resumed, requests, request_errors;
+    uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
+    uint64_t gaps_told, events_lagged, lag_closes, stall_closes, transients_dropped;
+};
+
+struct shard {
+    struct loop *loop;
+    struct log_tail *tail;
+    struct shard_options options;
+    int listener_fd;
+    uint32_t ring_count;
+    uint32_t conn_count; // slots in use
+    bool is_stopping;    // no new connections
+    bool is_in_batch;    // between the first queued send and shard_flush
+    struct conn_ring rings[LOOP_RINGS_MAX];
+    struct pool contexts;
+    struct stream_table streams;
+    struct history_table histories;
+    struct cold_cache cold;
+    struct renditions renditions;
+    struct agents agents;
+    struct prng prng;
+
+    // Streams whose subscription is to be asked for, and numbers to be unsubscribed: sent by the
+    // worker as inboxes allow.
+    struct list unasked;        // STREAM_NEW, by idle_node
+    struct list idle;           // STREAM_LIVE without readers when it was put here, by idle_node
+    uint32_t requests_inflight; // subscriptions and look-ups with the log
+    uint64_t *unsubscribed;     // stream numbers
+    uint32_t unsubscribed_count, unsubscribed_capacity;
+
+    // This round.
+    uint64_t floor;  // log positions from here on are in memory
+    uint64_t now_ms; // monotonic
+    uint64_t unix_ms;
+
+    // The present batch of sends: what they point to, until it is flushed.
+    uint32_t batch;
+    uint32_t piece_count, message_count;
+    uint32_t scratch_used;
+    struct iovec *pieces;
+    struct msghdr *messages;
+    uint8_t *scratch;
+
+    // Connections that have something to do, first in first out, by index; CONN_NONE ends it.
+    uint32_t ready_first, ready_last, ready_count;
+
+    struct shard_stats stats;
+};
+
+// All on the worker's thread. shard_init may fail with one clear line; the shard is large and must
+// not move.
+int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, int listener_fd,
+               const struct shard_options *options, char *error, size_t error_size);
+// On the worker's thread once its loop has started: receive buffers, first accepts.
+int shard_start(struct shard *shard, char *error, size_t error_size);
+void shard_free(struct shard *shard);
+// How many direct descriptors ring 0 is to be made with.
+uint32_t shard_ring_descriptors(const struct shard_options *options);
+void shard_start_accepting(struct shard *shard);
+
+// --- conn.c: slots, timers, closing ---
+static inline uint32_t conn_index(const struct shard *shard, const struct conn *conn)
+{
+    return ((uint32_t)conn->ring << 20) | (uint32_t)(conn - shard->rings[conn->ring].conns);
+}
+static inline struct conn *conn_at(const struct shard *shard, uint32_t index)
+{
+    return &shard->rings[index >> 20].conns[index & 0xfffff];
+}
+static inline uint32_t conn_slot(const struct shard *shard, const struct conn *conn)
+{
+    return (uint32_t)(conn - shard->rings[conn->ring].conns);
+}
+static inline uint64_t conn_handle(const struct shard *shard, const struct conn *conn)
+{
+    return ((uint64_t)conn->generation << 32) | conn_index(shard, conn);
+}
+// NULL when that life of the connection is over.
+struct conn *conn_of_handle(const struct shard *shard, uint64_t handle);
+uint64_t conn_public_id(const struct shard *shard, const struct conn *conn);
+struct conn *conn_of_public_id(const struct shard *shard, uint64_t id);
+uint64_t conn_tag(const struct shard *shard, const struct conn *conn, uint8_t op);
+struct io_uring_sqe *conn_sqe(struct shard *shard, const struct conn *conn);
+void conn_arm(struct shard *shard, struct conn *conn, uint64_t delay_ms);
+// Ends it at once: nothing more is sent.
+void conn_close(struct shard *shard, struct conn *conn);
+// Ends it once all that was queued is sent: half closes, takes what still comes for a moment, so
+// that the answer is not lost to a reset. conn_half_close is that second step, for conn_pump.
+void conn_half_close(struct shard *shard, struct conn *conn);
+void conn_proceed_close(struct shard *shard, struct conn *conn);
+void conn_arm_heartbeat(struct shard *shard, struct conn *conn);
+void conn_set_handlers(struct shard *shard);
+void conn_linger(struct shard *shard, struct conn *conn);
+// Its timer expired: heartbeat, time limit, stall.
+void conn_timer_due(struct shard *shard, struct conn *conn);
+// Queues it for conn_pump.
+void conn_make_ready(struct shard *shard, struct conn *conn);
+struct conn *conn_take_ready(struct shard *shard);
+// Sends goodbye with a retry of retry_ms, and closes.
+void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms);
+
+// --- request.c ---
+void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit
+void request_progress(struct shard *shard,
+                      struct conn *conn);                 // parses what came, answers what is whole
+void request_end(struct shard *shard, struct conn *conn); // gives the context back
+void request_arm_receive(struct shard *shard, struct conn *conn);
+void request_time_out(struct shard *shard, struct conn *conn);
+// Answers with a problem document; what follows is another request, or the end.
+void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
+                  const char *allow, uint32_t retry_after_s);
+void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                      int32_t result, uint32_t cqe_flags);
+
+// --- start.c ---
+void start_begin(struct shard *shard, struct conn *conn, struct context *context);
+void start_stream_answered(struct shard *shard, struct stream *stream);
+// A look-up that this connection waited for while starting came back.
+void start_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
+void start_abandon(struct shard *shard, struct context *context); // its connection goes
+// Notes a stream that perhaps nobody reads any more; shard_release_idle lets go of it at the end of
+// the round.
+void start_release_stream(struct shard *shard, struct stream *stream);
+static inline struct context *conn_context(const struct shard *shard, const struct conn *conn)
+{
+    return conn->context == CONN_NONE ? NULL : pool_at(&shard->contexts, conn->context);
+}
+
+void shard_release_idle(struct shard *shard);
+// Questions for the log, as its inbox and the quota allow: post returns false when there is no
+// room.
+bool shard_post_requests(struct shard *shard,
+                         bool (*post)(void *context, const struct log_message *message),
+                         void *context);
+void shard_looked_up(struct shard *shard, struct log_lookup *lookup);
+void shard_subscribed(struct shard *shard, struct log_subscription *subscription);
+
+// --- send.c ---
+// Sends what this connection is due: rest of the outbox, a gap notice, events. Never waits.
+void conn_pump(struct shard *shard, struct conn *conn);
+// Sends bytes that the broker made (in scratch of this batch, or static). What the socket does not
+// take goes to the outbox.
+void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length);
+// Whether a broker-made frame may be sent now: nothing unsent, nothing half sent, not in this batch
+// yet.
+bool conn_has_send(const struct shard *shard, const struct conn *conn);
+bool conn_is_clear(const struct shard *shard, const struct conn *conn);
+// Room for one more send with `pieces` on this ring, flushing the batch when there is none.
+// Handlers may run.
+void shard_make_room(struct shard *shard, unsigned ring, uint32_t pieces, uint32_t scratch_bytes);
+uint8_t *shard_scratch(struct shard *shard, uint32_t bytes);
+void shard_flush(struct shard *shard);
+// Sends a stream's news to its subscribers: at most sends_max in this call. True when the pass is
+// over.
+bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max);
+void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                      int32_t result, uint32_t cqe_flags);
+void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                     int32_t result, uint32_t cqe_flags);
+void conn_arm_writable(struct shard *shard, struct conn *conn);
+
+// --- lag.c ---
+// Looks whether it lags beyond its bound, and does what the policy says. True when it may go on
+// sending now.
+bool conn_check_lag(struct shard *shard, struct conn *conn);
+void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
+void conn_set_gap(struct conn *conn, uint64_t from, uint64_t to, enum notice_reason reason);

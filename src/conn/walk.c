@@ -1,0 +1,283 @@
+#include "conn/walk.h"
+
+#include "base/assert.h"
+
+// A stream's next run after `from`, as found.
+struct found {
+    const struct log_run *run;
+    uint64_t from; // no event of the stream stands between the cursor and here
+    bool is_in_window;
+};
+
+void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame)
+{
+    walk->shard = shard;
+    walk->conn = conn;
+    walk->cursor = conn->cursor;
+    walk->by_frame = by_frame;
+    walk->is_mid_frame = conn->frame_offset > 0;
+    walk->block = NULL;
+}
+
+static enum walk_result tell_gap(struct walk *walk, uint32_t index, uint64_t from, uint64_t to,
+                                 enum notice_reason reason)
+{
+    walk->gap_stream = index;
+    walk->gap_from = from;
+    walk->gap_to = to;
+    walk->gap_reason = reason;
+    return WALK_GAP;
+}
+
+// Finds the next run of the connection's stream `index`.
+static enum walk_result find_run(struct walk *walk, uint32_t index, struct found *found)
+{
+    struct shard *shard = walk->shard;
+    const struct conn_stream *entry = &walk->conn->streams[index];
+    struct stream *stream = stream_table_at(&shard->streams, entry->stream);
+    found->from = entry->start_id > walk->cursor ? entry->start_id : walk->cursor;
+    for (;;) {
+        if (found->from < stream->discarded_id) {
+            return tell_gap(walk, index, found->from, stream->discarded_id, NOTICE_EXPIRED);
+        }
+        if (found->from >= stream->window.covers_from) {
+            found->run = window_find(&stream->window, found->from);
+            found->is_in_window = true;
+            return found->run != NULL ? WALK_SPAN : WALK_CAUGHT_UP;
+        }
+        struct history *history = history_find(&shard->histories, stream, found->from);
+        if (history == NULL) {
+            return history_ask(&shard->histories, stream, LOG_FROM_ID, found->from,
+                               conn_handle(shard, walk->conn))
+                       ? WALK_WAIT
+                       : WALK_FAILED;
+        }
+        if (history->gap_to > found->from) {
+            return tell_gap(walk, index, found->from, history->gap_to, NOTICE_EXPIRED);
+        }
+        found->run = history_run(history, found->from);
+        found->is_in_window = false;
+        if (found->run != NULL) {
+            return WALK_SPAN;
+        }
+        found->from = history->lookup.end_id;
+    }
+}
+
+// The block's bytes, from the tail or the cache of cold blocks.
+static enum cold_result open_block(struct walk *walk, const struct log_run *run,
+                                   const uint8_t **block)
+{
+    struct shard *shard = walk->shard;
+    if (run->block_position >= shard->floor) {
+        *block = log_tail_at(shard->tail, run->block_position);
+        return COLD_READY;
+    }
+    return cold_get(&shard->cold, run->block_position, run->block_length,
+                    conn_handle(shard, walk->conn), block);
+}
+
+// The position a run names is no longer good: what we know of the stream is asked anew.
+static void forget_positions(struct walk *walk, uint32_t index)
+{
+    struct stream *stream =
+        stream_table_at(&walk->shard->streams, walk->conn->streams[index].stream);
+    history_drop_answers(&walk->shard->histories, stream);
+    window_restart(&stream->window, stream->last_id);
+}
+
+static bool is_sendable_whole(const struct walk *walk, const struct found *found)
+{
+    return !walk->by_frame && (walk->conn->flags & CONN_ENVELOPE) == 0 &&
+           found->from < found->run->first_id &&
+           (found->run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) ==
+               BLOCK_STREAM_CONTIGUOUS;
+}
+
+static void scan_begin(struct walk *walk, const uint8_t *block, uint64_t scan_to)
+{
+    const struct block_record *records = block_records(block);
+    uint32_t low = 0;
+    uint32_t high = block_header_of(block)->record_count;
+    walk->record_end = records + high;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (records[middle].id > walk->cursor) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    walk->block = block;
+    walk->record = records + low;
+    walk->scan_to = scan_to;
+}
+
+static bool is_wanted(const struct walk *walk, const struct block_record *record)
+{
+    if (record->kind != RECORD_EVENT) {
+        return false;
+    }
+    for (uint32_t i = 0; i < walk->part_count; i++) {
+        if (walk->parts[i].stream_index == record->stream) {
+            return record->id > walk->parts[i].from;
+        }
+    }
+    return false;
+}
+
+static bool is_expired(const struct walk *walk, const struct block_record *record)
+{
+    return record->ttl_ms > 0 && record->time_ms + record->ttl_ms <= walk->shard->unix_ms;
+}
+
+// The next wanted record of the block. WALK_CAUGHT_UP: none is left in it.
+static enum walk_result scan_next(struct walk *walk, struct span *span)
+{
+    for (; walk->record < walk->record_end && walk->record->id <= walk->scan_to; walk->record++) {
+        const struct block_record *record = walk->record;
+        if (!is_wanted(walk, record) || (is_expired(walk, record) && !walk->is_mid_frame)) {
+            continue;
+        }
+        struct slice frame = slice_from(walk->block + record->frame_offset, record->frame_length);
+        if ((walk->conn->flags & CONN_ENVELOPE) != 0) {
+            enum rendition_result result =
+                rendition_get(&walk->shard->renditions, walk->block, record, &frame);
+            if (result != RENDITION_READY) {
+                return result == RENDITION_PINNED ? WALK_FULL : WALK_FAILED;
+            }
+        }
+        *span = (struct span){
+            .at = frame.at, .length = (uint32_t)frame.length, .count = 1, .last_id = record->id};
+        walk->cursor = record->id;
+        walk->is_mid_frame = false;
+        walk->record++;
+        return WALK_SPAN;
+    }
+    if (walk->cursor < walk->scan_to) {
+        walk->cursor = walk->scan_to;
+    }
+    walk->block = NULL;
+    return WALK_CAUGHT_UP;
+}
+
+// One stream: its next run, whole where that can be.
+static enum walk_result choose_single(struct walk *walk, struct span *span, bool *is_scanning)
+{
+    struct found found;
+    enum walk_result result = find_run(walk, 0, &found);
+    if ((result == WALK_SPAN || result == WALK_CAUGHT_UP) && found.from > walk->cursor) {
+        walk->cursor = found.from; // nothing of its stream stands in between
+    }
+    if (result != WALK_SPAN) {
+        return result;
+    }
+    const uint8_t *block = NULL;
+    switch (open_block(walk, found.run, &block)) {
+    case COLD_READY: break;
+    case COLD_WAIT: return WALK_WAIT;
+    case COLD_STALE:
+        forget_positions(walk, 0);
+        *is_scanning = true; // look again
+        return WALK_SPAN;
+    case COLD_BROKEN: return tell_gap(walk, 0, found.from, found.run->last_id, NOTICE_CORRUPT);
+    }
+    if (is_sendable_whole(walk, &found)) {
+        *span = (struct span){.at = block + found.run->frame_offset,
+                              .length = found.run->frame_bytes,
+                              .count = found.run->count,
+                              .last_id = found.run->last_id};
+        walk->cursor = found.run->last_id;
+        walk->is_mid_frame = false;
+        *is_scanning = false;
+        return WALK_SPAN;
+    }
+    walk->parts[0] =
+        (struct walk_part){.from = found.from, .stream_index = found.run->stream_index};
+    walk->part_count = 1;
+    scan_begin(walk, block, found.run->last_id);
+    *is_scanning = true;
+    return WALK_SPAN;
+}
+
+static uint64_t next_id_bound(const struct found *found)
+{
+    return found->run->first_id > found->from ? found->run->first_id : found->from + 1;
+}
+
+// Several streams, merged in id order: the earliest block, and how far into it no other block has
+// something earlier.
+static enum walk_result choose_merged(struct walk *walk)
+{
+    struct found founds[CONNECTION_STREAMS_MAX];
+    uint32_t first = UINT32_MAX;
+    for (uint32_t i = 0; i < walk->conn->stream_count; i++) {
+        enum walk_result result = find_run(walk, i, &founds[i]);
+        if (result == WALK_CAUGHT_UP) {
+            founds[i].run = NULL;
+            continue;
+        }
+        if (result != WALK_SPAN) {
+            return result;
+        }
+        if (first == UINT32_MAX || next_id_bound(&founds[i]) < next_id_bound(&founds[first])) {
+            first = i;
+        }
+    }
+    if (first == UINT32_MAX) {
+        return WALK_CAUGHT_UP;
+    }
+    const uint8_t *block = NULL;
+    switch (open_block(walk, founds[first].run, &block)) {
+    case COLD_READY: break;
+    case COLD_WAIT: return WALK_WAIT;
+    case COLD_STALE: forget_positions(walk, first); return WALK_SPAN;
+    case COLD_BROKEN:
+        return tell_gap(walk, first, founds[first].from, founds[first].run->last_id,
+                        NOTICE_CORRUPT);
+    }
+    uint64_t scan_to = 0;
+    uint64_t limit = UINT64_MAX;
+    walk->part_count = 0;
+    for (uint32_t i = 0; i < walk->conn->stream_count; i++) {
+        const struct log_run *run = founds[i].run;
+        if (run == NULL) {
+            continue;
+        }
+        if (run->block_position != founds[first].run->block_position) {
+            uint64_t bound = next_id_bound(&founds[i]) - 1;
+            if (bound < next_id_bound(&founds[first])) {
+                // One block known at two positions: the log rewrote it after a fault of the disk.
+                forget_positions(walk, i);
+                forget_positions(walk, first);
+                return WALK_SPAN;
+            }
+            limit = bound < limit ? bound : limit;
+            continue;
+        }
+        walk->parts[walk->part_count++] =
+            (struct walk_part){.from = founds[i].from, .stream_index = run->stream_index};
+        scan_to = run->last_id > scan_to ? run->last_id : scan_to;
+    }
+    scan_begin(walk, block, scan_to < limit ? scan_to : limit);
+    return WALK_SPAN;
+}
+
+enum walk_result walk_next(struct walk *walk, struct span *span)
+{
+    for (;;) {
+        if (walk->block != NULL) {
+            enum walk_result result = scan_next(walk, span);
+            if (result != WALK_CAUGHT_UP) {
+                return result;
+            }
+        }
+        bool is_scanning = true;
+        enum walk_result result = walk->conn->stream_count == 1
+                                      ? choose_single(walk, span, &is_scanning)
+                                      : choose_merged(walk);
+        if (result != WALK_SPAN || !is_scanning) {
+            return result;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// Which bytes a connection is due: from its cursor, span by span, through windows, look-up answers
+// and blocks, in memory or from disk. Sending, and finding out how far a short send came, walk the
+// same way and see the same bytes.
+#pragma once
+
+#include "conn/shard.h"
+#include "log/block.h"
+
+struct span {
+    const uint8_t *at;
+    uint32_t length;
+    uint32_t count;   // events
+    uint64_t last_id; // the cursor after it
+};
+
+enum walk_result {
+    WALK_SPAN,
+    WALK_CAUGHT_UP,
+    WALK_WAIT,   // the connection was made to wait: it becomes ready again
+    WALK_GAP,    // events of streams[gap_stream] after `cursor` up to and with gap_to are gone
+    WALK_FULL,   // the batch must be flushed first (renditions)
+    WALK_FAILED, // cannot be served: close it
+};
+
+// One stream's part in the block that is being walked.
+struct walk_part {
+    uint64_t from;         // ids above it
+    uint32_t stream_index; // in the block
+};
+
+struct walk {
+    struct shard *shard;
+    struct conn *conn;
+    uint64_t cursor;
+    bool by_frame;     // spans are single frames
+    bool is_mid_frame; // the first frame was sent in part: it is due whatever its time to live says
+    // WALK_GAP:
+    uint32_t gap_stream;
+    uint64_t gap_from;
+    uint64_t gap_to;
+    enum notice_reason gap_reason;
+    // the block being walked record by record
+    const uint8_t *block;
+    const struct block_record *record, *record_end;
+    uint64_t scan_to;
+    uint32_t part_count;
+    struct walk_part parts[CONNECTION_STREAMS_MAX];
+};
+
+void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame);
+enum walk_result walk_next(struct walk *walk, struct span *span);

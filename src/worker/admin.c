@@ -1,0 +1,221 @@
+#include "worker/admin.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/json_writer.h"
+#include "conn/connection_id.h"
+#include "worker/worker_internal.h"
+
+enum { ADMIN_JSON_BYTES_MAX = 16 << 20 };
+
+static const char *state_name(const struct shard *shard, const struct conn *conn)
+{
+    switch (conn->state) {
+    case CONN_REQUEST:
+    case CONN_STARTING: return "connecting";
+    case CONN_ACTIVE:
+        if ((conn->ops & CONN_OP_WRITABLE) != 0) {
+            return "throttled";
+        }
+        return (uint32_t)shard->now_ms - conn->last_send_ms < shard->options.heartbeat_ms ? "active"
+                                                                                          : "idle";
+    default: return "draining";
+    }
+}
+
+static void write_member(struct json_writer *writer, const char *key, uint64_t value)
+{
+    json_write_key(writer, key);
+    json_write_u64(writer, value);
+}
+
+static void write_address(struct json_writer *writer, const struct conn_cold *cold)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (cold->family == AF_INET || cold->family == AF_INET6) {
+        inet_ntop(cold->family, cold->address, host, sizeof(host));
+    }
+    char text[INET6_ADDRSTRLEN + 16];
+    snprintf(text, sizeof(text), cold->family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, cold->port);
+    json_write_key(writer, "address");
+    json_write_text(writer, text);
+}
+
+static void write_connection(struct json_writer *writer, struct shard *shard,
+                             const struct conn *conn)
+{
+    const struct conn_cold *cold = &shard->rings[conn->ring].colds[conn_slot(shard, conn)];
+    char id[CONNECTION_ID_TEXT_BYTES];
+    connection_id_write(id, conn_public_id(shard, conn));
+    json_write_object_open(writer);
+    json_write_key(writer, "id");
+    json_write_string(writer, slice_from(id, sizeof(id)));
+    json_write_key(writer, "state");
+    json_write_text(writer, state_name(shard, conn));
+    write_address(writer, cold);
+    json_write_key(writer, "kind");
+    json_write_text(writer, "sse");
+    json_write_key(writer, "capabilities");
+    json_write_array_open(writer);
+    if ((conn->flags & CONN_ENVELOPE) != 0) {
+        json_write_text(writer, "multiplexing");
+    }
+    json_write_array_close(writer);
+    json_write_key(writer, "user_agent");
+    json_write_string(writer, agents_text(&shard->agents, cold->user_agent));
+    json_write_key(writer, "streams");
+    json_write_array_open(writer);
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        const struct stream *stream = stream_table_at(&shard->streams, conn->streams[i].stream);
+        json_write_string(writer, slice_from(stream->name, stream->name_length));
+    }
+    json_write_array_close(writer);
+    write_member(writer, "last_id", conn->cursor);
+    write_member(writer, "connected_at", cold->connected_ms);
+    write_member(writer, "last_activity_at",
+                 shard->unix_ms - (uint32_t)((uint32_t)shard->now_ms - conn->last_send_ms));
+    json_write_object_close(writer);
+}
+
+static void list_connections(struct worker *worker, uint32_t limit, struct buffer *out)
+{
+    struct shard *shard = &worker->shard;
+    struct json_writer writer = json_writer_on(out);
+    for (uint32_t r = 0; r < shard->ring_count; r++) {
+        struct conn_ring *ring = &shard->rings[r];
+        uint32_t left = ring->used;
+        for (uint32_t slot = 0; slot < ring->capacity && left > 0 && limit > 0; slot++) {
+            if (ring->conns[slot].state != CONN_FREE) {
+                write_connection(&writer, shard, &ring->conns[slot]);
+                left--;
+                limit--;
+            }
+        }
+    }
+}
+
+static void count_states(const struct shard *shard, struct json_writer *writer)
+{
+    uint64_t connecting = 0;
+    uint64_t streaming = 0;
+    uint64_t throttled = 0;
+    uint64_t draining = 0;
+    for (uint32_t r = 0; r < shard->ring_count; r++) {
+        const struct conn_ring *ring = &shard->rings[r];
+        uint32_t left = ring->used;
+        for (uint32_t slot = 0; slot < ring->capacity && left > 0; slot++) {
+            const struct conn *conn = &ring->conns[slot];
+            left -= conn->state != CONN_FREE;
+            connecting += conn->state == CONN_REQUEST || conn->state == CONN_STARTING;
+            draining += conn->state == CONN_LINGER || conn->state == CONN_CLOSING;
+            streaming += conn->state == CONN_ACTIVE;
+            throttled += conn->state == CONN_ACTIVE && (conn->ops & CONN_OP_WRITABLE) != 0;
+        }
+    }
+    write_member(writer, "connecting", connecting);
+    write_member(writer, "streaming", streaming);
+    write_member(writer, "throttled", throttled);
+    write_member(writer, "draining", draining);
+}
+
+static void write_status(struct worker *worker, struct buffer *out)
+{
+    const struct shard *shard = &worker->shard;
+    const struct shard_stats *stats = &shard->stats;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } members[] = {
+        {"worker", shard->options.worker},
+        {"connections", shard->conn_count},
+        {"rings", shard->ring_count},
+        {"streams", pool_used(&shard->streams.pool)},
+        {"accepted", stats->accepted},
+        {"refused", stats->refused},
+        {"closed", stats->closed},
+        {"requests", stats->requests},
+        {"request_errors", stats->request_errors},
+        {"resumed", stats->resumed},
+        {"events_sent", stats->events_sent},
+        {"bytes_sent", stats->bytes_sent},
+        {"sends", stats->sends},
+        {"short_sends", stats->short_sends},
+        {"heartbeats", stats->heartbeats},
+        {"gaps_told", stats->gaps_told},
+        {"events_lagged", stats->events_lagged},
+        {"lag_closes", stats->lag_closes},
+        {"stall_closes", stats->stall_closes},
+        {"transients_dropped", stats->transients_dropped},
+        {"cold_reads", shard->cold.reads},
+        {"cold_faults", shard->cold.faults},
+        {"renditions", shard->renditions.made},
+        {"rounds", worker->loop.stats.rounds},
+        {"sleeps", worker->loop.stats.sleeps},
+    };
+    struct json_writer writer = json_writer_on(out);
+    json_write_object_open(&writer);
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        write_member(&writer, members[i].key, members[i].value);
+    }
+    count_states(shard, &writer);
+    json_write_object_close(&writer);
+}
+
+static uint64_t close_connection(struct worker *worker, uint64_t id)
+{
+    struct conn *conn = conn_of_public_id(&worker->shard, id);
+    if (conn == NULL || conn->state == CONN_CLOSING) {
+        return 0;
+    }
+    conn_close(&worker->shard, conn);
+    return 1;
+}
+
+static uint64_t send_to_one(struct worker *worker, uint64_t id, struct slice frame)
+{
+    struct conn *conn = conn_of_public_id(&worker->shard, id);
+    return conn != NULL && worker_send_frame(worker, conn, frame);
+}
+
+static uint64_t send_to_all(struct worker *worker, struct slice frame)
+{
+    struct shard *shard = &worker->shard;
+    uint64_t reached = 0;
+    for (uint32_t r = 0; r < shard->ring_count; r++) {
+        struct conn_ring *ring = &shard->rings[r];
+        for (uint32_t slot = 0; slot < ring->capacity; slot++) {
+            if (ring->conns[slot].state == CONN_ACTIVE) {
+                reached += worker_send_frame(worker, &ring->conns[slot], frame);
+            }
+        }
+    }
+    return reached;
+}
+
+static uint64_t count_readers(const struct worker *worker, struct slice name)
+{
+    const struct stream *stream = stream_table_find(&worker->shard.streams, name);
+    return stream == NULL ? 0 : stream_readers(stream);
+}
+
+void worker_answer_admin(struct worker *worker, struct admin_request *request)
+{
+    struct admin_part *part = &request->parts[worker->options.shard.worker];
+    buffer_init(&part->json, ADMIN_JSON_BYTES_MAX);
+    part->reached = 0;
+    switch (request->operation) {
+    case ADMIN_STATUS: write_status(worker, &part->json); break;
+    case ADMIN_CONNECTIONS: list_connections(worker, request->limit, &part->json); break;
+    case ADMIN_CLOSE: part->reached = close_connection(worker, request->connection_id); break;
+    case ADMIN_SEND:
+        part->reached = send_to_one(worker, request->connection_id, request->frame);
+        break;
+    case ADMIN_BROADCAST: part->reached = send_to_all(worker, request->frame); break;
+    case ADMIN_REACH: part->reached = count_readers(worker, request->stream); break;
+    }
+    struct log_message message = {
+        .kind = MESSAGE_ADMIN_DONE, .reader = worker->options.shard.worker, .pointer = request};
+    worker_post_log_surely(worker, &message);
+}

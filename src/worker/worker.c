@@ -1,0 +1,343 @@
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/logger.h"
+#include "log/block.h"
+#include "worker/worker_internal.h"
+
+enum {
+    SENDS_PER_ROUND_MAX = 16384, // then completions, timers and messages have their turn
+    PUMPS_PER_ROUND_MAX = 8192,
+    GOODBYES_PER_ROUND_MAX = 4096,
+    GOODBYE_SPREAD_MS = 5000,         // how far apart those who were sent away come back
+    NOT_POSTED_WAIT_NS = 1000 * 1000, // the log's inbox was full: try again after that
+};
+
+// --- messages ---
+
+static void take_stream_of_block(struct worker *worker, const uint8_t *block, uint64_t position,
+                                 uint32_t index)
+{
+    const struct block_stream *entry = &block_streams(block)[index];
+    struct stream *stream = stream_table_by_number(&worker->shard.streams, entry->number);
+    if (stream == NULL || entry->count == 0 || entry->first_id <= stream->last_id) {
+        return;
+    }
+    struct log_run run = {.block_position = position,
+                          .first_id = entry->first_id,
+                          .last_id = entry->last_id,
+                          .first_sequence = entry->first_sequence,
+                          .last_sequence = entry->last_sequence,
+                          .block_length = block_header_of(block)->length,
+                          .stream_index = index,
+                          .frame_offset = entry->frame_offset,
+                          .frame_bytes = entry->frame_bytes,
+                          .count = entry->count,
+                          .flags = entry->flags};
+    stream_push(&worker->shard.streams, stream, &run);
+}
+
+static void take_block(struct worker *worker, const struct log_message *message)
+{
+    const uint8_t *block = log_tail_at(worker->tail, message->position);
+    ASSERT(block_header_of(block)->length == message->length);
+    uint32_t count = block_header_of(block)->stream_count;
+    for (uint32_t i = 0; i < count; i++) {
+        take_stream_of_block(worker, block, message->position, i);
+    }
+    worker->handled_position = message->position + message->length;
+}
+
+// Blocks up to message->position were not handed out and will not be: every window begins anew
+// behind message->id.
+static void take_lapped(struct worker *worker, const struct log_message *message)
+{
+    struct stream_table *streams = &worker->shard.streams;
+    worker->handled_position = message->position;
+    worker->has_resumed = false;
+    for (uint32_t i = pool_next_live(&streams->pool, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(&streams->pool, i + 1)) {
+        struct stream *stream = stream_table_at(streams, i);
+        if (stream->state == STREAM_LIVE && message->id > stream->window.covers_from) {
+            window_restart(&stream->window, message->id);
+            stream->last_id = message->id > stream->last_id ? message->id : stream->last_id;
+            stream->pass_to = 0;
+            stream_mark_dirty(streams, stream); // its subscribers look for what they missed
+        }
+    }
+}
+
+static void take_discarded(struct worker *worker, const struct log_message *message)
+{
+    struct stream *stream = stream_table_by_number(&worker->shard.streams, message->number);
+    if (stream == NULL || message->id <= stream->discarded_id) {
+        return;
+    }
+    stream->discarded_id = message->id;
+    window_discard(&stream->window, message->id);
+}
+
+static void stop_begin(struct worker *worker)
+{
+    struct shard *shard = &worker->shard;
+    if (worker->is_stopping) {
+        return;
+    }
+    worker->is_stopping = true;
+    worker->stop_deadline_ms = loop_now_ms(&worker->loop) + worker->options.stop_ms_max;
+    shard->is_stopping = true;
+    for (uint32_t i = 0; i < shard->ring_count; i++) {
+        accept_stop(&shard->rings[i].accept);
+    }
+}
+
+static void on_message(void *context, const void *bytes)
+{
+    struct worker *worker = context;
+    const struct log_message *message = bytes;
+    switch (message->kind) {
+    case LOG_BLOCK: take_block(worker, message); break;
+    case LOG_SUBSCRIBED: shard_subscribed(&worker->shard, message->pointer); break;
+    case LOG_LOOKED_UP: shard_looked_up(&worker->shard, message->pointer); break;
+    case LOG_LAPPED: take_lapped(worker, message); break;
+    case LOG_TRANSIENT: worker_send_transient(worker, message->pointer); break;
+    case LOG_DISCARDED: take_discarded(worker, message); break;
+    case MESSAGE_ADMIN: worker_answer_admin(worker, message->pointer); break;
+    case MESSAGE_STOP: stop_begin(worker); break;
+    default: LOG_WARN("worker", "passed over a message of unknown kind %u", message->kind); break;
+    }
+}
+
+// --- rounds ---
+
+// Memory of the log may be read from here on until the next enter. Handlers of completions read it,
+// too.
+static void enter(struct worker *worker)
+{
+    worker->shard.floor = log_tail_enter(worker->tail, worker->options.shard.worker);
+    worker->shard.now_ms = loop_now_ms(&worker->loop);
+    worker->shard.unix_ms = clock_realtime_ms();
+}
+
+static void on_sleep(void *context)
+{
+    struct worker *worker = context;
+    log_tail_leave(worker->tail, worker->options.shard.worker);
+}
+
+static void on_wake(void *context)
+{
+    enter(context);
+}
+
+// Sends every dirty stream's news, as far as this round's share of sends goes. True when some are
+// left.
+static bool fan_out(struct worker *worker)
+{
+    struct stream_table *streams = &worker->shard.streams;
+    uint64_t sends_end = worker->shard.stats.sends + SENDS_PER_ROUND_MAX;
+    struct list_node *node;
+    while ((node = list_first(&streams->dirty)) != NULL && worker->shard.stats.sends < sends_end) {
+        struct stream *stream = LIST_ENTRY(node, struct stream, dirty_node);
+        if (shard_fan_out(&worker->shard, stream,
+                          (uint32_t)(sends_end - worker->shard.stats.sends))) {
+            list_remove(node);
+            stream->is_dirty = false;
+        } else {
+            list_remove(node); // the others have their turn first
+            list_push_back(&streams->dirty, node);
+        }
+    }
+    return !list_is_empty(&streams->dirty);
+}
+
+static bool pump_ready(struct worker *worker)
+{
+    uint32_t count = worker->shard.ready_count;
+    count = count < PUMPS_PER_ROUND_MAX ? count : PUMPS_PER_ROUND_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        struct conn *conn = conn_take_ready(&worker->shard);
+        if (conn == NULL) {
+            break;
+        }
+        conn_pump(&worker->shard, conn);
+    }
+    return worker->shard.ready_count > 0;
+}
+
+bool worker_post_log(struct worker *worker, const struct log_message *message)
+{
+    return loop_post(worker->log_loop, &worker->loop, message, 0);
+}
+
+void worker_post_log_surely(struct worker *worker, const struct log_message *message)
+{
+    if (worker->unposted_count == 0 && worker_post_log(worker, message)) {
+        return;
+    }
+    ASSERT(worker->unposted_count < WORKER_UNPOSTED_MAX);
+    worker->unposted[worker->unposted_count++] = *message;
+}
+
+void worker_post_unposted(struct worker *worker)
+{
+    uint32_t posted = 0;
+    while (posted < worker->unposted_count && worker_post_log(worker, &worker->unposted[posted])) {
+        posted++;
+    }
+    worker->unposted_count -= posted;
+    memmove(worker->unposted, worker->unposted + posted,
+            worker->unposted_count * sizeof(worker->unposted[0]));
+}
+
+static bool post_request(void *context, const struct log_message *message)
+{
+    return worker_post_log(context, message);
+}
+
+// Told that blocks were not delivered: once the inbox is empty, everything before has been handled.
+static void resume_if_lapped(struct worker *worker)
+{
+    bool is_lapped = log_tail_is_lapped(worker->tail, worker->options.shard.worker);
+    if (!is_lapped) {
+        worker->has_resumed = false;
+        return;
+    }
+    if (worker->has_resumed || loop_inbox_count(&worker->loop) > 0) {
+        return;
+    }
+    struct log_message message = {.kind = LOG_RESUME,
+                                  .reader = worker->options.shard.worker,
+                                  .position = worker->handled_position};
+    worker->has_resumed = worker_post_log(worker, &message);
+}
+
+// A slice of the connections is sent away. True when all were.
+static bool say_goodbye(struct worker *worker)
+{
+    struct shard *shard = &worker->shard;
+    uint32_t said = 0;
+    while (worker->stop_ring < shard->ring_count && said < GOODBYES_PER_ROUND_MAX) {
+        struct conn_ring *ring = &shard->rings[worker->stop_ring];
+        if (worker->stop_slot == ring->capacity) {
+            worker->stop_ring++;
+            worker->stop_slot = 0;
+            continue;
+        }
+        struct conn *conn = &ring->conns[worker->stop_slot++];
+        if (conn->state != CONN_FREE && conn->state != CONN_CLOSING && conn->state != CONN_LINGER) {
+            uint64_t spread = prng_below(&shard->prng, GOODBYE_SPREAD_MS);
+            conn_goodbye(shard, conn, shard->options.retry_ms + (uint32_t)spread);
+            said++;
+        }
+    }
+    return worker->stop_ring == shard->ring_count;
+}
+
+static bool on_round(void *context)
+{
+    struct worker *worker = context;
+    struct shard *shard = &worker->shard;
+    enter(worker);
+    cold_round(&shard->cold);
+    bool has_more = fan_out(worker);
+    has_more |= pump_ready(worker);
+    shard_flush(shard);
+    if (worker->is_stopping && !has_more) {
+        has_more = !say_goodbye(worker);
+        shard_flush(shard);
+    }
+    shard_release_idle(shard);
+    resume_if_lapped(worker);
+    return has_more || shard->ready_count > 0;
+}
+
+// --- life ---
+
+struct worker *worker_create(const struct worker_options *options, struct loop *log_loop,
+                             struct log_tail *tail, char *message, size_t message_size)
+{
+    struct worker *worker = aligned_alloc(_Alignof(struct worker), sizeof(*worker));
+    if (worker == NULL) {
+        snprintf(message, message_size, "no memory for worker %u", options->shard.worker);
+        return NULL;
+    }
+    memset(worker, 0, sizeof(*worker));
+    worker->options = *options;
+    worker->log_loop = log_loop;
+    worker->tail = tail;
+    struct loop_config config = {.name = "worker",
+                                 .sq_entries = 4096,
+                                 .cq_factor = 4,
+                                 .direct_descriptors = shard_ring_descriptors(&options->shard),
+                                 .inbox_capacity = options->inbox_capacity,
+                                 .features_masked = options->features_masked,
+                                 .callbacks = {.context = worker,
+                                               .on_message = on_message,
+                                               .on_round = on_round,
+                                               .on_sleep = on_sleep,
+                                               .on_wake = on_wake}};
+    if (loop_init(&worker->loop, &config, message, message_size) != 0) {
+        free(worker);
+        return NULL;
+    }
+    if (shard_init(&worker->shard, &worker->loop, tail, options->listener_fd, &options->shard,
+                   message, message_size) != 0) {
+        loop_free(&worker->loop);
+        free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+static bool is_over(const struct worker *worker)
+{
+    return worker->is_stopping && (worker->shard.conn_count == 0 ||
+                                   loop_now_ms(&worker->loop) >= worker->stop_deadline_ms);
+}
+
+int worker_run(struct worker *worker, char *message, size_t message_size)
+{
+    int result = loop_start(&worker->loop, message, message_size);
+    if (result == 0) {
+        enter(worker);
+        result = shard_start(&worker->shard, message, message_size);
+    }
+    if (result != 0) {
+        return result;
+    }
+    while (!is_over(worker)) {
+        // Before the wait: what this round wants of the log goes out with its submit.
+        worker_post_unposted(worker);
+        bool is_posted = shard_post_requests(&worker->shard, post_request, worker) &&
+                         worker->unposted_count == 0;
+        bool waits_for_room =
+            !is_posted || (log_tail_is_lapped(worker->tail, worker->options.shard.worker) &&
+                           !worker->has_resumed);
+        uint64_t wait_ns = waits_for_room ? NOT_POSTED_WAIT_NS : LOOP_WAIT_FOREVER;
+        if (worker->is_stopping) {
+            wait_ns = NOT_POSTED_WAIT_NS;
+        }
+        loop_round(&worker->loop, wait_ns);
+    }
+    log_tail_leave(worker->tail, worker->options.shard.worker);
+    return 0;
+}
+
+void worker_destroy(struct worker *worker)
+{
+    loop_free(&worker->loop);
+    shard_free(&worker->shard);
+    free(worker);
+}
+
+struct loop *worker_loop(struct worker *worker)
+{
+    return &worker->loop;
+}

@@ -1,0 +1,41 @@
+// A worker: one thread with its loop, its listener and its shard of the connections; a reader of
+// the log.
+//
+// Life: worker_create on the main thread (start-up errors are told there), worker_run on the
+// worker's own thread until it was told MESSAGE_STOP and its connections are gone (or the time
+// limit passed), worker_destroy on the main thread.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conn/shard.h"
+#include "io/loop.h"
+#include "log/tail.h"
+#include "worker/admin.h"
+
+struct worker;
+
+struct worker_options {
+    struct shard_options shard; // shard.worker is this worker's number
+    int listener_fd;            // its own (SO_REUSEPORT) or shared; stays the caller's
+    uint32_t inbox_capacity;    // a power of two, above SHARD_REQUESTS_MAX
+    uint32_t features_masked;   // LOOP_FEATURE_*
+    uint32_t stop_ms_max;       // how long the end may take
+};
+
+// NULL and one clear line in message when it cannot be. log_loop: where requests to the log are
+// posted; outlives the worker.
+struct worker *worker_create(const struct worker_options *options, struct loop *log_loop,
+                             struct log_tail *tail, char *message, size_t message_size);
+// 0, or -errno with one line in message when the thread's loop could not start.
+int worker_run(struct worker *worker, char *message, size_t message_size);
+void worker_destroy(struct worker *worker);
+
+// Where messages to this worker are posted (loop_post); any thread, from worker_create to
+// worker_destroy.
+struct loop *worker_loop(struct worker *worker);
+
+// The part of a worker's inbox that block messages must leave free, for answers and orders.
+enum { WORKER_INBOX_RESERVE = SHARD_REQUESTS_MAX + 64 };

@@ -1,0 +1,35 @@
+// What the files of src/worker share.
+#pragma once
+
+#include "worker/worker.h"
+
+enum { WORKER_UNPOSTED_MAX = 64 };
+
+struct worker {
+    struct loop loop;
+    struct loop *log_loop;
+    struct log_tail *tail;
+    struct worker_options options;
+    uint64_t handled_position; // end of the last block handled
+    bool has_resumed;          // LOG_RESUME is under way
+    bool is_stopping;
+    uint64_t stop_deadline_ms;
+    uint32_t stop_ring, stop_slot; // next connection to say goodbye to
+    uint32_t unposted_count;       // answers that the log's full inbox did not take yet
+    struct log_message unposted[WORKER_UNPOSTED_MAX];
+    struct shard shard;
+};
+
+// admin.c
+void worker_answer_admin(struct worker *worker, struct admin_request *request);
+// transient.c
+void worker_send_transient(struct worker *worker, struct log_transient *transient);
+// Sends a frame without id to one connection, if it is clear to take it. False when it was passed
+// over.
+bool worker_send_frame(struct worker *worker, struct conn *conn, struct slice frame);
+// Posts to the log thread's inbox; false when it is full.
+bool worker_post_log(struct worker *worker, const struct log_message *message);
+// As worker_post_log, but what does not fit is kept and posted later, in order. At most
+// WORKER_UNPOSTED_MAX (asserted: the asker has no more requests under way than that).
+void worker_post_log_surely(struct worker *worker, const struct log_message *message);
+void worker_post_unposted(struct worker *worker);
