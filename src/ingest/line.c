@@ -448,8 +448,7 @@ static bool line_read_object(struct line_reader *reader)
     return line_check(reader);
 }
 
-// The ref of a line that is refused, where it stands before any break of JSON's grammar.
-static struct slice line_find_ref(struct slice line)
+struct slice line_find_ref(struct slice line)
 {
     struct json_scanner scanner;
     json_begin(&scanner, line);

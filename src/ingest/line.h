@@ -93,6 +93,10 @@ struct line_fault {
 bool line_parse(struct slice line, struct line_scratch *scratch, size_t event_bytes_max,
                 struct line_request *request, struct line_fault *fault);
 
+// The ref of a line that is cut off or refused, where it stands before any break of JSON's grammar;
+// else empty.
+struct slice line_find_ref(struct slice line);
+
 // Appends {"ref":…,"error":…,"message":…,"position":…} without the LF. message: NULL takes the
 // error's own sentence. Failures stick to the buffer.
 void line_write_error(struct buffer *out, struct slice ref, enum rc_error error,

@@ -1,0 +1,476 @@
+#include "ingest/ingest.h"
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/logger.h"
+#include "ingest/operation.h"
+#include "ingest/producer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    MODE_DEFAULT = 0660,
+    PRODUCERS_DEFAULT = 1024,
+    CREDIT_BYTES_DEFAULT = 4 << 20,
+    CREDIT_BYTES_MIN = 64 << 10, // as far as load lowers it
+    RECEIVE_BYTES_DEFAULT = 256 << 20,
+    TAIL_BYTES_DEFAULT = 64 << 20,
+    WAIT_MS_DEFAULT = 10 * 1000,
+    STALL_MS_DEFAULT = 30 * 1000,
+    // In 1/1000 of the log's tail: from here on the credit is a quarter, a sixteenth; whole again
+    // below the last.
+    FULL_HIGH = 800,
+    FULL_HIGHER = 950,
+    FULL_LOW = 600,
+    DESTROY_ROUNDS = 500,
+    DESTROY_ROUND_NS = 10 * 1000 * 1000,
+};
+
+// ---- accepting ---------------------------------------------------------------------------------
+
+static void ingest_accept(struct ingest *ingest)
+{
+    if (ingest->accept_inflight || ingest->is_stopping || pool_is_full(&ingest->producers)) {
+        ingest->accept_rests = !ingest->accept_inflight;
+        return;
+    }
+    struct io_uring_sqe *sqe = loop_sqe(ingest->loop, 0);
+    // An ordinary descriptor: a direct one cannot be asked for its peer's credentials.
+    io_uring_prep_accept(sqe, ingest->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(sqe, loop_tag(OP_INGEST_ACCEPT, 0, 0));
+    ingest->accept_inflight = true;
+    ingest->accept_rests = false;
+}
+
+void ingest_resume_accept(struct ingest *ingest)
+{
+    if (ingest->accept_rests) {
+        ingest_accept(ingest);
+    }
+}
+
+// What is wrong with a new connection, if anything.
+static enum rc_error ingest_judge(struct ingest *ingest, const struct peer *peer)
+{
+    if (!peer_is_allowed(peer, &ingest->rule)) {
+        LOGGER_EVERY(1000, LOGGER_WARN, "ingest",
+                     "refused a producer: user %u, group %u (process %d) may not publish",
+                     (unsigned)peer->uid, (unsigned)peer->gid, (int)peer->pid);
+        return ERR_FORBIDDEN;
+    }
+    if (ingest->live >= ingest->options.producers_max) {
+        LOGGER_EVERY(1000, LOGGER_WARN, "ingest", "refused a producer: %u are connected already",
+                     ingest->live);
+        return ERR_TOO_MANY_CONNECTIONS;
+    }
+    return ERR_NONE;
+}
+
+static void ingest_take(struct ingest *ingest, int fd)
+{
+    struct peer peer;
+    int failure = peer_read(&peer, fd);
+    if (failure < 0) {
+        LOGGER_EVERY(1000, LOGGER_WARN, "ingest", "cannot tell who a producer is: %s",
+                     strerror(-failure));
+        close(fd);
+        return;
+    }
+    enum rc_error refusal = ingest_judge(ingest, &peer);
+    ingest->status.connections += refusal == ERR_NONE;
+    ingest->status.refused += refusal != ERR_NONE;
+    if (producer_open(ingest, fd, &peer, refusal) == NULL) {
+        close(fd);
+    }
+}
+
+static void ingest_accepted(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                            int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)ring;
+    (void)user_data;
+    (void)cqe_flags;
+    struct ingest *ingest = context;
+    ingest->accept_inflight = false;
+    if (result >= 0) {
+        ingest_take(ingest, result);
+    }
+    if (ingest->is_stopping) {
+        listen_unix_close(&ingest->listener);
+        return;
+    }
+    bool is_passing = result >= 0 || result == -ECONNABORTED || result == -EINTR ||
+                      result == -EAGAIN;
+    if (!is_passing) {
+        LOGGER_EVERY(1000, LOGGER_WARN, "ingest", "cannot accept a producer: %s",
+                     strerror(-result));
+        ingest->accept_rests = true;
+        ingest_watch(ingest);
+        return;
+    }
+    ingest_accept(ingest);
+}
+
+// The cancelled request tells.
+static void ingest_cancelled(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                             int32_t result, uint32_t cqe_flags)
+{
+    (void)context;
+    (void)loop;
+    (void)ring;
+    (void)user_data;
+    (void)result;
+    (void)cqe_flags;
+}
+
+// ---- time --------------------------------------------------------------------------------------
+
+void ingest_watch(struct ingest *ingest)
+{
+    if (wheel_is_armed(&ingest->sweep)) {
+        return;
+    }
+    uint64_t period_ms = ingest->options.wait_ms_max < ingest->options.stall_ms_max
+                             ? ingest->options.wait_ms_max / 8
+                             : ingest->options.stall_ms_max / 8;
+    period_ms = period_ms < INGEST_SWEEP_MS_MIN ? INGEST_SWEEP_MS_MIN : period_ms;
+    period_ms = period_ms > INGEST_SWEEP_MS_MAX ? INGEST_SWEEP_MS_MAX : period_ms;
+    // The first look comes soon where a worker has to be asked again.
+    loop_arm(ingest->loop, &ingest->sweep,
+             ingest->operations_unposted ? INGEST_SWEEP_MS_MIN : period_ms);
+}
+
+static void ingest_sweep(void *context, struct loop *loop, struct wheel_timer *timer)
+{
+    (void)timer;
+    struct ingest *ingest = context;
+    uint64_t now_ms = loop_now_ms(loop);
+    bool is_watched = false;
+    uint32_t slot = pool_next_live(&ingest->producers, 0);
+    for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
+        is_watched = producer_sweep(pool_at(&ingest->producers, slot), now_ms) || is_watched;
+    }
+    operation_post_all(ingest);
+    ingest_resume_accept(ingest);
+    ingest_measure(ingest);
+    bool is_low = ingest->credit_bytes < ingest->options.credit_bytes;
+    if (is_watched || is_low || ingest->accept_rests || ingest->operations_unposted) {
+        ingest_watch(ingest);
+    }
+}
+
+// ---- beginning ---------------------------------------------------------------------------------
+
+static void default_u32(uint32_t *option, uint32_t value)
+{
+    *option = *option == 0 ? value : *option;
+}
+
+static void default_u64(uint64_t *option, uint64_t value)
+{
+    *option = *option == 0 ? value : *option;
+}
+
+static bool ingest_set_options(struct ingest *ingest, const struct ingest_options *given,
+                               char *message, size_t message_size)
+{
+    struct ingest_options *options = &ingest->options;
+    *options = *given;
+    if (given->allowed_uid_count > INGEST_LISTS_MAX ||
+        given->allowed_gid_count > INGEST_LISTS_MAX) {
+        snprintf(message, message_size, "at most %d users and %d groups may be allowed to publish",
+                 INGEST_LISTS_MAX, INGEST_LISTS_MAX);
+        return false;
+    }
+    ASSERT(given->workers <= WORKERS_MAX && given->event_bytes_max <= EVENT_BYTES_MAX);
+    options->socket_mode = given->socket_mode == 0 ? MODE_DEFAULT : given->socket_mode;
+    default_u32(&options->producers_max, PRODUCERS_DEFAULT);
+    default_u32(&options->event_bytes_max, EVENT_BYTES_MAX);
+    default_u64(&options->credit_bytes, CREDIT_BYTES_DEFAULT);
+    default_u64(&options->receive_bytes_max, RECEIVE_BYTES_DEFAULT);
+    default_u64(&options->tail_bytes, TAIL_BYTES_DEFAULT);
+    default_u32(&options->wait_ms_max, WAIT_MS_DEFAULT);
+    default_u32(&options->stall_ms_max, STALL_MS_DEFAULT);
+    ingest->rule = (struct peer_rule){ingest->uids, 1, ingest->gids, given->allowed_gid_count};
+    ingest->uids[0] = geteuid();
+    if (given->allowed_uid_count > 0) {
+        memcpy(ingest->uids, given->allowed_uids, given->allowed_uid_count * sizeof *ingest->uids);
+        ingest->rule.uid_count = given->allowed_uid_count;
+    }
+    if (given->allowed_gid_count > 0) {
+        memcpy(ingest->gids, given->allowed_gids, given->allowed_gid_count * sizeof *ingest->gids);
+    }
+    ingest->credit_bytes = options->credit_bytes;
+    ingest->budget.limit_bytes = options->receive_bytes_max;
+    ingest->frame_bytes_max = options->event_bytes_max + INGEST_FRAME_MORE_BYTES;
+    // As LINE_BYTES_MAX: each byte of data may be written as \u0000.
+    ingest->line_bytes_max = 6 * (size_t)options->event_bytes_max + (4 << 10);
+    return true;
+}
+
+static bool ingest_allocate(struct ingest *ingest, char *message, size_t message_size)
+{
+    uint32_t slots = ingest->options.producers_max + INGEST_REFUSALS_MAX;
+    if (line_scratch_init(&ingest->scratch, ingest->options.event_bytes_max) < 0) {
+        snprintf(message, message_size, "no memory for the producers' socket");
+        return false;
+    }
+    if (slots > LOOP_SLOT_MAX ||
+        pool_init(&ingest->producers, sizeof(struct producer), sizeof(uint64_t), slots) < 0) {
+        snprintf(message, message_size, "no memory for %u producers",
+                 ingest->options.producers_max);
+        line_scratch_free(&ingest->scratch);
+        return false;
+    }
+    return true;
+}
+
+struct ingest *ingest_create(struct loop *loop, struct log *log,
+                             const struct ingest_options *options, ingest_post post, void *context,
+                             char *message, size_t message_size)
+{
+    struct ingest *ingest = calloc(1, sizeof *ingest);
+    if (ingest == NULL) {
+        snprintf(message, message_size, "no memory for the producers' socket");
+        return NULL;
+    }
+    ingest->loop = loop;
+    ingest->log = log;
+    ingest->post = post;
+    ingest->post_context = context;
+    list_init(&ingest->runnable);
+    list_init(&ingest->dirty);
+    list_init(&ingest->closed);
+    list_init(&ingest->operations);
+    if (!ingest_set_options(ingest, options, message, message_size) ||
+        !ingest_allocate(ingest, message, message_size)) {
+        free(ingest);
+        return NULL;
+    }
+    if (listen_unix_open(&ingest->listener, options->socket_path, ingest->options.socket_mode,
+                         message, message_size) < 0) {
+        pool_destroy(&ingest->producers);
+        line_scratch_free(&ingest->scratch);
+        free(ingest);
+        return NULL;
+    }
+    ingest->options.socket_path = ingest->listener.path;
+    ingest->sweep.tag = loop_timer_tag(INGEST_TIMER_KIND, 0);
+    loop_set_handler(loop, OP_INGEST_ACCEPT, ingest_accepted, ingest);
+    loop_set_handler(loop, OP_INGEST_CANCEL, ingest_cancelled, ingest);
+    loop_set_handler(loop, OP_INGEST_RECEIVE, producer_received, ingest);
+    loop_set_handler(loop, OP_INGEST_POLL, producer_polled, ingest);
+    loop_set_handler(loop, OP_INGEST_SEND, producer_sent, ingest);
+    loop_set_timer_handler(loop, INGEST_TIMER_KIND, ingest_sweep, ingest);
+    ingest->accept_rests = true; // the first round begins it
+    return ingest;
+}
+
+// ---- rounds ------------------------------------------------------------------------------------
+
+bool ingest_round(struct ingest *ingest)
+{
+    ingest_resume_accept(ingest);
+    size_t left = INGEST_ROUND_BYTES;
+    while (left > 0 && !list_is_empty(&ingest->runnable)) {
+        struct list_node *node = list_pop_front(&ingest->runnable);
+        struct producer *producer = LIST_ENTRY(node, struct producer, runnable);
+        bool more;
+        size_t taken = producer_run(producer, INGEST_TURN_BYTES, &more);
+        left = taken < left ? left - taken : 0;
+        if (more && !list_is_linked(&producer->runnable)) {
+            list_push_back(&ingest->runnable, &producer->runnable);
+        }
+    }
+    if (ingest->has_appended || ingest->log_is_full) {
+        ingest->has_appended = false;
+        ingest_measure(ingest);
+    }
+    return !list_is_empty(&ingest->runnable);
+}
+
+bool ingest_flush(struct ingest *ingest)
+{
+    if (ingest->operations_unposted) {
+        operation_post_all(ingest);
+    }
+    struct list now;
+    list_init(&now);
+    list_move_all(&now, &ingest->dirty);
+    for (struct list_node *node = list_pop_front(&now); node != NULL; node = list_pop_front(&now)) {
+        producer_flush(LIST_ENTRY(node, struct producer, dirty));
+    }
+    LIST_EACH_SAFE(node, &ingest->closed)
+    {
+        producer_release(LIST_ENTRY(node, struct producer, dirty));
+    }
+    return !list_is_empty(&ingest->runnable) || !list_is_empty(&ingest->dirty);
+}
+
+void ingest_acknowledge(struct ingest *ingest, const struct log_acknowledgement *acknowledgement)
+{
+    struct producer *producer = producer_find(ingest, (uint32_t)acknowledgement->producer,
+                                              (uint32_t)(acknowledgement->producer >> 32));
+    if (producer != NULL && producer->state != PRODUCER_CLOSED) {
+        producer_acknowledge(producer, acknowledgement);
+    }
+}
+
+void ingest_wake_all(struct ingest *ingest)
+{
+    uint32_t slot = pool_next_live(&ingest->producers, 0);
+    for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
+        producer_wake(pool_at(&ingest->producers, slot));
+    }
+}
+
+void ingest_room(struct ingest *ingest)
+{
+    ingest->log_is_full = false;
+    ingest_wake_all(ingest);
+}
+
+void ingest_handle_message(struct ingest *ingest, const struct log_message *message)
+{
+    ASSERT(message->kind == MESSAGE_ADMIN_DONE);
+    operation_handle_done(ingest, message->pointer);
+}
+
+// ---- pressure ----------------------------------------------------------------------------------
+
+static uint64_t credit_for(const struct ingest *ingest, uint32_t full_permille)
+{
+    uint64_t whole = ingest->options.credit_bytes;
+    uint64_t least = whole < CREDIT_BYTES_MIN ? whole : CREDIT_BYTES_MIN;
+    uint64_t credit = ingest->credit_bytes;
+    if (full_permille >= FULL_HIGHER) {
+        credit = whole / 16;
+    } else if (full_permille >= FULL_HIGH) {
+        credit = credit < whole / 4 ? credit : whole / 4;
+    } else if (full_permille < FULL_LOW) {
+        credit = whole;
+    }
+    return credit < least ? least : credit;
+}
+
+void ingest_measure(struct ingest *ingest)
+{
+    struct log_status status;
+    log_get_status(ingest->log, &status);
+    // What is not on the disk for certain cannot make room.
+    uint64_t held = status.next_position - status.synced_position;
+    uint64_t permille =
+        held >= ingest->options.tail_bytes ? 1000 : held * 1000 / ingest->options.tail_bytes;
+    ingest->status.full_permille = ingest->log_is_full ? 1000 : (uint32_t)permille;
+    uint64_t credit = credit_for(ingest, ingest->status.full_permille);
+    if (credit == ingest->credit_bytes) {
+        return;
+    }
+    bool is_higher = credit > ingest->credit_bytes;
+    ingest->credit_bytes = credit;
+    uint32_t slot = pool_next_live(&ingest->producers, 0);
+    for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
+        struct producer *producer = pool_at(&ingest->producers, slot);
+        if (producer->is_welcome && producer->state == PRODUCER_OPEN) {
+            binary_tell_credit(producer);
+        }
+    }
+    if (is_higher) {
+        ingest_wake_all(ingest);
+    } else {
+        ingest_watch(ingest);
+    }
+}
+
+// ---- end ---------------------------------------------------------------------------------------
+
+void ingest_stop(struct ingest *ingest)
+{
+    if (ingest->is_stopping) {
+        return;
+    }
+    ingest->is_stopping = true;
+    if (ingest->accept_inflight) {
+        struct io_uring_sqe *sqe = loop_sqe(ingest->loop, 0);
+        io_uring_prep_cancel64(sqe, loop_tag(OP_INGEST_ACCEPT, 0, 0), 0);
+        io_uring_sqe_set_data64(sqe, loop_tag(OP_INGEST_CANCEL, 0, 0));
+    } else {
+        listen_unix_close(&ingest->listener);
+    }
+    // Those that wait for room are told that there will be none.
+    ingest_wake_all(ingest);
+}
+
+bool ingest_is_idle(const struct ingest *ingest)
+{
+    if (!ingest->is_stopping || ingest->accept_inflight || !list_is_empty(&ingest->operations) ||
+        !list_is_empty(&ingest->dirty)) {
+        return false;
+    }
+    uint32_t slot = pool_next_live(&ingest->producers, 0);
+    for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
+        const struct producer *producer = pool_at(&ingest->producers, slot);
+        if (producer->send_inflight || requests_count(&producer->requests) > 0 ||
+            buffer_length(&producer->output) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void ingest_close_all(struct ingest *ingest)
+{
+    uint32_t slot = pool_next_live(&ingest->producers, 0);
+    for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
+        producer_close(pool_at(&ingest->producers, slot));
+    }
+    LIST_EACH_SAFE(node, &ingest->closed)
+    {
+        producer_release(LIST_ENTRY(node, struct producer, dirty));
+    }
+}
+
+void ingest_destroy(struct ingest *ingest)
+{
+    if (ingest == NULL) {
+        return;
+    }
+    ingest_stop(ingest);
+    ingest_close_all(ingest);
+    for (int i = 0; i < DESTROY_ROUNDS; i++) {
+        if (pool_used(&ingest->producers) == 0 && !ingest->accept_inflight) {
+            break;
+        }
+        loop_round(ingest->loop, DESTROY_ROUND_NS);
+        ingest_close_all(ingest);
+    }
+    wheel_cancel(&ingest->loop->wheel, &ingest->sweep);
+    listen_unix_close(&ingest->listener);
+    LIST_EACH_SAFE(node, &ingest->operations)
+    {
+        struct operation *operation = LIST_ENTRY(node, struct operation, node);
+        list_remove(node);
+        operation->admin.pending = 0; // the workers have ended
+        operation_free(operation);
+    }
+    if (pool_used(&ingest->producers) > 0 || ingest->accept_inflight) {
+        LOG_ERROR("ingest", "%u producers' requests did not come back; their memory is left alone",
+                  pool_used(&ingest->producers));
+        return;
+    }
+    pool_destroy(&ingest->producers);
+    line_scratch_free(&ingest->scratch);
+    free(ingest);
+}
+
+void ingest_get_status(const struct ingest *ingest, struct ingest_status *status)
+{
+    *status = ingest->status;
+    status->producers = ingest->live;
+    status->receive_bytes = ingest->budget.used_bytes;
+}

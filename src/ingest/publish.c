@@ -1,0 +1,269 @@
+// A producer's requests, from the parsed event to the log and from the acknowledgement to the
+// answer; the same for both protocols.
+#include "ingest/operation.h"
+#include "ingest/producer.h"
+
+#include "base/assert.h"
+
+#include <ringcast/protocol.h>
+
+#include <stdio.h>
+
+enum { INDEX_MASK = (1 << PRODUCER_INDEX_BITS) - 1 };
+
+// The producer as the log names it in its acknowledgements.
+static uint64_t producer_reference(const struct producer *producer)
+{
+    return (uint64_t)producer->generation << 32 | producer->slot;
+}
+
+bool producer_may_begin(struct producer *producer)
+{
+    uint32_t count = requests_count(&producer->requests);
+    size_t unsent = buffer_length(&producer->output) + buffer_length(&producer->sending);
+    bool may = count < REQUESTS_MAX && unsent < PRODUCER_OUTPUT_HOLD_BYTES &&
+               buffer_length(&producer->texts) < PRODUCER_TEXTS_HOLD_BYTES &&
+               (count == 0 || producer->unanswered_bytes < producer->ingest->credit_bytes);
+    producer->is_held = !may;
+    return may;
+}
+
+struct request *producer_begin(struct producer *producer, enum request_kind kind, uint64_t number,
+                               uint32_t bytes, uint64_t *counter)
+{
+    struct request *request = requests_push(&producer->requests);
+    if (request == NULL) {
+        producer_close(producer);
+        return NULL;
+    }
+    request->kind = (uint8_t)kind;
+    request->number = number;
+    request->bytes = bytes;
+    producer->unanswered_bytes += bytes;
+    *counter = producer->requests.tail - 1;
+    producer->ingest->status.requests++;
+    return request;
+}
+
+void producer_take_back(struct producer *producer)
+{
+    struct requests *requests = &producer->requests;
+    struct request *request = requests_at(requests, requests->tail - 1);
+    ASSERT(request != NULL && request->pending == 0 && request->is_open);
+    if (request->operation != NULL) {
+        operation_free(request->operation);
+    }
+    buffer_truncate(&producer->texts, buffer_length(&producer->texts) - request->text_bytes);
+    producer->unanswered_bytes -= request->bytes;
+    producer->ingest->status.requests--;
+    requests_drop_last(requests);
+}
+
+void producer_consume(struct producer *producer, size_t length_bytes)
+{
+    input_consume(&producer->input, length_bytes);
+    producer->turn_bytes -= (int64_t)length_bytes;
+}
+
+// ---- to the log --------------------------------------------------------------------------------
+
+// The log has no room. Either the request waits, or it has waited long enough.
+static enum take producer_wait(struct producer *producer, enum rc_error *error)
+{
+    struct ingest *ingest = producer->ingest;
+    uint64_t position = producer->received_bytes - input_length(&producer->input);
+    ingest->log_is_full = true;
+    if (position < producer->expired_bytes) {
+        *error = ERR_BACKPRESSURE_EXCEEDED;
+        return TAKE_REFUSED;
+    }
+    if (producer->waiting_since_ms == 0) {
+        producer->waiting_since_ms = loop_now_ms(ingest->loop);
+        ingest->status.waits++;
+        ingest_watch(ingest);
+    }
+    producer->is_held = true;
+    return TAKE_HELD;
+}
+
+// What the log said. `request` counts on an acknowledgement already.
+static enum take producer_taken(struct producer *producer, struct request *request,
+                                enum log_append_result result, enum rc_error *error)
+{
+    if (result == LOG_APPEND_TAKEN) {
+        producer->waiting_since_ms = 0;
+        producer->ingest->has_appended = true;
+        return TAKE_TAKEN;
+    }
+    ASSERT(request->pending > 0);
+    request->pending--;
+    return result == LOG_APPEND_FULL ? producer_wait(producer, error) : TAKE_REFUSED;
+}
+
+enum take producer_append(struct producer *producer, uint64_t counter, uint32_t index,
+                          const struct event *event, enum ack_level level, enum rc_error *error,
+                          char *message, size_t message_size)
+{
+    struct ingest *ingest = producer->ingest;
+    struct request *request = requests_at(&producer->requests, counter);
+    ASSERT(request != NULL && request->is_open && index <= INDEX_MASK);
+    message[0] = 0;
+    if (ingest->is_stopping) {
+        *error = ERR_SHUTTING_DOWN;
+        return TAKE_REFUSED;
+    }
+    if (event->data.length > ingest->options.event_bytes_max) {
+        snprintf(message, message_size, "the data are %zu bytes long, the limit is %u",
+                 event->data.length, ingest->options.event_bytes_max);
+        *error = ERR_TOO_LARGE;
+        return TAKE_REFUSED;
+    }
+    *error = event_validate(event, message, message_size);
+    if (*error != ERR_NONE) {
+        return TAKE_REFUSED;
+    }
+    // An ephemeral event reaches no level: it is taken, and that is all there is to say.
+    bool is_acknowledged = level != ACK_RECEIVED && !event->ephemeral;
+    request->pending++;
+    enum take take = producer_taken(
+        producer, request,
+        log_append(ingest->log, event, is_acknowledged ? level : ACK_RECEIVED,
+                   producer_reference(producer), counter << PRODUCER_INDEX_BITS | index, error),
+        error);
+    if (take == TAKE_TAKEN) {
+        ingest->status.events++;
+        if (is_acknowledged) {
+            request->has_level = true;
+        } else {
+            request->pending--;
+            request->accepted++;
+        }
+    }
+    return take;
+}
+
+enum take producer_set(struct producer *producer, uint64_t counter, struct slice stream,
+                       const struct stream_settings *settings, enum rc_error *error)
+{
+    struct request *request = requests_at(&producer->requests, counter);
+    if (producer->ingest->is_stopping) {
+        *error = ERR_SHUTTING_DOWN;
+        return TAKE_REFUSED;
+    }
+    request->pending++;
+    return producer_taken(producer, request,
+                          log_set_stream(producer->ingest->log, stream, settings,
+                                         producer_reference(producer),
+                                         counter << PRODUCER_INDEX_BITS, error),
+                          error);
+}
+
+enum take producer_discard(struct producer *producer, uint64_t counter, struct slice stream,
+                           enum rc_error *error)
+{
+    struct request *request = requests_at(&producer->requests, counter);
+    if (producer->ingest->is_stopping) {
+        *error = ERR_SHUTTING_DOWN;
+        return TAKE_REFUSED;
+    }
+    request->pending++;
+    return producer_taken(producer, request,
+                          log_discard_stream(producer->ingest->log, stream,
+                                             producer_reference(producer),
+                                             counter << PRODUCER_INDEX_BITS, error),
+                          error);
+}
+
+// ---- from the log ------------------------------------------------------------------------------
+
+void producer_refuse(struct producer *producer, struct request *request, uint32_t index,
+                     enum rc_error error, uint32_t offset, const char *message)
+{
+    ASSERT(error != ERR_NONE);
+    if (request->refused == 0) {
+        request->error = (uint16_t)error;
+    }
+    request->refused++;
+    producer->ingest->status.errors++;
+    if (producer->protocol == PROTOCOL_BINARY) {
+        binary_refuse_event(producer, request, index, error, offset, message);
+        producer_touch(producer);
+    }
+}
+
+// Answers in line mode go out in the order of the requests.
+static void producer_answer_in_order(struct producer *producer)
+{
+    struct request *first = requests_first(&producer->requests);
+    while (first != NULL && first->is_done) {
+        if (producer->protocol == PROTOCOL_LINES) {
+            lines_answer(producer, first);
+        }
+        if (first->operation != NULL) {
+            operation_free(first->operation);
+        }
+        requests_pop(&producer->requests);
+        first = requests_first(&producer->requests);
+    }
+}
+
+// Answers the request if there is nothing left to wait for.
+static void producer_settle(struct producer *producer, struct request *request)
+{
+    if (request->is_open || request->pending > 0 || request->is_done) {
+        return;
+    }
+    struct operation *operation = request->operation;
+    if (operation != NULL && !operation->is_started && request->refused == 0) {
+        request->pending++;
+        operation_start(operation);
+        return;
+    }
+    request->is_done = true;
+    ASSERT(producer->unanswered_bytes >= request->bytes);
+    producer->unanswered_bytes -= request->bytes;
+    if (producer->protocol == PROTOCOL_BINARY) {
+        binary_answer(producer, request);
+    }
+    producer_answer_in_order(producer);
+    producer_touch(producer);
+    producer_wake(producer);
+}
+
+void producer_finish_reading(struct producer *producer, uint64_t counter)
+{
+    struct request *request = requests_at(&producer->requests, counter);
+    ASSERT(request != NULL && request->is_open);
+    request->is_open = false;
+    producer_settle(producer, request);
+}
+
+void producer_acknowledge(struct producer *producer,
+                          const struct log_acknowledgement *acknowledgement)
+{
+    uint64_t counter = acknowledgement->reference >> PRODUCER_INDEX_BITS;
+    uint32_t index = (uint32_t)(acknowledgement->reference & INDEX_MASK);
+    struct request *request = requests_at(&producer->requests, counter);
+    ASSERT(request != NULL && request->pending > 0);
+    request->pending--;
+    if (acknowledgement->error != ERR_NONE) {
+        producer_refuse(producer, request, index, acknowledgement->error, RC_OFFSET_NONE, NULL);
+    } else {
+        request->duplicates += acknowledgement->duplicate;
+        request->accepted += !acknowledgement->duplicate;
+        // Repeats in a batch may be older than its other events.
+        if (acknowledgement->id >= request->id) {
+            request->id = acknowledgement->id;
+            request->sequence = acknowledgement->sequence;
+        }
+    }
+    producer_settle(producer, request);
+}
+
+void producer_operation_done(struct producer *producer, uint64_t counter)
+{
+    struct request *request = requests_at(&producer->requests, counter);
+    ASSERT(request != NULL && request->pending > 0);
+    request->pending--;
+    producer_settle(producer, request);
+}
