@@ -1,5 +1,7 @@
 #include "conn/connection_id.h"
 
+#include "base/text.h"
+
 void connection_id_write(char text[CONNECTION_ID_TEXT_BYTES], uint64_t id)
 {
     for (int i = CONNECTION_ID_TEXT_BYTES - 1; i >= 0; i--) {
@@ -15,18 +17,11 @@ bool connection_id_parse(struct slice text, uint64_t *id)
     }
     uint64_t value = 0;
     for (size_t i = 0; i < text.length; i++) {
-        uint8_t c = text.at[i];
-        unsigned digit;
-        if (c >= '0' && c <= '9') {
-            digit = c - (unsigned)'0';
-        } else if (c >= 'a' && c <= 'f') {
-            digit = c - (unsigned)'a' + 10;
-        } else if (c >= 'A' && c <= 'F') {
-            digit = c - (unsigned)'A' + 10;
-        } else {
+        int digit = text_hex_value(text.at[i]);
+        if (digit < 0) {
             return false;
         }
-        value = value << 4 | digit;
+        value = value << 4 | (unsigned)digit;
     }
     *id = value;
     return true;

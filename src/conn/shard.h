@@ -12,6 +12,7 @@
 #include "io/accept.h"
 #include "io/buffers.h"
 #include "io/loop.h"
+#include "io/ops.h"
 #include "stream/cold.h"
 #include "stream/history.h"
 #include "stream/stream.h"
@@ -19,7 +20,7 @@
 #include "wire/renditions.h"
 
 enum {
-    SHARD_OP_RECEIVE = 32,
+    SHARD_OP_RECEIVE = OP_CONN,
     SHARD_OP_SEND_EVENTS,
     SHARD_OP_SEND_BYTES,
     SHARD_OP_HANGUP,
@@ -27,7 +28,7 @@ enum {
     SHARD_OP_SHUTDOWN,
     SHARD_OP_CLOSE,
     SHARD_OP_COLD_READ,
-    SHARD_OP_ACCEPT = 64, // and one more for each ring
+    SHARD_OP_ACCEPT = OP_CONN + 16, // and one more for each ring
     SHARD_TIMER_CONN = 0,
 };
 

@@ -87,6 +87,18 @@ void start_abandon(struct shard *shard, struct context *context)
 
 // --- the beginning of the stream ---
 
+// A subscriber's place changed as holes were closed.
+static void note_moved(void *context, struct stream *stream, uint32_t connection, uint32_t place)
+{
+    struct shard *shard = context;
+    struct conn *conn = conn_at(shard, connection);
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        if (stream_table_at(&shard->streams, conn->streams[i].stream) == stream) {
+            conn->streams[i].place = place;
+        }
+    }
+}
+
 static bool attach(struct shard *shard, struct conn *conn, struct context *context)
 {
     uint32_t count = context->stream_count;
@@ -104,6 +116,7 @@ static bool attach(struct shard *shard, struct conn *conn, struct context *conte
         struct conn_stream *entry = &conn->streams[i];
         entry->stream = context->streams[i];
         entry->start_id = context->start_ids[i];
+        stream_compact(stream, note_moved, shard);
         if (!stream_add(stream, conn_index(shard, conn), &entry->place)) {
             return false; // those added so far are taken out when it closes
         }

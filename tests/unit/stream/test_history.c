@@ -1,0 +1,152 @@
+#include "stream/history.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+enum { HISTORIES = 4, STREAMS = 8 };
+
+static struct stream_table streams;
+static struct history_table histories;
+
+static struct stream *open_live(const char *name, uint64_t number, uint64_t last_id)
+{
+    struct stream *stream = stream_table_open(&streams, slice_of(name));
+    cr_assert_not_null(stream);
+    stream->request.state = (struct log_stream_state){.number = number, .last_id = last_id};
+    cr_assert(stream_table_answered(&streams, stream));
+    return stream;
+}
+
+static void set_up(void)
+{
+    cr_assert_eq(stream_table_init(&streams, STREAMS), 0);
+    cr_assert_eq(history_table_init(&histories, HISTORIES), 0);
+}
+
+static void tear_down(void)
+{
+    history_table_free(&histories);
+    stream_table_free(&streams);
+}
+
+TestSuite(history, .init = set_up, .fini = tear_down);
+
+// The log takes the oldest unsent question.
+static struct log_lookup *take_question(void)
+{
+    struct list_node *node = list_pop_front(&histories.unsent);
+    cr_assert_not_null(node);
+    return &LIST_ENTRY(node, struct history, age_node)->lookup;
+}
+
+static struct history *answer(struct log_lookup *lookup, uint64_t start_id, uint64_t end_id,
+                              uint64_t discarded_id)
+{
+    lookup->start_id = start_id;
+    lookup->end_id = end_id;
+    lookup->discarded_id = discarded_id;
+    lookup->error = 0;
+    lookup->run_count = 2;
+    lookup->runs[0] = (struct log_run){.first_id = start_id + 1, .last_id = start_id + 2};
+    lookup->runs[1] = (struct log_run){.first_id = end_id - 1, .last_id = end_id};
+    struct history *history = history_answered(&histories, lookup);
+    history->waiters.count = 0; // told
+    return history;
+}
+
+Test(history, equal_questions_are_asked_once)
+{
+    struct stream *stream = open_live("a", 1, 100);
+    for (uint64_t handle = 0; handle < 1000; handle++) {
+        cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 10, handle));
+    }
+    cr_assert(
+        history_ask(&histories, stream, LOG_FROM_ID, 20, 1000)); // covered by the one under way
+    struct log_lookup *lookup = take_question();
+    cr_assert(list_is_empty(&histories.unsent));
+    cr_assert_eq(lookup->number, 1);
+    cr_assert_eq(lookup->value, 10);
+    cr_assert_eq(((struct history *)lookup->owner)->waiters.count, 1001);
+}
+
+Test(history, different_questions_are_different)
+{
+    struct stream *stream = open_live("a", 1, 100);
+    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 10, 1));
+    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 9, 2));
+    cr_assert(history_ask(&histories, stream, LOG_FROM_LAST, 10, 3));
+    cr_assert_eq(pool_used(&histories.pool), 3);
+}
+
+Test(history, an_answer_covers_its_range)
+{
+    struct stream *stream = open_live("a", 1, 100);
+    history_ask(&histories, stream, LOG_FROM_ID, 10, 1);
+    struct history *history = answer(take_question(), 10, 90, 0);
+    cr_assert_eq(history_find(&histories, stream, 10), history);
+    cr_assert_eq(history_find(&histories, stream, 89), history);
+    cr_assert_null(history_find(&histories, stream, 9));
+    cr_assert_null(history_find(&histories, stream, 90));
+    cr_assert_eq(history_run(history, 10)->first_id, 11);
+    cr_assert_eq(history_run(history, 12)->first_id, 89);
+    cr_assert_null(history_run(history, 90));
+    cr_assert_eq(history->gap_to, 0);
+}
+
+Test(history, what_is_gone_is_told)
+{
+    struct stream *stream = open_live("a", 1, 100);
+    history_ask(&histories, stream, LOG_FROM_ID, 10, 1);
+    struct history *history = answer(take_question(), 40, 90, 40);
+    cr_assert_eq(history->low, 10);
+    cr_assert_eq(history->gap_to, 40);
+}
+
+Test(history, the_least_recently_used_answer_goes_first)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    struct history *kept[HISTORIES];
+    for (uint64_t i = 0; i < HISTORIES; i++) {
+        history_ask(&histories, stream, LOG_FROM_ID, 100 * i, i);
+        kept[i] = answer(take_question(), 100 * i, 100 * i + 50, 0);
+    }
+    cr_assert_eq(history_find(&histories, stream, 0), kept[0]); // now the youngest
+    history_ask(&histories, stream, LOG_FROM_ID, 700, 9);
+    cr_assert_eq(history_find(&histories, stream, 0), kept[0]);
+    cr_assert_null(history_find(&histories, stream, 100));
+}
+
+Test(history, with_all_asking_one_starves_until_an_answer)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    for (uint64_t i = 0; i < HISTORIES; i++) {
+        history_ask(&histories, stream, LOG_FROM_ID, 1000 - i, i);
+    }
+    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 1, 77));
+    cr_assert_eq(histories.starved.count, 1);
+    cr_assert_eq(histories.starved.handles[0], 77);
+}
+
+Test(history, a_pinned_answer_is_not_pushed_out)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    history_ask(&histories, stream, LOG_FROM_ID, 0, 1);
+    struct history *pinned = answer(take_question(), 0, 50, 0);
+    pinned->is_pinned = true;
+    for (uint64_t i = 1; i < 2 * HISTORIES; i++) {
+        history_ask(&histories, stream, LOG_FROM_ID, 1000 - i, i);
+    }
+    history_drop_answers(&histories, stream);
+    cr_assert_eq(history_find(&histories, stream, 10), pinned);
+}
+
+Test(history, a_streams_answers_can_be_dropped)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    history_ask(&histories, stream, LOG_FROM_ID, 0, 1);
+    answer(take_question(), 0, 50, 0);
+    history_ask(&histories, stream, LOG_FROM_ID, 60, 1);
+    history_drop_answers(&histories, stream);
+    cr_assert_null(history_find(&histories, stream, 10));
+    cr_assert_eq(pool_used(&histories.pool), 1); // the one that is still asked
+}
