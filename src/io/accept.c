@@ -1,7 +1,6 @@
 #include "io/accept.h"
 
 #include "base/assert.h"
-#include "base/list.h"
 #include "base/logger.h"
 
 #include <errno.h>
@@ -13,8 +12,10 @@ static void accept_arm(struct accept_set *set, uint32_t index)
     ASSERT(!entry->inflight);
     entry->address_length = sizeof entry->address;
     struct io_uring_sqe *sqe = loop_sqe(set->loop, set->ring);
-    io_uring_prep_accept_direct(sqe, set->listener_fd, (struct sockaddr *)&entry->address,
-                                &entry->address_length, 0, IORING_FILE_INDEX_ALLOC);
+    io_uring_prep_accept(sqe, set->listener_fd, (struct sockaddr *)&entry->address,
+                         &entry->address_length, 0);
+    // liburing 2.3's prep_accept_direct adds one to this, which makes it an ordinary accept.
+    sqe->file_index = IORING_FILE_INDEX_ALLOC;
     sqe->user_data = loop_tag(set->op, index, 0);
     entry->inflight = true;
     set->inflight++;
@@ -116,7 +117,8 @@ static void accept_handle_retry(void *context, struct loop *loop, struct wheel_t
     (void)loop;
     struct accept_set *set =
         (struct accept_set *)(void *)((char *)timer - offsetof(struct accept_set, retry));
-    accept_resume(set);
+    set->resting = false; // a pause goes on
+    accept_arm_all(set);
 }
 
 void accept_start(struct accept_set *set, struct loop *loop, unsigned ring, uint8_t op,

@@ -2,10 +2,14 @@
 // its own address buffer (multishot accepts give no address). They are exclusive waiters: one
 // connection wakes one of them.
 //
-// -ENFILE means that the table (or the system's file table) is full. The kernel has then taken the
-// connection and dropped it, so keep the table larger than the connections allowed by at least the
-// accepts armed, and answer 503 from that margin. After it, or -EMFILE, -ENOBUFS and -ENOMEM, the
-// set rests until accept_resume or ACCEPT_RETRY_MS. A connection that died in the backlog
+// Connections are not spread evenly over the sets of one listener: one that has just accepted tries
+// again first, and under a burst the first ring takes most (measured). So the callback watches the
+// table: a set whose ring has as many descriptors open as its table holds, less the accepts
+// in flight there, is paused (accept_pause) until a descriptor is closed.
+//
+// -ENFILE means that the table (or the system's file table) was full all the same. The kernel has
+// then taken the connection and dropped it. After it, or -EMFILE, -ENOBUFS and -ENOMEM, the set
+// rests until accept_resume or for ACCEPT_RETRY_MS. A connection that died in the backlog
 // (-ECONNABORTED and the like) is counted and passed over. The loop's thread only.
 #ifndef RINGCAST_IO_ACCEPT_H
 #define RINGCAST_IO_ACCEPT_H
