@@ -43,33 +43,42 @@ static void take_stream_of_block(struct worker *worker, const uint8_t *block, ui
     stream_push(&worker->shard.streams, stream, &run);
 }
 
+// Events up to `id` were not handed to us: every window begins anew behind it, and what lies
+// between is looked up.
+static void restart_windows(struct worker *worker, uint64_t id)
+{
+    struct stream_table *streams = &worker->shard.streams;
+    for (uint32_t i = pool_next_live(&streams->pool, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(&streams->pool, i + 1)) {
+        struct stream *stream = stream_table_at(streams, i);
+        if (stream->state == STREAM_LIVE && id > stream->window.covers_from) {
+            window_restart(&stream->window, id);
+            stream->last_id = id > stream->last_id ? id : stream->last_id;
+            stream->pass_to = 0;
+            stream_mark_dirty(streams, stream); // its subscribers look for what they missed
+        }
+    }
+}
+
+static void take_lapped(struct worker *worker, const struct log_message *message)
+{
+    worker->handled_position = message->position;
+    worker->has_resumed = false;
+    restart_windows(worker, message->id);
+}
+
 static void take_block(struct worker *worker, const struct log_message *message)
 {
+    worker->handled_position = message->position + message->length;
+    if (message->position < worker->shard.floor) {
+        restart_windows(worker, message->number); // we were away so long that it left memory
+        return;
+    }
     const uint8_t *block = log_tail_at(worker->tail, message->position);
     ASSERT(block_header_of(block)->length == message->length);
     uint32_t count = block_header_of(block)->stream_count;
     for (uint32_t i = 0; i < count; i++) {
         take_stream_of_block(worker, block, message->position, i);
-    }
-    worker->handled_position = message->position + message->length;
-}
-
-// Blocks up to message->position were not handed out and will not be: every window begins anew
-// behind message->id.
-static void take_lapped(struct worker *worker, const struct log_message *message)
-{
-    struct stream_table *streams = &worker->shard.streams;
-    worker->handled_position = message->position;
-    worker->has_resumed = false;
-    for (uint32_t i = pool_next_live(&streams->pool, 0); i != POOL_INDEX_NONE;
-         i = pool_next_live(&streams->pool, i + 1)) {
-        struct stream *stream = stream_table_at(streams, i);
-        if (stream->state == STREAM_LIVE && message->id > stream->window.covers_from) {
-            window_restart(&stream->window, message->id);
-            stream->last_id = message->id > stream->last_id ? message->id : stream->last_id;
-            stream->pass_to = 0;
-            stream_mark_dirty(streams, stream); // its subscribers look for what they missed
-        }
     }
 }
 
