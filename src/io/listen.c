@@ -137,12 +137,6 @@ void listen_address_set_port(struct listen_address *address, uint16_t port)
     }
 }
 
-static uint16_t address_port(const struct sockaddr_storage *storage)
-{
-    return storage->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)storage)->sin6_port)
-                                          : ntohs(((const struct sockaddr_in *)storage)->sin_port);
-}
-
 void listen_address_format(const struct sockaddr *address, socklen_t length, char *text,
                            size_t text_size)
 {
@@ -232,9 +226,13 @@ int listen_tcp(const struct listen_address *address, bool reuse_port, uint16_t *
          listen(fd, LISTEN_BACKLOG) != 0)) {
         result = -errno;
     }
-    struct sockaddr_storage real;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } real = {0};
     socklen_t real_length = sizeof real;
-    if (result == 0 && getsockname(fd, (struct sockaddr *)&real, &real_length) != 0) {
+    if (result == 0 && getsockname(fd, &real.any, &real_length) != 0) {
         result = -errno;
     }
     if (result < 0) {
@@ -242,7 +240,7 @@ int listen_tcp(const struct listen_address *address, bool reuse_port, uint16_t *
         return fail_tcp(-result, where, error, error_size);
     }
     if (port != NULL) {
-        *port = address_port(&real);
+        *port = ntohs(real.any.sa_family == AF_INET6 ? real.six.sin6_port : real.four.sin_port);
     }
     return fd;
 }
