@@ -4,9 +4,9 @@
 #include "base/json_writer.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "conn/connection_id.h"
 #include "ingest/json_compact.h"
 #include "ingest/line_reader.h"
-#include "worker/admin.h"
 
 enum {
     KEY_SHOWN_BYTES_MAX = 40,
