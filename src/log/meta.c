@@ -52,7 +52,7 @@ static uint64_t larger(uint64_t one, uint64_t other)
 }
 
 struct meta_start meta_start_of(const struct log_meta *meta, const uint8_t boot_id[16],
-                                uint64_t last_id, bool is_new)
+                                uint64_t last_id, bool is_new, bool is_torn)
 {
     if (is_new) {
         return (struct meta_start){.next_id = 1};
@@ -64,11 +64,11 @@ struct meta_start meta_start_of(const struct log_meta *meta, const uint8_t boot_
                                    .sequence_jump = META_RESERVE,
                                    .sequence_base = META_RESERVE};
     }
-    if (meta->clean) {
+    if (meta->clean && !is_torn) {
         return (struct meta_start){.next_id = larger(meta->next_id, last_id + 1),
                                    .sequence_base = meta->sequence_base};
     }
-    if (memcmp(meta->boot_id, boot_id, sizeof meta->boot_id) == 0) {
+    if (!is_torn && memcmp(meta->boot_id, boot_id, sizeof meta->boot_id) == 0) {
         return (struct meta_start){.next_id = last_id + 1, .sequence_base = meta->sequence_base};
     }
     return (struct meta_start){.next_id = larger(meta->id_limit, last_id + 1),

@@ -52,8 +52,10 @@ struct meta_start {
     uint64_t sequence_base; // for the next meta
 };
 // meta: NULL where it is missing or corrupt. last_id: of the last valid block or checkpoint; 0
-// where there is none. is_new: nothing at all stands in the directory.
+// where there is none. is_new: nothing at all stands in the directory. is_torn: the log's end was
+// torn or spoilt (recovery.is_torn, or it reported lost blocks): numbers may have been given out
+// that left no trace, so that they jump also on the same boot.
 struct meta_start meta_start_of(const struct log_meta *meta, const uint8_t boot_id[16],
-                                uint64_t last_id, bool is_new);
+                                uint64_t last_id, bool is_new, bool is_torn);
 
 #endif

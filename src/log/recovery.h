@@ -56,32 +56,38 @@ struct recovery_segment {
     uint64_t number;
     uint64_t file_bytes;
     struct segment_header header;
-    bool is_valid;   // the header is
-    bool is_pending; // SEGMENT_PENDING: to be removed
-    bool is_known;   // taken from the checkpoint, not read (until recovery_read_segment)
-    // Of its valid blocks:
-    uint64_t end_position; // behind the last BLOCK_EVENTS; where the first block would be, if there
-                           // is none
+    // Its salt is known: from the header or, where that is corrupt, from the checkpoint or its
+    // first block.
+    bool is_valid;
+    bool is_pending; // SEGMENT_PENDING: holds nothing that counts, to be removed
+    // Removed according to the checkpoint, yet its file is still there: to be removed.
+    bool is_surplus;
+    bool is_known; // sealed, and taken from the checkpoint: not read (until recovery_read_segment)
+    bool expects_index; // the checkpoint says that it is sealed
+    // Of its valid blocks. end_position is behind the last BLOCK_EVENTS; where the first block
+    // would be, if there is none.
+    uint64_t end_position;
     uint64_t last_position; // of the last BLOCK_EVENTS; 0: none
     uint64_t first_id;      // 0: none
     uint64_t last_id;
     uint64_t first_time_ms;
     uint64_t last_time_ms;
     uint64_t block_count;  // 0 where is_known
-    uint64_t index_offset; // in the file; 0: none (valid)
+    uint64_t index_offset; // in the file; 0: none, or not valid
     uint32_t index_length;
 };
 
 // All called in log order; any may be NULL.
 struct recovery_visitor {
     void *context;
+    // For each segment but pending and surplus ones, and up to the end of the log.
     void (*segment_begin)(void *context, const struct recovery_segment *segment);
     // A valid BLOCK_EVENTS; the bytes live during the call. Blocks before the checkpoint's position
     // come too, where their segment has no valid index (its runs are to be built again).
     void (*block)(void *context, const struct recovery_segment *segment, uint64_t position,
                   const uint8_t *block);
     void (*segment_end)(void *context, const struct recovery_segment *segment);
-    // Also logged? No: the caller decides (log_open logs it, the tools print it).
+    // Nothing is logged here: log_open logs it, the tools print it.
     void (*fault)(void *context, const struct recovery_fault *fault);
 };
 
@@ -106,16 +112,20 @@ struct recovery {
     uint64_t next_segment;   // a number above every one ever seen
     uint64_t block_count;
     uint64_t fault_count; // RECOVERY_TORN not counted
+    bool is_torn;         // there was a RECOVERY_TORN, or blocks were lost: see meta_start_of
     // within
     struct recovery_visitor visitor;
-    uint8_t *window;
-    size_t window_bytes;
-    bool ignores_checkpoint;
+    struct recovery_window *window;
+    unsigned flags;
+    uint64_t unreadable_end; // behind the last stretch that could not be read
 };
 
 enum {
-    RECOVERY_WITHOUT_CHECKPOINT =
-        1, // read every block, as if there were no checkpoint (verify, repair)
+    // Read every block, as if there were no checkpoint (verify, repair).
+    RECOVERY_WITHOUT_CHECKPOINT = 1,
+    // What cannot be read is taken for corrupt. Otherwise a start fails with -EIO where it might
+    // cut off what can be read the next time.
+    RECOVERY_SKIP_UNREADABLE = 2,
 };
 
 // Lists the directory and reads meta, checkpoint and headers. segment_bytes: for a new log; an
