@@ -158,7 +158,7 @@ struct loop {
 // 0 or -errno, with one line for a person in `error` (LOOP_ERROR_SIZE bytes are enough): -EPERM and
 // -ENOSYS where io_uring is blocked or missing, -ENOMEM (memlock), -EMFILE (direct descriptors
 // beyond RLIMIT_NOFILE), -EOPNOTSUPP (the kernel lacks an operation). The loop is big (about
-// 30 KiB) and must not move.
+// 25 KiB), must not move, and has members aligned to a cache line: on the heap, aligned_alloc.
 int loop_init(struct loop *loop, const struct loop_config *config, char *error, size_t error_size);
 
 // Adds a ring with its own table of `direct_descriptors` (0: none). Before loop_start on any
