@@ -317,6 +317,9 @@ int worker_run(struct worker *worker, char *message, size_t message_size)
     if (result == 0) {
         enter(worker);
         result = shard_start(&worker->shard, message, message_size);
+        if (result != 0) {
+            loop_stop(&worker->loop);
+        }
     }
     if (result != 0) {
         return result;
@@ -336,6 +339,7 @@ int worker_run(struct worker *worker, char *message, size_t message_size)
         loop_round(&worker->loop, wait_ns);
     }
     log_tail_leave(worker->tail, worker->options.shard.worker);
+    loop_stop(&worker->loop);
     return 0;
 }
 

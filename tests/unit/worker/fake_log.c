@@ -1,0 +1,491 @@
+#include "fake_log.h"
+
+#include "base/clock.h"
+#include "event/frame.h"
+#include "io/listen.h"
+#include "log/block.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { FAKE_SALT = 0x5a17, FAKE_FIRST_POSITION = FAKE_SEGMENT_BYTES + 4096 };
+
+struct fake_stream {
+    char name[64];
+    uint64_t number, last_id, last_sequence, discarded_id, discarded_sequence;
+    bool is_subscribed;
+};
+
+static struct {
+    struct loop loop;
+    struct log_tail *tail;
+    struct worker *worker;
+    pthread_t thread;
+    int listener;
+    uint16_t port;
+    int file;
+    uint64_t next_id, next_position;
+    struct fake_stream streams[FAKE_STREAMS_MAX];
+    uint32_t stream_count;
+    uint64_t blocks[FAKE_BLOCKS_MAX];
+    uint32_t block_count;
+    uint32_t lookups, unsubscribes, lapped_at;
+    bool is_lapping, keeps_memory;
+    _Atomic uint32_t connections;
+} fake;
+
+static struct fake_stream *find_stream(struct slice name, bool create)
+{
+    for (uint32_t i = 0; i < fake.stream_count; i++) {
+        if (slice_equal_text(name, fake.streams[i].name)) {
+            return &fake.streams[i];
+        }
+    }
+    if (!create) {
+        return NULL;
+    }
+    cr_assert_lt(fake.stream_count, FAKE_STREAMS_MAX);
+    struct fake_stream *stream = &fake.streams[fake.stream_count++];
+    memcpy(stream->name, name.at, name.length);
+    stream->number = fake.stream_count;
+    return stream;
+}
+
+static void deliver(struct log_message *message)
+{
+    cr_assert(loop_post(worker_loop(fake.worker), &fake.loop, message, 0));
+}
+
+static void answer_subscription(struct log_subscription *subscription)
+{
+    struct fake_stream *stream = find_stream(subscription->name, subscription->create);
+    memset(&subscription->state, 0, sizeof(subscription->state));
+    if (stream != NULL) {
+        stream->is_subscribed = true;
+        subscription->state =
+            (struct log_stream_state){.number = stream->number,
+                                      .last_id = stream->last_id,
+                                      .last_sequence = stream->last_sequence,
+                                      .discarded_id = stream->discarded_id,
+                                      .discarded_sequence = stream->discarded_sequence};
+    }
+    subscription->state.log_last_id = fake.next_id - 1;
+    struct log_message message = {.kind = LOG_SUBSCRIBED, .pointer = subscription};
+    deliver(&message);
+}
+
+static const uint8_t *block_at(uint32_t index)
+{
+    return log_tail_at(fake.tail, fake.blocks[index]);
+}
+
+// The id just before the first event wanted, by looking at every record.
+static uint64_t find_start(const struct log_lookup *lookup, const struct fake_stream *stream)
+{
+    if (lookup->from == LOG_FROM_ID) {
+        return lookup->value > stream->discarded_id ? lookup->value : stream->discarded_id;
+    }
+    uint64_t before = stream->discarded_id;
+    for (uint32_t b = 0; b < fake.block_count; b++) {
+        const struct block_record *records = block_records(block_at(b));
+        for (uint32_t r = 0; r < block_header_of(block_at(b))->record_count; r++) {
+            uint64_t number = block_streams(block_at(b))[records[r].stream].number;
+            if (number != stream->number || records[r].id <= stream->discarded_id) {
+                continue;
+            }
+            bool is_wanted =
+                (lookup->from == LOG_FROM_LAST &&
+                 records[r].sequence + lookup->value > stream->last_sequence) ||
+                (lookup->from == LOG_FROM_TIME && records[r].time_ms >= lookup->value) ||
+                (lookup->from == LOG_FROM_SEQUENCE && records[r].sequence > lookup->value);
+            if (is_wanted) {
+                return before;
+            }
+            before = records[r].id;
+        }
+    }
+    return before;
+}
+
+static void answer_lookup(struct log_lookup *lookup)
+{
+    fake.lookups++;
+    struct fake_stream *stream = &fake.streams[lookup->number - 1];
+    lookup->error = 0;
+    lookup->more = false;
+    lookup->run_count = 0;
+    lookup->start_id = find_start(lookup, stream);
+    lookup->discarded_id =
+        stream->discarded_id > lookup->start_id ||
+                (lookup->from == LOG_FROM_ID && stream->discarded_id > lookup->value)
+            ? stream->discarded_id
+            : 0;
+    lookup->end_id = fake.next_id - 1;
+    for (uint32_t b = 0; b < fake.block_count && !lookup->more; b++) {
+        const struct block_header *header = block_header_of(block_at(b));
+        const struct block_stream *entries = block_streams(block_at(b));
+        for (uint32_t i = 0; i < header->stream_count; i++) {
+            if (entries[i].number != stream->number || entries[i].last_id <= lookup->start_id) {
+                continue;
+            }
+            if (lookup->run_count ==
+                5) { // fewer than there is room for, so that continuations are tested
+                lookup->more = true;
+                lookup->end_id = lookup->runs[4].last_id;
+                break;
+            }
+            lookup->runs[lookup->run_count++] =
+                (struct log_run){.block_position = fake.blocks[b],
+                                 .first_id = entries[i].first_id,
+                                 .last_id = entries[i].last_id,
+                                 .first_sequence = entries[i].first_sequence,
+                                 .last_sequence = entries[i].last_sequence,
+                                 .block_length = header->length,
+                                 .stream_index = i,
+                                 .frame_offset = entries[i].frame_offset,
+                                 .frame_bytes = entries[i].frame_bytes,
+                                 .count = entries[i].count,
+                                 .flags = entries[i].flags};
+        }
+    }
+    struct log_message message = {.kind = LOG_LOOKED_UP, .pointer = lookup};
+    deliver(&message);
+}
+
+static void deliver_block(uint32_t index)
+{
+    struct log_message message = {.kind = LOG_BLOCK,
+                                  .position = fake.blocks[index],
+                                  .length = block_header_of(block_at(index))->length,
+                                  .id = block_header_of(block_at(index))->first_id,
+                                  .number = block_header_of(block_at(index))->last_id};
+    deliver(&message);
+}
+
+static void resume(uint64_t position)
+{
+    log_tail_set_lapped(fake.tail, 0, false);
+    if (!fake.keeps_memory) {
+        struct log_message message = {
+            .kind = LOG_LAPPED, .position = fake.next_position, .id = fake.next_id - 1};
+        deliver(&message);
+        return;
+    }
+    for (uint32_t b = 0; b < fake.block_count; b++) {
+        if (fake.blocks[b] >= position) {
+            deliver_block(b);
+        }
+    }
+}
+
+static void on_message(void *context, const void *bytes)
+{
+    (void)context;
+    const struct log_message *message = bytes;
+    switch (message->kind) {
+    case LOG_SUBSCRIBE: answer_subscription(message->pointer); break;
+    case LOG_UNSUBSCRIBE:
+        fake.unsubscribes++;
+        fake.streams[message->number - 1].is_subscribed = false;
+        break;
+    case LOG_LOOKUP: answer_lookup(message->pointer); break;
+    case LOG_RESUME: resume(message->position); break;
+    default: break;
+    }
+}
+
+static void *run_worker(void *context)
+{
+    (void)context;
+    char message[LOOP_ERROR_SIZE];
+    cr_assert_eq(worker_run(fake.worker, message, sizeof(message)), 0, "%s", message);
+    return NULL;
+}
+
+static void fill_options(struct shard_options *shard)
+{
+    shard->workers = 1;
+    shard->connections = &fake.connections;
+    shard->connections_max = shard->connections_max ? shard->connections_max : 512;
+    shard->descriptors_per_ring_max =
+        shard->descriptors_per_ring_max ? shard->descriptors_per_ring_max : 1024;
+    shard->streams_max = shard->streams_max ? shard->streams_max : 1024;
+    shard->request_timeout_ms = shard->request_timeout_ms ? shard->request_timeout_ms : 5000;
+    shard->heartbeat_ms = shard->heartbeat_ms ? shard->heartbeat_ms : 60000;
+    shard->retry_ms = 5000;
+    shard->cold_bytes_max = shard->cold_bytes_max ? shard->cold_bytes_max : 1 << 20;
+}
+
+void fake_start(const struct fake_options *options)
+{
+    memset(&fake, 0, sizeof(fake));
+    fake.next_id = 1;
+    fake.next_position = FAKE_FIRST_POSITION;
+    fake.tail = log_tail_create(FAKE_TAIL_BYTES, FAKE_SEGMENT_BYTES, 1);
+    cr_assert_not_null(fake.tail);
+    fake.file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    cr_assert_geq(fake.file, 0);
+    log_tail_segment_set(fake.tail, 1, fake.file, FAKE_SALT);
+    char error[LOOP_ERROR_SIZE];
+    struct loop_config config = {.name = "log", .callbacks = {.on_message = on_message}};
+    cr_assert_eq(loop_init(&fake.loop, &config, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(loop_start(&fake.loop, error, sizeof(error)), 0, "%s", error);
+    struct listen_address address;
+    cr_assert_eq(listen_address_parse(&address, "127.0.0.1:0", error, sizeof(error)), 0);
+    fake.listener = listen_tcp(&address, false, &fake.port, error, sizeof(error));
+    cr_assert_geq(fake.listener, 0, "%s", error);
+    struct worker_options worker = {.shard = options->shard,
+                                    .listener_fd = fake.listener,
+                                    .inbox_capacity =
+                                        options->inbox_capacity ? options->inbox_capacity : 1 << 15,
+                                    .stop_ms_max = 2000};
+    fill_options(&worker.shard);
+    fake.worker = worker_create(&worker, &fake.loop, fake.tail, error, sizeof(error));
+    cr_assert_not_null(fake.worker, "%s", error);
+    cr_assert_eq(pthread_create(&fake.thread, NULL, run_worker, NULL), 0);
+}
+
+void fake_stop(void)
+{
+    struct log_message message = {.kind = MESSAGE_STOP};
+    deliver(&message);
+    loop_submit(&fake.loop);
+    pthread_join(fake.thread, NULL);
+    worker_destroy(fake.worker);
+    loop_stop(&fake.loop);
+    loop_free(&fake.loop);
+    close(fake.listener);
+    close(fake.file);
+    log_tail_destroy(fake.tail);
+}
+
+void fake_run(uint64_t for_ms)
+{
+    uint64_t end_ms = clock_monotonic_ms() + for_ms;
+    do {
+        loop_round(&fake.loop, 1000 * 1000);
+    } while (clock_monotonic_ms() < end_ms);
+}
+
+// --- publishing ---
+
+static struct block_stream *entry_of(struct block_stream *entries, uint32_t *count, uint64_t number)
+{
+    for (uint32_t i = 0; i < *count; i++) {
+        if (entries[i].number == number) {
+            return &entries[i];
+        }
+    }
+    entries[*count] = (struct block_stream){.number = number, .flags = BLOCK_STREAM_CONTIGUOUS};
+    return &entries[(*count)++];
+}
+
+uint64_t fake_publish(const struct fake_event *events, uint32_t count)
+{
+    static struct block_record records[4096];
+    static struct block_stream entries[FAKE_STREAMS_MAX];
+    cr_assert_leq(count, 4096);
+    uint8_t *block = log_tail_at(fake.tail, fake.next_position);
+    uint32_t at = BLOCK_HEADER_BYTES;
+    uint32_t entry_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct fake_stream *stream = find_stream(slice_of(events[i].stream), true);
+        struct event event = {.stream = slice_of(events[i].stream),
+                              .data = slice_of(events[i].data)};
+        uint64_t id = fake.next_id++;
+        uint32_t length = (uint32_t)frame_write(block + at, &event, FRAME_FORM_TEXT, id);
+        struct block_stream *entry = entry_of(entries, &entry_count, stream->number);
+        records[i] = (struct block_record){
+            .id = id,
+            .sequence = ++stream->last_sequence,
+            .time_ms = events[i].time_ms != 0 ? events[i].time_ms : clock_realtime_ms(),
+            .frame_offset = at,
+            .frame_length = length,
+            .ttl_ms = events[i].ttl_ms,
+            .stream = (uint16_t)(entry - entries),
+            .priority = PRIORITY_NORMAL,
+        };
+        stream->last_id = id;
+        if (entry->count == 0) {
+            entry->first_id = id;
+            entry->first_sequence = stream->last_sequence;
+            entry->frame_offset = at;
+        } else if (entry->frame_offset + entry->frame_bytes != at) {
+            entry->flags &= (uint16_t)~BLOCK_STREAM_CONTIGUOUS;
+        }
+        entry->flags |= events[i].ttl_ms > 0 ? BLOCK_STREAM_HAS_TTL : 0;
+        entry->last_id = id;
+        entry->last_sequence = stream->last_sequence;
+        entry->frame_bytes += length;
+        entry->count++;
+        at += length;
+    }
+    uint32_t frames_length = at - BLOCK_HEADER_BYTES;
+    for (; at % BLOCK_ALIGNMENT != 0; at++) {
+        block[at] = 0;
+    }
+    memcpy(block + at, records, count * sizeof(records[0]));
+    at += count * (uint32_t)sizeof(records[0]);
+    uint32_t streams_at = at;
+    at += entry_count * (uint32_t)sizeof(entries[0]);
+    uint32_t heap = at;
+    for (uint32_t i = 0; i < entry_count; i++) {
+        const char *name = fake.streams[entries[i].number - 1].name;
+        entries[i].name_offset = at;
+        entries[i].name_length = (uint16_t)strlen(name);
+        memcpy(block + at, name, strlen(name));
+        at += (uint32_t)strlen(name);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct block_record *record =
+            (struct block_record *)(void *)(block + streams_at) - count + i;
+        record->extra_offset = at;
+    }
+    memcpy(block + streams_at, entries, entry_count * sizeof(entries[0]));
+    for (; at % BLOCK_ALIGNMENT != 0; at++) {
+        block[at] = 0;
+    }
+    *(struct block_header *)(void *)block = (struct block_header){.magic = 0,
+                                                                  .salt = FAKE_SALT,
+                                                                  .length = at,
+                                                                  .kind = BLOCK_EVENTS,
+                                                                  .first_id = records[0].id,
+                                                                  .last_id = records[count - 1].id,
+                                                                  .time_ms = records[0].time_ms,
+                                                                  .record_count = count,
+                                                                  .stream_count = entry_count,
+                                                                  .frames_length = frames_length,
+                                                                  .heap_offset = heap};
+    memcpy(block, "RCB1", 4);
+    block_seal(block);
+    cr_assert_eq(block_check(block, at, FAKE_SALT), BLOCK_VALID);
+    cr_assert_eq(pwrite(fake.file, block, at, (off_t)(fake.next_position - FAKE_SEGMENT_BYTES)),
+                 at);
+    cr_assert_lt(fake.next_position + at, 2 * (uint64_t)FAKE_SEGMENT_BYTES);
+    fake.blocks[fake.block_count++] = fake.next_position;
+    fake.next_position += at;
+    bool is_wanted = false;
+    for (uint32_t i = 0; i < entry_count; i++) {
+        is_wanted |= fake.streams[entries[i].number - 1].is_subscribed;
+    }
+    if (is_wanted && !fake.is_lapping) {
+        deliver_block(fake.block_count - 1);
+    }
+    loop_submit(&fake.loop);
+    return fake.next_id - 1;
+}
+
+uint64_t fake_publish_one(const char *stream, const char *data)
+{
+    struct fake_event event = {.stream = stream, .data = data};
+    return fake_publish(&event, 1);
+}
+
+void fake_make_cold(void)
+{
+    log_tail_announce(fake.tail, fake.next_position);
+    loop_wake(worker_loop(fake.worker), &fake.loop);
+    fake_run(20);
+}
+
+void fake_corrupt(void)
+{
+    for (uint32_t b = 0; b < fake.block_count; b++) {
+        cr_assert_eq(
+            pwrite(fake.file, "XXXX", 4, (off_t)(fake.blocks[b] - FAKE_SEGMENT_BYTES + 100)), 4);
+    }
+}
+
+void fake_discard(const char *name)
+{
+    struct fake_stream *stream = find_stream(slice_of(name), false);
+    cr_assert_not_null(stream);
+    stream->discarded_id = stream->last_id;
+    stream->discarded_sequence = stream->last_sequence;
+    struct log_message message = {
+        .kind = LOG_DISCARDED, .number = stream->number, .id = stream->last_id};
+    deliver(&message);
+    loop_submit(&fake.loop);
+}
+
+void fake_lap(bool lap, bool keep_memory)
+{
+    fake.is_lapping = lap;
+    fake.keeps_memory = keep_memory;
+    if (!lap) {
+        log_tail_set_lapped(fake.tail, 0, true);
+        loop_wake(worker_loop(fake.worker), &fake.loop);
+        fake_run(20);
+    }
+}
+
+uint32_t fake_lookups(void)
+{
+    return fake.lookups;
+}
+
+uint32_t fake_unsubscribes(void)
+{
+    return fake.unsubscribes;
+}
+
+struct worker *fake_worker(void)
+{
+    return fake.worker;
+}
+
+// --- clients ---
+
+int fake_connect(const char *request, int receive_buffer_bytes)
+{
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_geq(client, 0);
+    if (receive_buffer_bytes > 0) {
+        setsockopt(client, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
+                   sizeof(receive_buffer_bytes));
+    }
+    struct listen_address address;
+    char error[LISTEN_ERROR_SIZE];
+    cr_assert_eq(listen_address_parse(&address, "127.0.0.1:0", error, sizeof(error)), 0);
+    listen_address_set_port(&address, fake.port);
+    cr_assert_eq(connect(client, (struct sockaddr *)&address.storage, address.length), 0);
+    cr_assert_eq(send(client, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+    return client;
+}
+
+bool fake_read(int client, struct fake_text *text, const char *until, uint64_t for_ms)
+{
+    uint64_t end_ms = clock_monotonic_ms() + for_ms;
+    for (;;) {
+        if (until != NULL && text->bytes != NULL && strstr(text->bytes, until) != NULL) {
+            return true;
+        }
+        if (text->is_over || clock_monotonic_ms() > end_ms) {
+            return until == NULL && text->is_over;
+        }
+        if (text->capacity - text->length < 65537) {
+            text->capacity = text->capacity * 2 + 131072;
+            text->bytes = realloc(text->bytes, text->capacity);
+            cr_assert_not_null(text->bytes);
+        }
+        loop_round(&fake.loop, 0);
+        struct pollfd poll_one = {.fd = client, .events = POLLIN};
+        if (poll(&poll_one, 1, 1) == 1) {
+            ssize_t got = recv(client, text->bytes + text->length, 65536, 0);
+            text->is_over = got <= 0;
+            text->length += got > 0 ? (size_t)got : 0;
+        }
+        text->bytes[text->length] = 0;
+    }
+}
+
+void fake_text_free(struct fake_text *text)
+{
+    free(text->bytes);
+    *text = (struct fake_text){0};
+}
