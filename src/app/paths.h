@@ -19,7 +19,8 @@ void paths_find_socket(char path[PATHS_SIZE]);
 // ~/.local/state, else ringcast-data in the working directory.
 void paths_default_data(char path[PATHS_SIZE]);
 
-// The environment variable, or NULL. Nothing in ringcast changes the environment, so any thread may ask.
+// The environment variable, or NULL. Nothing in ringcast changes the environment, so any thread may
+// ask.
 const char *paths_variable(const char *name);
 
 // Makes the directories above the last part of `path` with `mode`. 0 or a negative errno.

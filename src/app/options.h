@@ -1,0 +1,63 @@
+// What `ringcast serve` can be told: the struct and its table (see app/setting.h).
+#ifndef RINGCAST_APP_OPTIONS_H
+#define RINGCAST_APP_OPTIONS_H
+
+#include "app/setting.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum options_lag_policy {
+    OPTIONS_LAG_DROP_OLDEST,
+    OPTIONS_LAG_DISCONNECT,
+};
+
+enum options_unknown_stream {
+    OPTIONS_UNKNOWN_WAIT,
+    OPTIONS_UNKNOWN_404,
+};
+
+struct options {
+    const char *listen;
+    const char *socket; // NULL: paths_default_socket
+    uint64_t socket_mode;
+    struct setting_ids socket_allow_uid;
+    struct setting_ids socket_allow_gid;
+    const char *data_dir; // NULL: paths_default_data
+    uint64_t workers;     // 0: one a core
+    uint64_t connections_max;
+    uint64_t producers_max;
+    uint64_t request_timeout_ms;
+    uint64_t heartbeat_interval_ms; // 0: none
+    uint64_t retry_ms;
+    uint64_t stall_timeout_ms; // 0: never
+    uint64_t lag_events;       // 0: no bound
+    uint64_t lag_bytes;        // 0: no bound
+    unsigned lag_policy;       // enum options_lag_policy
+    unsigned unknown_stream;   // enum options_unknown_stream
+    uint64_t event_bytes_max;
+    uint64_t streams_max;
+    uint64_t stream_idle_ms;
+    uint64_t retention_age_ms;
+    uint64_t retention_bytes;
+    uint64_t segment_bytes;
+    uint64_t tail_bytes;
+    uint64_t replay_bytes;
+    uint64_t idempotency_max;
+    unsigned log_level; // enum logger_level
+    uint64_t worker_inbox;
+    uint64_t log_inbox;
+    uint64_t ring_descriptors; // 0: as many as the limit of open files allows
+    uint64_t kernel_without;   // as given; see options_features_masked
+};
+
+extern const struct setting_table options_table;
+
+// Whether the settings agree with each other. 0, or -EINVAL with one line in message.
+int options_check(const struct options *options, char *message, size_t message_size);
+
+// LOOP_FEATURE_* that the kernel shall be taken not to have.
+uint32_t options_features_masked(const struct options *options);
+
+#endif

@@ -1,0 +1,322 @@
+// The main thread: start-up in the order of what fails most often and most cheaply, then signals,
+// then the end.
+//
+// The end, within SHUTDOWN_MS_MAX: producers are turned away, the log writes, syncs and hands out
+// what it took, and then the workers send it on, say goodbye and end. A second signal ends the
+// process at once, as does the time limit.
+#include "app/serve.h"
+
+#include "app/log_thread.h"
+#include "app/options.h"
+#include "app/paths.h"
+#include "app/system_limits.h"
+#include "app/worker_set.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/logger.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <ringcast/version.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    DRAIN_MS_MAX = 6000,   // of the log
+    GOODBYE_MS_MAX = 3000, // of the workers, after that
+    RETRY_MS = 10,         // an order that a full inbox did not take is given again
+    DIRECTORY_MODE = 0755,
+    MESSAGE_SIZE = 512,
+};
+STATIC_ASSERT(DRAIN_MS_MAX + GOODBYE_MS_MAX < SHUTDOWN_MS_MAX, "the end is over in time");
+
+enum phase {
+    PHASE_RUNNING,
+    PHASE_DRAINING, // the log writes what it has
+    PHASE_GOODBYE,  // the workers end
+    PHASE_OVER,
+};
+
+struct server {
+    struct options options;
+    char socket_path[PATHS_SIZE];
+    char data_dir[PATHS_SIZE];
+    unsigned workers;
+    uint64_t files_max;
+    int notice_fd;
+    int signal_fd;
+    struct log_thread *log_thread;
+    struct worker_set *worker_set;
+    enum phase phase;
+    bool are_told;
+    uint64_t phase_end_ms; // monotonic
+    int exit_status;
+};
+
+static int fail(const char *message)
+{
+    (void)fprintf(stderr, "ringcast: %s\n", message);
+    return 1;
+}
+
+// --- start ---
+
+static bool set_paths(struct server *server, char *message)
+{
+    const struct options *options = &server->options;
+    const char *given[] = {options->socket, options->data_dir};
+    char *paths[] = {server->socket_path, server->data_dir};
+    paths_default_socket(server->socket_path);
+    paths_default_data(server->data_dir);
+    for (size_t i = 0; i < 2; i++) {
+        if (given[i] != NULL && snprintf(paths[i], PATHS_SIZE, "%s", given[i]) >= (int)PATHS_SIZE) {
+            (void)snprintf(message, MESSAGE_SIZE, "this path is too long: %.64s...", given[i]);
+            return false;
+        }
+        int error = paths_make_parents(paths[i], DIRECTORY_MODE);
+        if (error != 0) {
+            (void)snprintf(message, MESSAGE_SIZE, "cannot make the directories of %.300s: %s",
+                           paths[i], strerrordesc_np(-error));
+            return false;
+        }
+    }
+    return true;
+}
+
+// Signals come through a descriptor, to the main thread alone.
+static bool take_signals(struct server *server, char *message)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    server->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    server->notice_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (server->signal_fd < 0 || server->notice_fd < 0) {
+        (void)snprintf(message, MESSAGE_SIZE, "cannot watch for signals: %s",
+                       strerrordesc_np(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool check_limits(struct server *server, char *message)
+{
+    server->files_max = system_limits_raise_files();
+    if (!system_limits_check_files(server->files_max, message, MESSAGE_SIZE)) {
+        return false;
+    }
+    if (!system_limits_check_machine(server->options.connections_max, message, MESSAGE_SIZE)) {
+        LOG_WARN("serve", "%s", message);
+    }
+    return true;
+}
+
+static bool prepare(struct server *server, char *message)
+{
+    if (!take_signals(server, message) || !check_limits(server, message) ||
+        !set_paths(server, message)) {
+        return false;
+    }
+    const struct worker_set_options set_options = {
+        .options = &server->options,
+        .workers = server->workers,
+        .files_max = server->files_max,
+        .stop_ms_max = GOODBYE_MS_MAX,
+        .notice_fd = server->notice_fd,
+    };
+    const struct log_thread_options log_options = {
+        .options = &server->options,
+        .socket_path = server->socket_path,
+        .data_dir = server->data_dir,
+        .readers = server->workers,
+        .notice_fd = server->notice_fd,
+    };
+    server->worker_set = worker_set_listen(&set_options, message, MESSAGE_SIZE);
+    if (server->worker_set == NULL) {
+        return false;
+    }
+    server->log_thread = log_thread_create(&log_options, message, MESSAGE_SIZE);
+    if (server->log_thread == NULL) {
+        return false;
+    }
+    if (!worker_set_create(server->worker_set, log_thread_loop(server->log_thread),
+                           log_thread_tail(server->log_thread), message, MESSAGE_SIZE)) {
+        return false;
+    }
+    log_thread_set_readers(server->log_thread, worker_set_loops(server->worker_set));
+    return true;
+}
+
+static bool start_threads(struct server *server, char *message)
+{
+    return log_thread_start(server->log_thread, message, MESSAGE_SIZE) == 0 &&
+           worker_set_start(server->worker_set, message, MESSAGE_SIZE);
+}
+
+static void tell_ready(const struct server *server)
+{
+    char address[LISTEN_ADDRESS_TEXT_SIZE];
+    worker_set_address(server->worker_set, address);
+    (void)printf("ringcast %s listening on http://%s, producers at %s, data in %s, %u worker%s\n",
+                 RC_VERSION_STRING, address, server->socket_path, server->data_dir, server->workers,
+                 server->workers == 1 ? "" : "s");
+    (void)fflush(stdout);
+}
+
+// --- the end ---
+
+static void enter(struct server *server, enum phase phase, uint64_t limit_ms)
+{
+    server->phase = phase;
+    server->phase_end_ms = clock_monotonic_ms() + limit_ms;
+}
+
+static void begin_end(struct server *server)
+{
+    log_thread_stop(server->log_thread);
+    enter(server, PHASE_DRAINING, DRAIN_MS_MAX);
+}
+
+static void on_signal(struct server *server)
+{
+    struct signalfd_siginfo info;
+    while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (server->phase != PHASE_RUNNING) {
+            LOG_WARN("serve", "a second signal: ending at once");
+            _exit(1);
+        }
+        LOG_INFO("serve", "ending, by signal %u", info.ssi_signo);
+        begin_end(server);
+    }
+}
+
+static void look_at_threads(struct server *server)
+{
+    bool has_failed =
+        worker_set_has_failed(server->worker_set) || log_thread_has_failed(server->log_thread);
+    if (has_failed) {
+        server->exit_status = 1;
+        if (server->phase == PHASE_RUNNING) {
+            begin_end(server);
+        }
+    }
+}
+
+// Goes on to the next phase where this one is done or its time is up.
+static void proceed_end(struct server *server)
+{
+    bool is_late = clock_monotonic_ms() >= server->phase_end_ms;
+    if (server->phase == PHASE_DRAINING && (is_late || log_thread_is_drained(server->log_thread) ||
+                                            log_thread_has_failed(server->log_thread))) {
+        if (is_late) {
+            LOG_ERROR("serve", "the log is not on disk after %d s; going on without",
+                      DRAIN_MS_MAX / 1000);
+            server->exit_status = 1;
+        }
+        enter(server, PHASE_GOODBYE, SHUTDOWN_MS_MAX - DRAIN_MS_MAX - RETRY_MS);
+    }
+    if (server->phase == PHASE_GOODBYE) {
+        server->are_told = server->are_told || worker_set_stop(server->worker_set);
+        if (worker_set_is_over(server->worker_set)) {
+            server->phase = PHASE_OVER;
+        } else if (clock_monotonic_ms() >= server->phase_end_ms) {
+            LOG_ERROR("serve", "the workers did not end in time");
+            _exit(1);
+        }
+    }
+}
+
+static int wait_ms(const struct server *server)
+{
+    if (server->phase == PHASE_RUNNING) {
+        return -1;
+    }
+    if (server->phase == PHASE_GOODBYE && !server->are_told) {
+        return RETRY_MS;
+    }
+    uint64_t now_ms = clock_monotonic_ms();
+    return now_ms < server->phase_end_ms ? (int)(server->phase_end_ms - now_ms) : 0;
+}
+
+static void run(struct server *server)
+{
+    while (server->phase != PHASE_OVER) {
+        struct pollfd polls[] = {
+            {.fd = server->signal_fd, .events = POLLIN},
+            {.fd = server->notice_fd, .events = POLLIN},
+        };
+        (void)poll(polls, 2, wait_ms(server));
+        uint64_t notices = 0;
+        ssize_t got = read(server->notice_fd, &notices, sizeof(notices));
+        (void)got;
+        on_signal(server);
+        look_at_threads(server);
+        proceed_end(server);
+    }
+}
+
+// Everything in the reverse order of start. With the log not drained there may be writes under way:
+// then only the process's end is safe.
+static void tear_down(struct server *server)
+{
+    if (server->worker_set != NULL) {
+        worker_set_join(server->worker_set);
+    }
+    if (server->log_thread != NULL) {
+        log_thread_finish(server->log_thread);
+    }
+    worker_set_destroy(server->worker_set);
+    log_thread_destroy(server->log_thread);
+}
+
+static int serve(struct server *server)
+{
+    char message[MESSAGE_SIZE];
+    if (!prepare(server, message)) {
+        tear_down(server);
+        return fail(message);
+    }
+    if (!start_threads(server, message)) {
+        return fail(message); // some run: the process's end is theirs
+    }
+    tell_ready(server);
+    run(server);
+    if (!log_thread_is_drained(server->log_thread)) {
+        return 1; // writes may be under way: the process's end alone is safe
+    }
+    tear_down(server);
+    LOG_INFO("serve", "ended");
+    return server->exit_status;
+}
+
+int cli_serve(int argc, char **argv)
+{
+    struct server server = {.signal_fd = -1, .notice_fd = -1};
+    char message[MESSAGE_SIZE];
+    int exit_status = 0;
+    int operands = settings_read(&options_table, &server.options, true, argc, argv, &exit_status);
+    if (operands < 0) {
+        return exit_status;
+    }
+    if (operands > 0) {
+        (void)snprintf(message, sizeof(message), "serve takes no operands: '%.64s'", argv[1]);
+    }
+    if (operands > 0 || options_check(&server.options, message, sizeof(message)) != 0) {
+        (void)fail(message);
+        return 2;
+    }
+    logger_set_level((enum logger_level)server.options.log_level);
+    unsigned cores = system_limits_cores();
+    cores = cores < WORKERS_MAX ? cores : WORKERS_MAX;
+    server.workers = server.options.workers != 0 ? (unsigned)server.options.workers : cores;
+    return serve(&server);
+}

@@ -1,0 +1,100 @@
+#include "app/system_limits.h"
+
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+uint64_t system_limits_raise_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return SYSTEM_FILES_MIN;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
+        const struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+            return raised.rlim_cur;
+        }
+    }
+    return limit.rlim_cur;
+}
+
+bool system_limits_check_files(uint64_t limit, char *message, size_t message_size)
+{
+    if (limit >= SYSTEM_FILES_MIN) {
+        return true;
+    }
+    (void)snprintf(message, message_size,
+                   "only %llu files may be open, and at least %d are needed: raise the limit with "
+                   "ulimit -n or systemd's LimitNOFILE=",
+                   (unsigned long long)limit, SYSTEM_FILES_MIN);
+    return false;
+}
+
+// The third number, the most pages that TCP may use. 0 where it cannot be read.
+static uint64_t most_pages(struct slice text)
+{
+    uint64_t number = 0;
+    struct slice line = slice_split(&text, '\n');
+    for (unsigned i = 0; i < 3; i++) {
+        line = slice_trim(line);
+        size_t length = 0;
+        while (length < line.length && line.at[length] != ' ' && line.at[length] != '\t') {
+            length++;
+        }
+        if (!text_parse_u64(slice_first(line, length), &number)) {
+            return 0;
+        }
+        line = slice_after(line, length);
+    }
+    return number;
+}
+
+bool system_limits_check_tcp(struct slice text, uint64_t page_bytes, uint64_t connections_max,
+                             char *message, size_t message_size)
+{
+    uint64_t pages = most_pages(text);
+    uint64_t wanted = connections_max * SYSTEM_TCP_BYTES_PER_CONNECTION / page_bytes;
+    if (pages == 0 || pages >= wanted) {
+        return true;
+    }
+    (void)snprintf(message, message_size,
+                   "the kernel gives all TCP sockets together %llu MiB (net.ipv4.tcp_mem), little "
+                   "for %llu connections: lower --connections-max, or sysctl -w "
+                   "net.ipv4.tcp_mem=\"%llu %llu %llu\"",
+                   (unsigned long long)(pages * page_bytes >> 20),
+                   (unsigned long long)connections_max, (unsigned long long)(wanted / 2),
+                   (unsigned long long)(wanted / 4 * 3), (unsigned long long)wanted);
+    return false;
+}
+
+bool system_limits_check_machine(uint64_t connections_max, char *message, size_t message_size)
+{
+    char text[256];
+    long page_bytes = sysconf(_SC_PAGESIZE);
+    int file = open("/proc/sys/net/ipv4/tcp_mem", O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return true;
+    }
+    ssize_t length = read(file, text, sizeof(text));
+    (void)close(file);
+    if (length <= 0 || page_bytes <= 0) {
+        return true;
+    }
+    return system_limits_check_tcp(slice_from(text, (size_t)length), (uint64_t)page_bytes,
+                                   connections_max, message, message_size);
+}
+
+unsigned system_limits_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) {
+        return (unsigned)CPU_COUNT(&set);
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}

@@ -1,0 +1,95 @@
+#include "app/options.h"
+
+#include "base/limits.h"
+#include "io/loop.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct options options;
+static char message[SETTING_MESSAGE_SIZE];
+
+static void take(const char *key, const char *value)
+{
+    for (size_t i = 0; i < options_table.count; i++) {
+        const struct setting *setting = &options_table.settings[i];
+        if (strcmp(setting->key, key) == 0) {
+            cr_assert_eq(setting_take(setting, &options, value, key, message, sizeof(message)), 0,
+                         "%s", message);
+            return;
+        }
+    }
+    cr_assert_fail("no setting %s", key);
+}
+
+static void setup(void)
+{
+    settings_set_defaults(&options_table, &options);
+}
+
+TestSuite(options, .init = setup);
+
+Test(options, the_defaults_agree)
+{
+    cr_assert_eq(options_check(&options, message, sizeof(message)), 0, "%s", message);
+    cr_assert_str_eq(options.listen, "127.0.0.1:8080");
+    cr_assert_eq(options.connections_max, CONNECTIONS_DEFAULT);
+    cr_assert_eq(options.event_bytes_max, EVENT_BYTES_MAX);
+    cr_assert_eq(options.retry_ms, 5000);
+    cr_assert_eq(options.heartbeat_interval_ms, 30000);
+    cr_assert_eq(options.lag_events, 1000);
+    cr_assert_eq(options.lag_policy, OPTIONS_LAG_DROP_OLDEST);
+    cr_assert_eq(options.unknown_stream, OPTIONS_UNKNOWN_WAIT);
+    cr_assert_eq(options.retention_age_ms, UINT64_C(24) * 3600 * 1000);
+    cr_assert_eq(options.retention_bytes, UINT64_C(1) << 30);
+    cr_assert_eq(options_features_masked(&options), 0);
+}
+
+Test(options, keys_and_places_are_each_used_once)
+{
+    for (size_t i = 0; i < options_table.count; i++) {
+        const struct setting *one = &options_table.settings[i];
+        cr_assert_lt(one->offset, sizeof(struct options));
+        for (size_t j = i + 1; j < options_table.count; j++) {
+            cr_assert_str_neq(one->key, options_table.settings[j].key);
+            cr_assert_neq(one->offset, options_table.settings[j].offset, "%s", one->key);
+        }
+    }
+}
+
+static void refuse(const char *expected)
+{
+    cr_assert_eq(options_check(&options, message, sizeof(message)), -EINVAL);
+    cr_assert_str_eq(message, expected);
+}
+
+Test(options, an_event_must_fit_a_segment)
+{
+    take("segment-bytes", "1MiB");
+    refuse("--event-bytes-max: with these --segment-bytes it may be at most 256KiB");
+    take("event-bytes-max", "256KiB");
+    cr_assert_eq(options_check(&options, message, sizeof(message)), 0);
+}
+
+Test(options, retention_holds_two_segments)
+{
+    take("segment-bytes", "1GiB");
+    refuse("--retention-bytes: it must be at least two segments, 2GiB (see --segment-bytes)");
+}
+
+Test(options, places_are_not_empty)
+{
+    take("listen", "");
+    refuse("--listen, --socket and --data-dir may not be empty");
+}
+
+Test(options, kernel_features_by_name)
+{
+    take("kernel-without", "defer-taskrun,msg-ring");
+    cr_assert_eq(options_features_masked(&options),
+                 LOOP_FEATURE_DEFER_TASKRUN | LOOP_FEATURE_MSG_RING);
+    take("kernel-without", "newer-than-6.1");
+    cr_assert_eq(options_features_masked(&options), LOOP_FEATURES_NEWER_THAN_6_1);
+}
