@@ -1,0 +1,107 @@
+#include "cli/status.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *text;
+static size_t length;
+
+static FILE *begin(void)
+{
+    text = NULL;
+    length = 0;
+    return open_memstream(&text, &length);
+}
+
+static void expect(FILE *out, const char *expected)
+{
+    (void)fclose(out);
+    cr_assert_str_eq(text, expected);
+    free(text);
+}
+
+Test(status_print, summary)
+{
+    static const char answer[] =
+        "{\"version\":\"0.1.0\",\"log\":{\"writable\":true,\"fault\":null,\"streams\":3,"
+        "\"segments\":2,\"first_id\":1,\"last_id\":10,\"bytes_kept\":2048,\"events_appended\":10,"
+        "\"bytes_appended\":1024,\"blocks_written\":5,\"syncs\":4,\"sync_failures\":0,"
+        "\"write_failures\":0,\"unsynced_bytes\":12,\"duplicates\":1},"
+        "\"ingest\":{\"producers\":1,\"connections\":2,\"refused\":0,\"requests\":10,\"events\":10,"
+        "\"errors\":0,\"bytes\":500,\"waits\":0,\"full_permille\":4},"
+        "\"workers\":[{\"connections\":2,\"streaming\":1,\"connecting\":1,\"events_sent\":20,"
+        "\"bytes_sent\":4096},{\"connections\":3,\"streaming\":3,\"events_sent\":5}]}";
+    FILE *out = begin();
+    cr_assert_eq(status_print_summary(slice_of(answer), out, false), 0);
+    expect(out,
+           "ringcast     0.1.0\n"
+           "log          writable\n"
+           "             3 streams, 2.0 KiB in 2 segments, ids 1 to 10\n"
+           "             since start 10 events (1.0 KiB) in 5 blocks, 4 syncs\n"
+           "             12 B not yet synced, 1 repeats recognised, 0 faults\n"
+           "producers    1 connected, 2 since start, 0 turned away\n"
+           "             10 events in 10 requests (500 B), 0 refused, 0 waits\n"
+           "             buffer 0.4 % full\n"
+           "\n"
+           "WORKER  CONNECTIONS  STREAMING  CONNECTING  THROTTLED  STREAMS  EVENTS    BYTES  SHORT "
+           " GAPS  RESUMED\n"
+           "0                 2          1           1          0        0      20  4.0 KiB      0 "
+           "    0        0\n"
+           "1                 3          3           0          0        0       5      0 B      0 "
+           "    0        0\n"
+           "all               5          4           1          0        0      25  4.0 KiB      0 "
+           "    0        0\n");
+}
+
+Test(status_print, a_fault_of_the_log)
+{
+    static const char answer[] = "{\"log\":{\"writable\":false,\"fault\":\"no space\"}}";
+    FILE *out = begin();
+    cr_assert_eq(status_print_summary(slice_of(answer), out, false), 0);
+    (void)fclose(out);
+    cr_assert_not_null(strstr(text, "log          NOT WRITABLE: no space\n"));
+    free(text);
+}
+
+Test(status_print, connections)
+{
+    static const char answer[] =
+        "{\"connections\":[{\"id\":\"00000000000000ff\",\"state\":\"active\","
+        "\"address\":\"127.0.0.1:5000\",\"user_agent\":\"curl/8\",\"streams\":[\"a\",\"b c\"],"
+        "\"last_id\":7,\"connected_at\":1000,\"last_activity_at\":61000}]}";
+    FILE *out = begin();
+    cr_assert_eq(status_print_connections(slice_of(answer), 62500, out, false), 0);
+    expect(out,
+           "ID                STATE   ADDRESS         SINCE  QUIET  LAST ID  STREAMS  USER AGENT\n"
+           "00000000000000ff  active  127.0.0.1:5000   61 s    1 s        7  a b c    curl/8\n");
+}
+
+Test(status_print, streams)
+{
+    static const char answer[] =
+        "{\"streams\":[{\"name\":\"chat/42\",\"last_id\":9,\"last_sequence\":5,"
+        "\"discarded_sequence\":2,\"last_time_ms\":0,\"workers\":2}]}";
+    FILE *out = begin();
+    cr_assert_eq(status_print_streams(slice_of(answer), 5000, out, false), 0);
+    expect(out, "EVENTS  SEQUENCE  LAST ID  IDLE  SUBSCRIBED  STREAM\n"
+                "     3         5        9     -  yes         chat/42\n");
+}
+
+Test(status_print, nothing_to_list)
+{
+    FILE *out = begin();
+    cr_assert_eq(status_print_streams(slice_of("{\"streams\":[]}"), 0, out, false), 0);
+    cr_assert_eq(status_print_connections(slice_of("nonsense"), 0, out, false), 0);
+    expect(out, "no streams\nno connections\n");
+}
+
+Test(status_print, wrong_usage_and_no_broker)
+{
+    char *both[] = {(char *)"status", (char *)"--streams", (char *)"--connections", NULL};
+    cr_assert_eq(cli_status(3, both), 2);
+    char *operand[] = {(char *)"status", (char *)"x", NULL};
+    cr_assert_eq(cli_status(2, operand), 2);
+    char *nobody[] = {(char *)"status", (char *)"--socket", (char *)"/nonexistent/socket", NULL};
+    cr_assert_eq(cli_status(3, nobody), 1);
+}
