@@ -105,7 +105,7 @@ static void take_address(struct conn_cold *cold, const struct sockaddr *address)
 }
 
 // One ring accepts at a time, the first with room: so that few connections live in few rings.
-static void choose_accepting_ring(struct shard *shard)
+void shard_choose_accepting(struct shard *shard)
 {
     bool is_crowded = shard->is_stopping || pool_used(&shard->contexts) >= SHARD_STARTS_PAUSE;
     bool is_chosen = false;
@@ -150,7 +150,7 @@ static void on_accept(void *context, unsigned ring_index, int descriptor,
         conn->flags |= CONN_REFUSED;
     }
     request_begin(shard, conn);
-    choose_accepting_ring(shard);
+    shard_choose_accepting(shard);
 }
 
 void shard_start_accepting(struct shard *shard)
@@ -322,7 +322,7 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
     shard->rings[ring].used--;
     atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
     conn->state = CONN_FREE;
-    choose_accepting_ring(shard);
+    shard_choose_accepting(shard);
 }
 
 // --- timers ---

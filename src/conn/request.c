@@ -53,6 +53,9 @@ void request_end(struct shard *shard, struct conn *conn)
     start_abandon(shard, context);
     pool_free(&shard->contexts, context);
     conn->context = CONN_NONE;
+    if (pool_used(&shard->contexts) + 1 == SHARD_STARTS_PAUSE) {
+        shard_choose_accepting(shard); // no longer crowded
+    }
 }
 
 static struct context *open_context(struct shard *shard, struct conn *conn)
@@ -76,32 +79,32 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     return context;
 }
 
-void request_received(void *owner, struct loop *loop, unsigned ring, uint64_t user_data,
+void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                       int32_t result, uint32_t cqe_flags)
 {
     (void)loop;
-    struct shard *shard = owner;
+    struct shard *shard = context;
     struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
     struct buffers *buffers = &shard->rings[ring].buffers;
     ASSERT(conn->generation == loop_tag_generation(user_data));
     conn->ops &= (uint8_t)~CONN_OP_RECEIVE;
     bool has_buffer = (cqe_flags & IORING_CQE_F_BUFFER) != 0;
-    struct context *context = NULL;
+    struct context *taken = NULL;
     if (conn->state == CONN_REQUEST && result > 0 && has_buffer) {
-        context = open_context(shard, conn);
-        if (context == NULL) {
+        taken = open_context(shard, conn);
+        if (taken == NULL) {
             conn->flags |= CONN_REFUSED;
         } else {
-            ASSERT(!context->has_buffer);
+            ASSERT(!taken->has_buffer);
             buffers_take(buffers, cqe_flags);
-            context->has_buffer = true;
-            context->buffer = buffers_id(cqe_flags);
-            context->buffer_at = 0;
-            context->buffer_length = (uint32_t)result;
+            taken->has_buffer = true;
+            taken->buffer = buffers_id(cqe_flags);
+            taken->buffer_at = 0;
+            taken->buffer_length = (uint32_t)result;
         }
         conn_make_ready(shard, conn);
     }
-    if (has_buffer && context == NULL) {
+    if (has_buffer && taken == NULL) {
         buffers_take(buffers, cqe_flags);
         buffers_give_back(buffers, buffers_id(cqe_flags));
     }

@@ -158,6 +158,8 @@ void shard_free(struct shard *shard);
 // How many direct descriptors ring 0 is to be made with.
 uint32_t shard_ring_descriptors(const struct shard_options *options);
 void shard_start_accepting(struct shard *shard);
+// Pauses and resumes the rings' accepts as room asks for.
+void shard_choose_accepting(struct shard *shard);
 
 // --- conn.c: slots, timers, closing ---
 static inline uint32_t conn_index(const struct shard *shard, const struct conn *conn)

@@ -197,15 +197,22 @@ static int tcp_options_set(int fd, bool is_ipv6, bool reuse_port)
         // "[::]" is every address whatever net.ipv6.bindv6only says.
         result = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     }
-    if (result == 0) {
-        result = option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    }
-    if (result == 0) {
-        result = option_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTEN_NOTSENT_LOWAT_BYTES);
-    }
-    if (result == 0) {
-        // Before listen, since it bounds the window that is offered in the handshake.
-        result = option_set(fd, SOL_SOCKET, SO_RCVBUF, LISTEN_RECEIVE_BUFFER_BYTES);
+    // What accepted sockets inherit. SO_RCVBUF stands before listen, since it bounds the window
+    // that is offered in the handshake; the keep-alives find peers that vanished while nothing was
+    // sent.
+    const struct {
+        int level, name, value;
+    } inherited[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTEN_NOTSENT_LOWAT_BYTES},
+        {SOL_SOCKET, SO_RCVBUF, LISTEN_RECEIVE_BUFFER_BYTES},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, LISTEN_KEEPALIVE_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, LISTEN_KEEPALIVE_INTERVAL_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, LISTEN_KEEPALIVE_PROBES},
+    };
+    for (size_t i = 0; result == 0 && i < sizeof inherited / sizeof inherited[0]; i++) {
+        result = option_set(fd, inherited[i].level, inherited[i].name, inherited[i].value);
     }
     return result;
 }

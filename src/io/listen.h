@@ -21,6 +21,10 @@ enum {
     // architecture).
     LISTEN_NOTSENT_LOWAT_BYTES = 16 * 1024,
     LISTEN_RECEIVE_BUFFER_BYTES = 16 * 1024,
+    // A peer that vanished without a word is found after about two minutes of silence.
+    LISTEN_KEEPALIVE_IDLE_S = 60,
+    LISTEN_KEEPALIVE_INTERVAL_S = 20,
+    LISTEN_KEEPALIVE_PROBES = 3,
 };
 
 struct listen_address {
