@@ -54,10 +54,13 @@ static void on_unreadable(void *context, uint64_t number, uint64_t offset, uint6
                           int error)
 {
     struct recovery *recovery = context;
+    uint64_t end = segment_position(number, recovery->segment_bytes, offset + length);
+    if (end <= recovery->unreadable_end) {
+        return; // told before
+    }
+    recovery->unreadable_end = end;
     struct recovery_fault fault = recovery_segment_fault(RECOVERY_FAULT_READ, number, offset);
     fault.length = length;
-    uint64_t end = segment_position(number, recovery->segment_bytes, offset + length);
-    recovery->unreadable_end = end > recovery->unreadable_end ? end : recovery->unreadable_end;
     recovery_report(recovery, &recovery->visitor, &fault, "cannot be read: %s", strerror(-error));
 }
 
@@ -252,8 +255,9 @@ static int checkpoint_read(struct recovery *recovery, const struct listing *list
 static bool salt_of_first_block(struct recovery *recovery, struct recovery_segment *segment)
 {
     int64_t available;
-    const uint8_t *block = recovery_window_at(recovery->window, segment->number,
-                                              SEGMENT_HEADER_BYTES, BLOCK_BYTES_MAX, &available);
+    const uint8_t *block =
+        recovery_window_at(recovery->window, segment->number, segment->file_bytes,
+                           SEGMENT_HEADER_BYTES, BLOCK_BYTES_MAX, &available);
     if (block == NULL || available < BLOCK_HEADER_BYTES ||
         block_header_of(block)->kind != BLOCK_EVENTS ||
         block_check(block, (size_t)available, block_header_of(block)->salt) != BLOCK_VALID) {

@@ -72,8 +72,8 @@ static const uint8_t *bytes_at(struct recovery *recovery, size_t index, uint64_t
         return NULL;
     }
     int64_t got;
-    const uint8_t *bytes =
-        recovery_window_at(recovery->window, segment->number, offset, need, &got);
+    const uint8_t *bytes = recovery_window_at(recovery->window, segment->number,
+                                              segment->file_bytes, offset, need, &got);
     if (bytes == NULL || got <= 0) {
         return NULL;
     }

@@ -99,12 +99,11 @@ static int window_grow(struct recovery_window *window, size_t need)
 }
 
 // After a large read failed: in small pieces, zeros for what cannot be read.
-static size_t read_in_pieces(struct recovery_window *window, uint64_t offset)
+static size_t read_in_pieces(struct recovery_window *window, uint64_t offset, size_t wanted)
 {
     size_t length = 0;
-    while (length < window->capacity) {
-        size_t piece =
-            window->capacity - length < PIECE_BYTES ? window->capacity - length : PIECE_BYTES;
+    while (length < wanted) {
+        size_t piece = wanted - length < PIECE_BYTES ? wanted - length : PIECE_BYTES;
         int64_t got = -EIO;
         for (int tries = 0; tries < RECOVERY_READ_TRIES && got < 0; tries++) {
             got = disk_read_now(window->disk, window->file, window->bytes + length, piece,
@@ -124,22 +123,24 @@ static size_t read_in_pieces(struct recovery_window *window, uint64_t offset)
     return length;
 }
 
-static void window_load(struct recovery_window *window, uint64_t offset)
+static void window_load(struct recovery_window *window, uint64_t offset, uint64_t file_bytes)
 {
+    uint64_t left = file_bytes > offset ? file_bytes - offset : 0;
+    size_t wanted = left < window->capacity ? (size_t)left : window->capacity;
     window->start = offset;
-    window->ends = false;
-    int64_t got =
-        disk_read_now(window->disk, window->file, window->bytes, window->capacity, offset);
+    window->ends = wanted == left;
+    int64_t got = disk_read_now(window->disk, window->file, window->bytes, wanted, offset);
     if (got < 0) {
-        window->length = read_in_pieces(window, offset);
+        window->length = read_in_pieces(window, offset, wanted);
     } else {
         window->length = (size_t)got;
-        window->ends = window->length < window->capacity;
+        window->ends = window->ends || window->length < wanted;
     }
 }
 
-const uint8_t *recovery_window_at(struct recovery_window *window, uint64_t number, uint64_t offset,
-                                  size_t need, int64_t *available)
+const uint8_t *recovery_window_at(struct recovery_window *window, uint64_t number,
+                                  uint64_t file_bytes, uint64_t offset, size_t need,
+                                  int64_t *available)
 {
     ASSERT(offset % 8 == 0);
     int failed = window_open(window, number);
@@ -152,7 +153,7 @@ const uint8_t *recovery_window_at(struct recovery_window *window, uint64_t numbe
                      offset - window->start <= window->length &&
                      (window->ends || window->length - (offset - window->start) >= need);
     if (!is_inside) {
-        window_load(window, offset);
+        window_load(window, offset, file_bytes);
     }
     *available = (int64_t)(window->length - (offset - window->start));
     return window->bytes + (offset - window->start);

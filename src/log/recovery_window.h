@@ -23,7 +23,8 @@ void recovery_window_free(struct recovery_window *window);
 // them, or as many as the file has, in *available. Valid until the next call. need above `largest`
 // makes it grow. NULL when the file cannot be opened (*available is then the negative errno) or
 // memory ran out.
-const uint8_t *recovery_window_at(struct recovery_window *window, uint64_t number, uint64_t offset,
-                                  size_t need, int64_t *available);
+const uint8_t *recovery_window_at(struct recovery_window *window, uint64_t number,
+                                  uint64_t file_bytes, uint64_t offset, size_t need,
+                                  int64_t *available);
 
 #endif
