@@ -266,7 +266,9 @@ struct log_tail *log_thread_tail(struct log_thread *thread)
 
 void log_thread_set_readers(struct log_thread *thread, struct loop *const *loops)
 {
-    memcpy(thread->readers, loops, thread->options.readers * sizeof(loops[0]));
+    for (unsigned i = 0; i < thread->options.readers; i++) {
+        thread->readers[i] = loops[i];
+    }
 }
 
 int log_thread_start(struct log_thread *thread, char *message, size_t message_size)

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -63,12 +64,11 @@ bool system_limits_check_tcp(struct slice text, uint64_t page_bytes, uint64_t co
         return true;
     }
     (void)snprintf(message, message_size,
-                   "the kernel gives all TCP sockets together %llu MiB (net.ipv4.tcp_mem), little "
-                   "for %llu connections: lower --connections-max, or sysctl -w "
-                   "net.ipv4.tcp_mem=\"%llu %llu %llu\"",
-                   (unsigned long long)(pages * page_bytes >> 20),
-                   (unsigned long long)connections_max, (unsigned long long)(wanted / 2),
-                   (unsigned long long)(wanted / 4 * 3), (unsigned long long)wanted);
+                   "the kernel gives all TCP sockets together %" PRIu64
+                   " MiB (net.ipv4.tcp_mem), little for %" PRIu64
+                   " connections: lower --connections-max, or sysctl -w net.ipv4.tcp_mem=\"%" PRIu64
+                   " %" PRIu64 " %" PRIu64 "\"",
+                   pages * page_bytes >> 20, connections_max, wanted / 2, wanted / 4 * 3, wanted);
     return false;
 }
 

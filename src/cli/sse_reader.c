@@ -99,6 +99,7 @@ static int take_line(struct sse_reader *reader, struct slice line)
     if (line.length == 0) {
         return dispatch(reader);
     }
+    ASSERT(line.at != NULL);
     if (line.at[0] == ':') {
         reader->comments++;
         return 0;

@@ -55,6 +55,7 @@ static size_t cell_count(const struct table *table)
 static struct slice cell_at(const struct table *table, size_t index)
 {
     const uint8_t *ends = buffer_slice(&table->ends).at;
+    ASSERT(ends != NULL);
     uint32_t start = 0;
     uint32_t end = 0;
     memcpy(&end, ends + index * sizeof(end), sizeof(end));
@@ -85,8 +86,8 @@ static void write_cell(const struct table *table, size_t index, FILE *out)
 static size_t width_of(struct slice text)
 {
     size_t width = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        width += (text.at[i] & 0xc0) != 0x80;
+    for (const uint8_t *at = text.at; at != NULL && at < text.at + text.length; at++) {
+        width += (*at & 0xc0) != 0x80;
     }
     return width;
 }
