@@ -1,0 +1,217 @@
+#include "log/checkpoint.h"
+
+#include "base/crc32c.h"
+#include "log/segment.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+enum { SEGMENT = 1 << 20 };
+
+static struct buffer bytes;
+
+static const struct checkpoint_head head = {.position = 5 * (uint64_t)SEGMENT + 8000,
+                                            .last_id = 1234,
+                                            .last_position = 5 * (uint64_t)SEGMENT + 7000,
+                                            .next_stream_number = 100,
+                                            .segment_bytes = SEGMENT,
+                                            .created_ms = 55};
+
+static struct checkpoint_stream stream_of(uint64_t number, struct slice name)
+{
+    return (struct checkpoint_stream){
+        .number = number,
+        .last_id = number + 1,
+        .last_sequence = number + 2,
+        .discarded_id = number + 3,
+        .discarded_sequence = number + 4,
+        .last_time_ms = number + 5,
+        .cumulative_bytes = number + 6,
+        .cumulative_count = number + 7,
+        .discarded_bytes = number + 8,
+        .discarded_count = number + 9,
+        .settings = {number + 10, number + 11, number + 12, number + 13},
+        .name = name};
+}
+
+static const struct checkpoint_producer producer = {.stream_number = 7,
+                                                    .producer_id = 8,
+                                                    .producer_sequence = 9,
+                                                    .id = 10,
+                                                    .sequence = 11,
+                                                    .last_used_ms = 12,
+                                                    .epoch = 13};
+
+static struct checkpoint_segment segment_of(uint64_t number)
+{
+    return (struct checkpoint_segment){.number = number,
+                                       .salt = number * 3,
+                                       .first_id = number * 10,
+                                       .last_id = number * 10 + 9,
+                                       .end_position = number * SEGMENT + 8000,
+                                       .last_position = number * SEGMENT + 7000,
+                                       .index_offset = 8000,
+                                       .index_length = 400};
+}
+
+static char long_name[256];
+
+static void build(void)
+{
+    struct checkpoint_writer writer;
+    memset(long_name, 'n', 255);
+    buffer_init(&bytes, 1 << 20);
+    checkpoint_begin(&writer, &bytes, &head);
+    struct checkpoint_stream one = stream_of(1, slice_of("a"));
+    struct checkpoint_stream two = stream_of(99, slice_of(long_name));
+    checkpoint_add_stream(&writer, &one);
+    checkpoint_add_stream(&writer, &two);
+    checkpoint_add_producer(&writer, &producer);
+    struct checkpoint_segment segment = segment_of(4);
+    checkpoint_add_segment(&writer, &segment);
+    segment = segment_of(5);
+    checkpoint_add_segment(&writer, &segment);
+    cr_assert_eq(checkpoint_finish(&writer), 0);
+}
+
+static void teardown(void)
+{
+    buffer_free(&bytes);
+}
+
+TestSuite(checkpoint, .init = build, .fini = teardown, .timeout = 30);
+
+static void expect_stream(const struct checkpoint_stream *stream, uint64_t number, const char *name)
+{
+    struct checkpoint_stream expected = stream_of(number, slice_of(name));
+    cr_assert(slice_equal_text(stream->name, name));
+    expected.name = stream->name;
+    cr_assert_eq(memcmp(stream, &expected, sizeof expected), 0);
+}
+
+Test(checkpoint, there_and_back)
+{
+    struct checkpoint_reader reader;
+    struct checkpoint_stream stream;
+    struct checkpoint_producer back;
+    struct checkpoint_segment segment;
+    struct checkpoint_segment expected;
+    cr_assert_eq(checkpoint_open(&reader, buffer_slice(&bytes)), CHECKPOINT_VALID);
+    cr_assert_eq(memcmp(&reader.head, &head, sizeof head), 0);
+    cr_assert_eq(reader.stream_count, 2);
+    cr_assert(checkpoint_next_stream(&reader, &stream));
+    expect_stream(&stream, 1, "a");
+    cr_assert(checkpoint_next_stream(&reader, &stream));
+    expect_stream(&stream, 99, long_name);
+    cr_assert_not(checkpoint_next_stream(&reader, &stream));
+    cr_assert(checkpoint_next_producer(&reader, &back));
+    cr_assert_eq(memcmp(&back, &producer, sizeof back), 0);
+    cr_assert_not(checkpoint_next_producer(&reader, &back));
+    for (uint64_t number = 4; number <= 5; number++) {
+        cr_assert(checkpoint_next_segment(&reader, &segment));
+        expected = segment_of(number);
+        cr_assert_eq(memcmp(&segment, &expected, sizeof segment), 0);
+    }
+    cr_assert_not(checkpoint_next_segment(&reader, &segment));
+}
+
+Test(checkpoint, with_any_bit_flipped)
+{
+    struct checkpoint_reader reader;
+    for (size_t i = 0; i < buffer_length(&bytes) * 8; i += 3) {
+        bytes.storage[i / 8] ^= (uint8_t)(1u << i % 8);
+        cr_assert_eq(checkpoint_open(&reader, buffer_slice(&bytes)), CHECKPOINT_CORRUPT);
+        bytes.storage[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+}
+
+Test(checkpoint, cut_anywhere)
+{
+    struct checkpoint_reader reader;
+    for (size_t length = 0; length < buffer_length(&bytes); length++) {
+        cr_assert_eq(checkpoint_open(&reader, slice_from(bytes.storage, length)),
+                     CHECKPOINT_CORRUPT);
+    }
+}
+
+static void seal(void)
+{
+    uint8_t *at = bytes.storage;
+    // The body's CRC stands behind head, three counts and two lengths.
+    store_le32(
+        at + 16 + sizeof head + 5 * 8,
+        crc32c(0, at + CHECKPOINT_HEADER_BYTES, buffer_length(&bytes) - CHECKPOINT_HEADER_BYTES));
+    store_le32(at + 8, crc32c(0, at + 12, CHECKPOINT_HEADER_BYTES - 12));
+}
+
+static enum checkpoint_verdict spoil(size_t offset, uint64_t value)
+{
+    struct checkpoint_reader reader;
+    uint8_t *at = bytes.storage + offset;
+    uint64_t former = load_le64(at);
+    store_le64(at, value);
+    seal();
+    enum checkpoint_verdict verdict = checkpoint_open(&reader, buffer_slice(&bytes));
+    store_le64(at, former);
+    seal();
+    cr_assert_eq(checkpoint_open(&reader, buffer_slice(&bytes)), CHECKPOINT_VALID);
+    return verdict;
+}
+
+// The right checksums over numbers that make no sense.
+Test(checkpoint, that_makes_no_sense)
+{
+    struct checkpoint_reader reader;
+    size_t counts = 16 + sizeof head;
+    size_t first_stream = CHECKPOINT_HEADER_BYTES;
+    size_t last_segment = buffer_length(&bytes) - sizeof(struct checkpoint_segment);
+    cr_assert_eq(spoil(16 + 32, 1000), CHECKPOINT_CORRUPT, "segment_bytes");
+    for (size_t i = 0; i < 5; i++) {
+        cr_assert_eq(spoil(counts + 8 * i, 3), CHECKPOINT_CORRUPT, "count %zu", i);
+        cr_assert_eq(spoil(counts + 8 * i, UINT64_MAX), CHECKPOINT_CORRUPT, "count %zu", i);
+    }
+    cr_assert_eq(spoil(first_stream, 0), CHECKPOINT_CORRUPT, "stream number 0");
+    cr_assert_eq(spoil(first_stream, 100), CHECKPOINT_CORRUPT, "stream number not yet given");
+    cr_assert_eq(spoil(first_stream + 112, 0), CHECKPOINT_CORRUPT, "name length");
+    cr_assert_eq(spoil(first_stream + 112, 256), CHECKPOINT_CORRUPT, "name length");
+    cr_assert_eq(spoil(first_stream + 112, 255), CHECKPOINT_CORRUPT, "name length");
+    cr_assert_eq(spoil(last_segment, 4), CHECKPOINT_CORRUPT, "number not ascending");
+    cr_assert_eq(spoil(last_segment, UINT64_MAX), CHECKPOINT_CORRUPT, "number");
+    cr_assert_eq(spoil(last_segment + 16, 1000), CHECKPOINT_CORRUPT, "first id");
+    cr_assert_eq(spoil(last_segment + 48, 0), CHECKPOINT_CORRUPT, "end");
+    cr_assert_eq(spoil(last_segment + 48, 7 * (uint64_t)SEGMENT), CHECKPOINT_CORRUPT, "end");
+    cr_assert_eq(spoil(last_segment + 56, 7 * (uint64_t)SEGMENT), CHECKPOINT_CORRUPT, "last");
+    cr_assert_eq(spoil(last_segment + 64, 8001), CHECKPOINT_CORRUPT, "index");
+    store_le32(bytes.storage + 12, LOG_FORMAT_VERSION + 1);
+    seal();
+    cr_assert_eq(checkpoint_open(&reader, buffer_slice(&bytes)), CHECKPOINT_UNKNOWN_VERSION);
+}
+
+Test(checkpoint, empty)
+{
+    struct checkpoint_reader reader;
+    struct checkpoint_writer writer;
+    struct checkpoint_stream stream;
+    buffer_clear(&bytes);
+    checkpoint_begin(&writer, &bytes, &head);
+    cr_assert_eq(checkpoint_finish(&writer), 0);
+    cr_assert_eq(buffer_length(&bytes), CHECKPOINT_HEADER_BYTES);
+    cr_assert_eq(checkpoint_open(&reader, buffer_slice(&bytes)), CHECKPOINT_VALID);
+    cr_assert_not(checkpoint_next_stream(&reader, &stream));
+}
+
+Test(checkpoint, too_large_for_its_buffer)
+{
+    struct buffer small;
+    struct checkpoint_writer writer;
+    struct checkpoint_stream stream = stream_of(1, slice_of("a"));
+    buffer_init(&small, CHECKPOINT_HEADER_BYTES + 50);
+    checkpoint_begin(&writer, &small, &head);
+    checkpoint_add_stream(&writer, &stream);
+    cr_assert_eq(checkpoint_finish(&writer), -ENOBUFS);
+    buffer_free(&small);
+    buffer_init(&small, 10);
+    checkpoint_begin(&writer, &small, &head);
+    cr_assert_eq(checkpoint_finish(&writer), -ENOBUFS);
+    buffer_free(&small);
+}
