@@ -69,6 +69,7 @@ static struct slice cell_at(const struct table *table, size_t index)
 static void write_cell(const struct table *table, size_t index, FILE *out)
 {
     struct slice cell = cell_at(table, index);
+    ASSERT(cell.length == 0 || cell.at != NULL);
     bool is_last = index % table->columns == table->columns - 1;
     size_t length = 0;
     size_t characters = 0;
