@@ -86,15 +86,15 @@ static void write_workers(struct json_writer *writer, const struct operation *op
 // Workers' parts that are lists without brackets: one list, cut at the limit.
 static void write_connections(struct json_writer *writer, const struct operation *operation)
 {
-    struct buffer list;
-    buffer_init(&list, operation->answer.limit_bytes);
     uint32_t left = operation->limit;
     json_write_key(writer, "connections");
     json_write_array_open(writer);
     for (unsigned worker = 0; worker < operation->ingest->options.workers; worker++) {
-        buffer_clear(&list);
+        struct slice part = buffer_slice(&operation->admin.parts[worker].json);
+        struct buffer list;
+        buffer_init(&list, part.length + 2);
         buffer_append_byte(&list, '[');
-        buffer_append_slice(&list, buffer_slice(&operation->admin.parts[worker].json));
+        buffer_append_slice(&list, part);
         buffer_append_byte(&list, ']');
         struct json_scanner scanner;
         struct slice one;
@@ -104,9 +104,9 @@ static void write_connections(struct json_writer *writer, const struct operation
             json_write_raw(writer, one);
             left--;
         }
+        buffer_free(&list);
     }
     json_write_array_close(writer);
-    buffer_free(&list);
 }
 
 static void write_stream(void *context, const struct log_stream_info *info)

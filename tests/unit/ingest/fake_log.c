@@ -1,0 +1,198 @@
+#include "unit/ingest/fake_log.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+struct fake_log fake_log;
+
+void fake_log_begin(void)
+{
+    fake_log = (struct fake_log){.room = UINT32_MAX};
+    fake_log.records = calloc(FAKE_LOG_EVENTS_MAX, sizeof *fake_log.records);
+    cr_assert_not_null(fake_log.records);
+}
+
+void fake_log_end(void)
+{
+    free(fake_log.records);
+    fake_log.records = NULL;
+}
+
+static void answer(struct fake_log_record *record)
+{
+    record->is_acknowledged = true;
+    struct log_acknowledgement acknowledgement = {
+        .producer = record->producer,
+        .reference = record->reference,
+        .error = fake_log.failure,
+    };
+    if (fake_log.failure == ERR_NONE) {
+        acknowledgement.id = record->id;
+        acknowledgement.sequence = record->sequence;
+        acknowledgement.duplicate = record->is_duplicate;
+    }
+    ingest_acknowledge(fake_log.ingest, &acknowledgement);
+}
+
+void fake_log_acknowledge_all(void)
+{
+    for (; fake_log.acknowledged < fake_log.count; fake_log.acknowledged++) {
+        struct fake_log_record *record = &fake_log.records[fake_log.acknowledged];
+        if (record->level != ACK_RECEIVED && !record->is_acknowledged) {
+            answer(record);
+        }
+    }
+}
+
+void fake_log_round(void)
+{
+    if (!fake_log.holds) {
+        fake_log_acknowledge_all();
+    }
+}
+
+void fake_log_make_room(uint32_t appends)
+{
+    fake_log.room = appends;
+    ingest_room(fake_log.ingest);
+}
+
+static void copy_text(char *into, size_t size, struct slice text)
+{
+    size_t length = text.length < size - 1 ? text.length : size - 1;
+    if (length > 0) {
+        memcpy(into, text.at, length);
+    }
+    into[length] = 0;
+}
+
+static const struct fake_log_record *find_original(const struct fake_log_record *record)
+{
+    for (uint32_t i = 0; i < fake_log.count && record->producer_id != 0; i++) {
+        const struct fake_log_record *other = &fake_log.records[i];
+        if (other->producer_id == record->producer_id && other->epoch == record->epoch &&
+            other->producer_sequence == record->producer_sequence &&
+            strcmp(other->stream, record->stream) == 0) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static enum log_append_result take(struct fake_log_record *record, uint64_t producer,
+                                   uint64_t reference, enum rc_error *error)
+{
+    if (fake_log.refusal != ERR_NONE) {
+        *error = fake_log.refusal;
+        return LOG_APPEND_REFUSED;
+    }
+    if (fake_log.room == 0) {
+        fake_log.full_count++;
+        return LOG_APPEND_FULL;
+    }
+    fake_log.room--;
+    cr_assert_lt(fake_log.count, FAKE_LOG_EVENTS_MAX);
+    record->producer = producer;
+    record->reference = reference;
+    const struct fake_log_record *original = find_original(record);
+    if (original != NULL) {
+        record->is_duplicate = true;
+        record->id = original->id;
+        record->sequence = original->sequence;
+    } else if (!record->ephemeral) {
+        record->id = 1000 + fake_log.count;
+        record->sequence = 1;
+        for (uint32_t i = fake_log.count; i > 0 && i + 100 > fake_log.count; i--) {
+            if (strcmp(fake_log.records[i - 1].stream, record->stream) == 0 &&
+                !fake_log.records[i - 1].is_duplicate) {
+                record->sequence = fake_log.records[i - 1].sequence + 1;
+                break;
+            }
+        }
+    }
+    fake_log.records[fake_log.count++] = *record;
+    if (fake_log.answers_at_once && record->level != ACK_RECEIVED) {
+        answer(&fake_log.records[fake_log.count - 1]);
+    }
+    return LOG_APPEND_TAKEN;
+}
+
+enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level,
+                                  uint64_t producer, uint64_t reference, enum rc_error *error)
+{
+    (void)log;
+    static struct fake_log_record record;
+    record = (struct fake_log_record){
+        .kind = FAKE_EVENT,
+        .level = level,
+        .data_length = event->data.length,
+        .attributes_length = event->attributes.length,
+        .producer_id = event->producer_id,
+        .epoch = event->producer_epoch,
+        .producer_sequence = event->producer_sequence,
+        .ttl_ms = event->ttl_ms,
+        .retry_ms = event->retry_ms,
+        .priority = event->priority,
+        .ephemeral = event->ephemeral,
+        .binary = event->binary,
+    };
+    copy_text(record.stream, sizeof record.stream, event->stream);
+    copy_text(record.type, sizeof record.type, event->type);
+    copy_text(record.data, sizeof record.data, event->data);
+    return take(&record, producer, reference, error);
+}
+
+enum log_append_result log_set_stream(struct log *log, struct slice stream,
+                                      const struct stream_settings *settings, uint64_t producer,
+                                      uint64_t reference, enum rc_error *error)
+{
+    (void)log;
+    struct fake_log_record record = {.kind = FAKE_SET, .level = ACK_WRITTEN, .settings = *settings};
+    copy_text(record.stream, sizeof record.stream, stream);
+    return take(&record, producer, reference, error);
+}
+
+enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,
+                                          uint64_t reference, enum rc_error *error)
+{
+    (void)log;
+    struct fake_log_record record = {.kind = FAKE_DISCARD, .level = ACK_WRITTEN};
+    copy_text(record.stream, sizeof record.stream, stream);
+    return take(&record, producer, reference, error);
+}
+
+void log_get_status(const struct log *log, struct log_status *status)
+{
+    (void)log;
+    *status = (struct log_status){
+        .last_id = 999 + fake_log.count,
+        .events_appended = fake_log.count,
+        .next_position = 5000 + fake_log.unsynced_bytes,
+        .written_position = 5000,
+        .synced_position = 5000,
+        .writable = fake_log.refusal == ERR_NONE,
+    };
+    if (fake_log.refusal != ERR_NONE) {
+        strcpy(status->fault, "the disk is \"full\"");
+    }
+}
+
+void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most,
+                       void (*visit)(void *context, const struct log_stream_info *info),
+                       void *context)
+{
+    (void)log;
+    const char *names[] = {"chat/1", "chat/2", "tools/\"x\""};
+    for (int i = 0; i < 3 && most > 0; i++) {
+        struct log_stream_info info = {
+            .name = slice_of(names[i]),
+            .state = {.last_id = 10 + (uint64_t)i, .last_sequence = 3},
+            .interest = 5,
+            .last_time_ms = 1700000000000,
+        };
+        if (slice_starts_with(info.name, prefix)) {
+            visit(context, &info);
+            most--;
+        }
+    }
+}

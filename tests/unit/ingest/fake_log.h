@@ -1,0 +1,62 @@
+// A log for the tests of ingest: it keeps what it is given, answers when told to, and can be full
+// or faulty. It stands in for src/log/log.c by defining the functions that ingest calls.
+#ifndef TESTS_UNIT_INGEST_FAKE_LOG_H
+#define TESTS_UNIT_INGEST_FAKE_LOG_H
+
+#include "ingest/ingest.h"
+
+enum { FAKE_LOG_EVENTS_MAX = 200 * 1000, FAKE_LOG_KEPT_BYTES = 512 };
+
+enum fake_log_kind { FAKE_EVENT, FAKE_SET, FAKE_DISCARD };
+
+struct fake_log_record {
+    enum fake_log_kind kind;
+    enum ack_level level;
+    uint64_t producer;
+    uint64_t reference;
+    uint64_t id;
+    uint64_t sequence;
+    bool is_duplicate;
+    bool is_acknowledged;
+    // The start of each text; data_length is the whole.
+    char stream[256];
+    char type[64];
+    char data[FAKE_LOG_KEPT_BYTES];
+    size_t data_length;
+    size_t attributes_length;
+    uint64_t producer_id;
+    uint32_t epoch;
+    uint64_t producer_sequence;
+    uint32_t ttl_ms;
+    uint32_t retry_ms;
+    enum event_priority priority;
+    bool ephemeral;
+    bool binary;
+    struct stream_settings settings;
+};
+
+struct fake_log {
+    struct ingest *ingest; // acknowledgements go there
+    struct fake_log_record *records;
+    uint32_t count;
+    uint32_t acknowledged; // records before it were
+    uint32_t room;         // appends that still fit
+    bool holds;            // acknowledges nothing by itself
+    bool answers_at_once;  // from inside log_append
+    enum rc_error refusal; // of every append
+    enum rc_error failure; // in every acknowledgement
+    uint64_t unsynced_bytes;
+    uint32_t full_count; // appends that found no room
+};
+
+extern struct fake_log fake_log;
+
+void fake_log_begin(void);
+void fake_log_end(void);
+// What log_round does: acknowledges all, unless it holds.
+void fake_log_round(void);
+void fake_log_acknowledge_all(void);
+// Room again.
+void fake_log_make_room(uint32_t appends);
+
+#endif
