@@ -1,9 +1,10 @@
-// The append log: the single writer. Numbers events, writes their frames into blocks, makes them durable, hands blocks to
-// the readers that are interested, answers their look-ups, forgets what is too old. Everything here runs on the log
-// thread, except log_open, log_recover and log_close (main thread, before and after the loop runs) and log_tail (shared).
+// The append log: the single writer. Numbers events, writes their frames into blocks, makes them
+// durable, hands blocks to the readers that are interested, answers their look-ups, forgets what is
+// too old. Everything here runs on the log thread, except log_open, log_recover and log_close (main
+// thread, before and after the loop runs) and log_tail (shared).
 //
-// The log never waits: disk operations are asynchronous through log/disk.h, readers' inboxes that are full mark that
-// reader lapped.
+// The log never waits: disk operations are asynchronous through log/disk.h, readers' inboxes that
+// are full mark that reader lapped.
 #pragma once
 
 #include "event/event.h"
@@ -12,29 +13,34 @@
 
 struct log;
 struct disk;
+struct loop;
 struct log_acknowledgement;
 
 struct log_options {
     const char *directory;
-    uint64_t segment_bytes;      // power of two; default 64 MiB
-    uint64_t tail_bytes;         // power of two, at least 4 * BLOCK_BYTES_MAX; default 64 MiB
-    uint64_t retention_bytes;    // default 1 GiB; whole segments
-    uint64_t retention_age_ms;   // default 24 h
-    uint64_t stream_idle_ms;     // a stream with no events kept and idle this long is forgotten; default 24 h
+    uint64_t segment_bytes;    // power of two; default 64 MiB
+    uint64_t tail_bytes;       // power of two, at least 4 * BLOCK_BYTES_MAX; default 64 MiB
+    uint64_t retention_bytes;  // default 1 GiB; whole segments
+    uint64_t retention_age_ms; // default 24 h
+    uint64_t stream_idle_ms;   // a stream with no events kept and idle this long is forgotten;
+                               // default 24 h
     uint32_t streams_max;
-    uint32_t producers_max;      // idempotency entries, least recently used go first
+    uint32_t producers_max; // idempotency entries, least recently used go first
     unsigned readers;
-    uint32_t reader_reserve;     // slots of a reader's inbox kept free for answers (its quota of requests)
+    uint32_t
+        reader_reserve; // slots of a reader's inbox kept free for answers (its quota of requests)
 };
 
 // How the log reaches the outside. All called on the log thread.
 struct log_callbacks {
     void *context;
     // Push to a reader's inbox leaving `leaving` slots free; false when it is full.
-    bool (*deliver)(void *context, unsigned reader, const struct log_message *message, uint32_t leaving);
+    bool (*deliver)(void *context, unsigned reader, const struct log_message *message,
+                    uint32_t leaving);
     // Wakes a reader that was just marked lapped (log_tail_is_lapped), so that it looks.
     void (*wake)(void *context, unsigned reader);
-    // An accepted event reached its level, or failed (error != ERR_NONE; then id and sequence are 0). Called in log order per level.
+    // An accepted event reached its level, or failed (error != ERR_NONE; then id and sequence are
+    // 0). Called in log order per level.
     void (*acknowledge)(void *context, const struct log_acknowledgement *acknowledgement);
     // Room again after log_append said LOG_APPEND_FULL.
     void (*room)(void *context);
@@ -46,7 +52,7 @@ struct log_acknowledgement {
     uint64_t id;
     uint64_t sequence;
     enum rc_error error;
-    bool duplicate;    // a repeat: id and sequence are the original's where still known, else 0
+    bool duplicate; // a repeat: id and sequence are the original's where still known, else 0
 };
 
 // Per stream, set by a control record; 0: the log's default / none.
@@ -54,36 +60,46 @@ struct stream_settings {
     uint64_t retention_age_ms;
     uint64_t retention_bytes;
     uint64_t retention_count;
-    uint64_t idle_ttl_ms;  // history is discarded when nothing was written for this long (B5: counted from the last write)
+    uint64_t idle_ttl_ms; // history is discarded when nothing was written for this long (B5:
+                          // counted from the last write)
 };
 
 enum log_append_result {
-    LOG_APPEND_TAKEN,   // an acknowledgement will come (for ACK_RECEIVED: it is already taken; no acknowledgement follows)
+    LOG_APPEND_TAKEN,   // an acknowledgement will come (for ACK_RECEIVED: it is already taken; no
+                        // acknowledgement follows)
     LOG_APPEND_FULL,    // no room now: keep the event, stop reading, wait for room()
     LOG_APPEND_REFUSED, // *error says why
 };
 
-// Opens or creates the directory, locks it, recovers. Blocking. On failure returns NULL and one clear line in message.
-struct log *log_open(const struct log_options *options, struct disk *disk, char *message, size_t message_size);
-// After log_open and before the loop runs.
+// Opens or creates the directory, locks it, recovers. Blocking. On failure returns NULL and one
+// clear line in message.
+struct log *log_open(const struct log_options *options, struct disk *disk, char *message,
+                     size_t message_size);
+// Both after log_open and before the loop runs, in this order. log_start gives the disk the loop on
+// which its operations run.
 void log_set_callbacks(struct log *log, const struct log_callbacks *callbacks);
+void log_start(struct log *log, struct loop *loop);
 struct log_tail *log_shared_tail(struct log *log);
 
-// The event is valid (event_validate). want_acknowledgement: producer/reference come back at `level`.
-enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level, uint64_t producer,
-                                  uint64_t reference, enum rc_error *error);
+// The event is valid (event_validate). producer and reference come back at `level`; nothing comes
+// back for ACK_RECEIVED. An ephemeral event is sent to who is there and acknowledged in the same
+// round, with id 0.
+enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level,
+                                  uint64_t producer, uint64_t reference, enum rc_error *error);
 // Control operations, acknowledged like events.
-enum log_append_result log_set_stream(struct log *log, struct slice stream, const struct stream_settings *settings,
-                                      uint64_t producer, uint64_t reference, enum rc_error *error);
-enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer, uint64_t reference,
-                                          enum rc_error *error);
+enum log_append_result log_set_stream(struct log *log, struct slice stream,
+                                      const struct stream_settings *settings, uint64_t producer,
+                                      uint64_t reference, enum rc_error *error);
+enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,
+                                          uint64_t reference, enum rc_error *error);
 
 // A message from a reader (LOG_SUBSCRIBE .. LOG_RESUME).
 void log_handle_message(struct log *log, const struct log_message *message);
-// Once a round, after all input was taken: closes the open block, submits writes and syncs, bounded retention work.
-// Returns true when there is more to do at once.
+// Once a round, after all input was taken: closes the open block, submits writes and syncs, bounded
+// retention work. Returns true when there is more to do at once.
 bool log_round(struct log *log, uint64_t now_ms);
-// Milliseconds until log_round must run again even without input (retention, periodic sync, retry after a fault).
+// Milliseconds until log_round must run again even without input (retention, periodic sync, retry
+// after a fault).
 uint64_t log_next_ms(const struct log *log, uint64_t now_ms);
 
 // Begins the end: no more appends; when everything is written and synced, log_is_drained is true.
@@ -91,17 +107,29 @@ void log_drain(struct log *log);
 bool log_is_drained(const struct log *log);
 // Writes the clean mark and checkpoint; frees everything. Blocking.
 void log_close(struct log *log);
+// Frees the memory and leaves the disk alone, as the end of the process would: for tests of
+// crashes.
+void log_abandon(struct log *log);
 
 struct log_status {
     uint64_t streams, producers, segments;
     uint64_t first_id, last_id, next_position, written_position, synced_position, floor;
-    uint64_t bytes_kept, events_appended, bytes_appended, blocks_written, syncs, sync_failures, write_failures;
+    uint64_t bytes_kept, events_appended, bytes_appended, blocks_written, syncs, sync_failures,
+        write_failures;
     uint64_t laps, lookups, duplicates;
+    uint64_t faults_at_start; // what recovery found wrong
     bool writable;
     char fault[128]; // empty when none
 };
 void log_get_status(const struct log *log, struct log_status *status);
-// Calls visit for up to `most` streams whose name starts with prefix, in no particular order. interest: bitmask of readers.
-struct log_stream_info { struct slice name; struct log_stream_state state; uint64_t interest; uint64_t last_time_ms; };
+// Calls visit for up to `most` streams whose name starts with prefix, in no particular order.
+// interest: bitmask of readers.
+struct log_stream_info {
+    struct slice name;
+    struct log_stream_state state;
+    uint64_t interest;
+    uint64_t last_time_ms;
+};
 void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most,
-                       void (*visit)(void *context, const struct log_stream_info *info), void *context);
+                       void (*visit)(void *context, const struct log_stream_info *info),
+                       void *context);

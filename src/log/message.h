@@ -1,5 +1,6 @@
-// What the log thread and its readers (workers) say to each other. A message is LOG_MESSAGE_BYTES; requests are structs
-// owned by the reader, lent to the log by pointer until it answers, so that every request carries the room for its answer.
+// What the log thread and its readers (workers) say to each other. A message is LOG_MESSAGE_BYTES;
+// requests are structs owned by the reader, lent to the log by pointer until it answers, so that
+// every request carries the room for its answer.
 #pragma once
 
 #include <stdbool.h>
@@ -15,15 +16,21 @@ enum log_message_kind {
     LOG_SUBSCRIBE = 1,   // pointer: struct log_subscription
     LOG_UNSUBSCRIBE = 2, // number: stream number. Blocks already under way may still come
     LOG_LOOKUP = 3,      // pointer: struct log_lookup
-    LOG_RESUME = 4,      // position: end of the last block this reader handled; sent after it saw itself lapped
+    LOG_RESUME =
+        4, // position: end of the last block this reader handled; sent after it saw itself lapped
     // log -> reader
     LOG_SUBSCRIBED = 16, // pointer: the struct log_subscription, filled
     LOG_LOOKED_UP = 17,  // pointer: the struct log_lookup, filled
-    LOG_BLOCK = 18,      // position, length: a block with events of streams this reader subscribed to, in log order
-    LOG_LAPPED = 19,     // position, id: blocks up to here were not handed to this reader and will not be: every window
-                         // restarts after id; what lies between is found by LOG_LOOKUP
-    LOG_TRANSIENT = 20,  // pointer: struct log_transient; an ephemeral event. Release it with log_transient_release
-    LOG_DISCARDED = 21,  // number, id: the stream's history up to and with id is gone (retention or a discard)
+    // LOG_BLOCK: id, number: first and last id of the block; position may be below the floor by the
+    // time a slow reader comes to it: then it must not be looked into
+    LOG_BLOCK = 18,  // position, length: a block with events of streams this reader subscribed to,
+                     // in log order
+    LOG_LAPPED = 19, // position, id: blocks up to here were not handed to this reader and will not
+                     // be: every window restarts after id; what lies between is found by LOG_LOOKUP
+    LOG_TRANSIENT = 20, // pointer: struct log_transient; an ephemeral event. Release it with
+                        // log_transient_release
+    LOG_DISCARDED =
+        21, // number, id: the stream's history up to and with id is gone (retention or a discard)
     // from here on: other kinds, defined by worker, ingest and app; the log passes them over
     LOG_MESSAGE_OTHER = 64,
 };
@@ -31,7 +38,7 @@ enum log_message_kind {
 struct log_message {
     uint32_t kind;
     uint32_t length;
-    uint32_t reader;  // reader -> log: who asks
+    uint32_t reader; // reader -> log: who asks
     uint32_t spare;
     uint64_t position;
     uint64_t number;
@@ -41,31 +48,33 @@ struct log_message {
 };
 _Static_assert(sizeof(struct log_message) == LOG_MESSAGE_BYTES, "fits the inbox's slot");
 
-// What a reader learns of a stream at the moment T of its subscription: every later event of it comes as LOG_BLOCK.
+// What a reader learns of a stream at the moment T of its subscription: every later event of it
+// comes as LOG_BLOCK.
 struct log_stream_state {
-    uint64_t number;        // 0 when the stream is unknown and create was false
-    uint64_t last_id;       // of its last handed-out event; 0: none yet
+    uint64_t number;  // 0 when the stream is unknown and create was false
+    uint64_t last_id; // of its last handed-out event; 0: none yet
     uint64_t last_sequence;
-    uint64_t discarded_id;  // history up to and with this id is gone; 0: nothing is gone
+    uint64_t discarded_id; // history up to and with this id is gone; 0: nothing is gone
     uint64_t discarded_sequence;
-    uint64_t log_last_id;   // last id handed out in the whole log
-    uint64_t cumulative_bytes;  // frame bytes handed out so far in this stream, for lag
+    uint64_t log_last_id;      // last id handed out in the whole log
+    uint64_t cumulative_bytes; // frame bytes handed out so far in this stream, for lag
     uint32_t idle_ttl_ms;
     uint32_t spare;
 };
 
 struct log_subscription {
-    void *owner;          // the reader's own, untouched
-    struct slice name;    // reader's memory; stays valid until answered
-    bool create;          // an unknown stream gets a number, so that the subscriber can wait for its first event
+    void *owner;       // the reader's own, untouched
+    struct slice name; // reader's memory; stays valid until answered
+    bool create; // an unknown stream gets a number, so that the subscriber can wait for its first
+                 // event
     struct log_stream_state state;
 };
 
 enum log_lookup_from {
-    LOG_FROM_ID,        // events with id > value
-    LOG_FROM_LAST,      // the last `value` events
-    LOG_FROM_TIME,      // events with time >= value (Unix ms)
-    LOG_FROM_SEQUENCE,  // events with sequence > value
+    LOG_FROM_ID,       // events with id > value
+    LOG_FROM_LAST,     // the last `value` events
+    LOG_FROM_TIME,     // events with time >= value (Unix ms)
+    LOG_FROM_SEQUENCE, // events with sequence > value
 };
 
 struct log_lookup {
@@ -74,22 +83,24 @@ struct log_lookup {
     enum log_lookup_from from;
     uint64_t value;
     // answer:
-    uint64_t start_id;       // the runs hold the stream's events with id > start_id. For LAST, TIME and SEQUENCE: the id
-                             // just before the first event asked for (exact: found by looking into the block)
-    uint64_t end_id;         // the runs are complete for start_id < id <= end_id (end_id: handed-out end, or the last
-                             // run's last id where `more`)
-    uint64_t discarded_id;   // > 0 and > start_id as asked: events up to here are gone
-    uint32_t error;          // enum rc_error: ERR_LOG_ERROR when an index could not be read; no runs then
-    bool more;               // there are further runs: ask again LOG_FROM_ID end_id
+    uint64_t start_id; // the runs hold the stream's events with id > start_id. For LAST, TIME and
+                       // SEQUENCE: the id just before the first event asked for (exact: found by
+                       // looking into the block)
+    uint64_t end_id;   // the runs are complete for start_id < id <= end_id (end_id: handed-out end,
+                       // or the last run's last id where `more`)
+    uint64_t discarded_id; // > 0 and > start_id as asked: events up to here are gone
+    uint32_t error; // enum rc_error: ERR_LOG_ERROR when an index could not be read; no runs then
+    bool more;      // there are further runs: ask again LOG_FROM_ID end_id
     uint32_t run_count;
     struct log_run runs[LOG_LOOKUP_RUNS];
 };
 
-// An ephemeral event: one frame without id, delivered once to those connected; shared by the readers that it was sent to.
+// An ephemeral event: one frame without id, delivered once to those connected; shared by the
+// readers that it was sent to.
 struct log_transient {
-    uint32_t references;   // atomic
+    uint32_t references; // atomic
     uint32_t priority;
-    uint64_t number;       // stream; 0: to every connection of the reader (broadcast)
+    uint64_t number; // stream; 0: to every connection of the reader (broadcast)
     uint64_t time_ms;
     struct slice name, type, data; // point into bytes
     struct slice frame;

@@ -1,5 +1,5 @@
-// A run: the events of one stream that stand in one block. Index, look-up answers and the workers' windows are lists of
-// runs; live delivery, catch-up and replay all send runs.
+// A run: the events of one stream that stand in one block. Index, look-up answers and the workers'
+// windows are lists of runs; live delivery, catch-up and replay all send runs.
 #pragma once
 
 #include <stdint.h>
@@ -15,5 +15,5 @@ struct log_run {
     uint32_t frame_offset; // from the block's start
     uint32_t frame_bytes;
     uint32_t count;
-    uint32_t flags;        // BLOCK_STREAM_*
+    uint32_t flags; // BLOCK_STREAM_*
 };

@@ -118,7 +118,7 @@ struct log_stream *streams_add(struct streams *streams, struct slice name, uint6
     uint32_t next_free = stream->newest_run;
     number = number != 0 ? number : streams->next_number;
     *stream = (struct log_stream){
-        .number = number & ((UINT64_C(1) << 48) - 1),
+        .number = STREAM_48(number),
         .name_length = (uint8_t)name.length,
         .name_at = name_at,
         .newest_run = STREAM_NONE,
@@ -148,7 +148,8 @@ struct log_stream *streams_add(struct streams *streams, struct slice name, uint6
 void streams_remove(struct streams *streams, struct log_stream *stream)
 {
     ASSERT(stream->number != 0);
-    ASSERT(stream->newest_run == STREAM_NONE && stream->pending == 0);
+    ASSERT(stream->newest_run == STREAM_NONE);
+    ASSERT(stream->pending == 0 && stream->controls == 0);
     ASSERT(stream->open_index == STREAM_NOT_OPEN);
     struct stream_extra *extra = streams_extra(streams, stream);
     if (extra != NULL) {

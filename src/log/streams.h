@@ -27,6 +27,9 @@ enum {
     STREAM_NOT_OPEN = UINT16_MAX, // open_index: has nothing in the open block
 };
 
+// Cuts a value to what the 48-bit members hold: sequences and times never come near.
+#define STREAM_48(value) ((value) & ((UINT64_C(1) << 48) - 1))
+
 struct log_stream {
     uint64_t number : 48; // 0: this slot is free
     uint64_t name_length : 8;
@@ -38,9 +41,9 @@ struct log_stream {
     uint64_t last_sequence : 48; // given out; `pending` of them are not handed out yet
     uint64_t open_index : 16;    // place among the open block's streams, or STREAM_NOT_OPEN
     uint64_t discarded_sequence : 48;
-    uint64_t spare : 16;
+    uint64_t controls : 16;     // control records appended and not handed out yet
     uint64_t last_time_ms : 48; // of its last record, or when it was made
-    uint64_t spare2 : 16;
+    uint64_t spare : 16;
     uint32_t pending; // events appended and not handed out yet
     uint32_t extra;   // index of its struct stream_extra, or STREAM_NONE
 };
@@ -51,7 +54,8 @@ struct stream_extra {
     uint64_t interest;         // bit per reader
     uint64_t cumulative_bytes; // frame bytes handed out since this extra was made
     struct stream_settings settings;
-    uint64_t checked_id; // retention by bytes, count: last_id when it was last worked out
+    uint64_t checked_id;  // last_id when its retention was last worked out
+    uint64_t check_at_ms; // retention by age: not before
     uint32_t slot;
     uint32_t spare;
 };
