@@ -96,10 +96,12 @@ size_t frame_size_max(const struct event *event, enum frame_form form)
     size_t data = form == FRAME_FORM_BINARY
                       ? base64_encoded_length(event->data.length, BASE64_STANDARD)
                       : event->data.length;
+    // Each line end of the data gives way to the frame's own.
+    size_t lines = count_lines(event->data, form);
     return ID_LINE_BYTES_MAX +
            (event->type.length == 0 ? 0 : TYPE_LINE_BYTES + event->type.length) +
-           (event->retry_ms == 0 ? 0 : RETRY_LINE_BYTES_MAX) +
-           count_lines(event->data, form) * DATA_LINE_BYTES + data + 1;
+           (event->retry_ms == 0 ? 0 : RETRY_LINE_BYTES_MAX) + lines * DATA_LINE_BYTES + data -
+           (lines - 1) + 1;
 }
 
 static uint8_t *put(uint8_t *out, const void *bytes, size_t length)

@@ -5,6 +5,7 @@
 // link: tests/unit/log/sample_log.c
 #include "log/recovery.h"
 
+#include "base/crc32c.h"
 #include "sample_log.h"
 #include "sim_disk.h"
 
@@ -575,7 +576,6 @@ static void spoil_version(const char *name, size_t crc_length)
     uint8_t bytes[128];
     memcpy(bytes, file.at, sizeof bytes);
     store_le32(bytes + 12, LOG_FORMAT_VERSION + 1);
-    uint32_t crc32c(uint32_t seed, const void *at, size_t length);
     store_le32(bytes + 8, crc32c(0, bytes + 12, crc_length - 12));
     sim_spoil(name, 0, slice_from(bytes, sizeof bytes));
 }
