@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LAST_ROUNDS_MAX = 50 }; // of THREADS_STOPPING_ROUND_MS at the most
+
 struct log_thread {
     struct loop loop;
     struct log_thread_options options;
@@ -158,7 +160,13 @@ static void *run(void *context)
     while (!atomic_load_explicit(&thread->should_end, memory_order_acquire)) {
         loop_round(&thread->loop, wait_ns(thread));
     }
+    // The last answers to the workers, or the log's own housekeeping, may have begun to use the
+    // disk once more.
+    for (int i = 0; i < LAST_ROUNDS_MAX && !log_is_drained(thread->log); i++) {
+        loop_round(&thread->loop, wait_ns(thread));
+    }
     close_ingest(thread);
+    loop_stop(&thread->loop);
     return NULL;
 }
 
@@ -195,6 +203,7 @@ static bool open_log(struct log_thread *thread, char *message, size_t message_si
         return false;
     }
     log_set_callbacks(thread->log, &callbacks);
+    log_start(thread->log, &thread->loop);
     return true;
 }
 
@@ -321,7 +330,9 @@ void log_thread_destroy(struct log_thread *thread)
         char message[LOOP_ERROR_SIZE];
         if (loop_start(&thread->loop, message, sizeof(message)) == 0) {
             close_ingest(thread);
+            loop_stop(&thread->loop);
         }
+        log_drain(thread->log); // nothing was taken: a clean end
     }
     if (thread->log != NULL) {
         log_close(thread->log);

@@ -60,12 +60,17 @@ static void describe(const struct setting *setting, char text[HELP_TEXT_SIZE])
     if (setting->kind == SETTING_SWITCH) {
         standard = NULL;
     }
+    const char *none = setting->kind == SETTING_DURATION ? "never" : "no bound";
     if (is_none && standard != NULL && strcmp(standard, "0") == 0) {
-        (void)append(text, used, " (no bound)");
+        used = append(text, used, " (");
+        used = append(text, used, none);
+        (void)append(text, used, ")");
     } else if (standard != NULL) {
         used = append(text, used, " (");
         used = append(text, used, standard);
-        (void)append(text, used, is_none ? "; 0: no bound)" : ")");
+        used = append(text, used, is_none ? "; 0: " : "");
+        used = append(text, used, is_none ? none : "");
+        (void)append(text, used, ")");
     }
 }
 
