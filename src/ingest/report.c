@@ -1,4 +1,5 @@
 // The answers to operators' questions, as the members of one JSON object.
+#include "base/allocated.h"
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "ingest/operation.h"
@@ -45,6 +46,7 @@ static void write_log(struct json_writer *writer, const struct log_status *log)
     write_number(writer, "laps", log->laps);
     write_number(writer, "lookups", log->lookups);
     write_number(writer, "duplicates", log->duplicates);
+    write_number(writer, "allocated_bytes", allocated_bytes_of_thread());
     json_write_object_close(writer);
 }
 

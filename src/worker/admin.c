@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "base/allocated.h"
 #include "base/assert.h"
 #include "base/json_writer.h"
 #include "conn/connection_id.h"
@@ -153,6 +154,7 @@ static void write_status(struct worker *worker, struct buffer *out)
         {"renditions", shard->renditions.made},
         {"rounds", worker->loop.stats.rounds},
         {"sleeps", worker->loop.stats.sleeps},
+        {"allocated_bytes", allocated_bytes_of_thread()},
     };
     struct json_writer writer = json_writer_on(out);
     json_write_object_open(&writer);

@@ -1,0 +1,17 @@
+#include "base/allocated.h"
+
+#include <stddef.h>
+
+// jemalloc's (its manual, "MALLCTL NAMESPACE"). Weak: programs without jemalloc link too.
+int mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length)
+    __attribute__((weak));
+
+uint64_t allocated_bytes_of_thread(void)
+{
+    const uint64_t *bytes = NULL;
+    size_t length = sizeof(bytes);
+    if (mallctl == NULL || mallctl("thread.allocatedp", &bytes, &length, NULL, 0) != 0) {
+        return 0;
+    }
+    return *bytes;
+}
