@@ -377,6 +377,9 @@ static int segments_read(struct recovery *recovery, char *message, size_t messag
 
 static struct recovery_segment *segment_find(struct recovery *recovery, uint64_t number)
 {
+    if (recovery->segment_count == 0) {
+        return NULL;
+    }
     const struct recovery_segment key = {.number = number};
     return bsearch(&key, recovery->segments, recovery->segment_count, sizeof key, compare_segments);
 }
