@@ -349,6 +349,25 @@ static void drop_sealed_runs(struct log *log, const struct segment *segment)
     }
 }
 
+static bool holds_events(const struct recovery_segment *from)
+{
+    return from->is_valid && !from->is_pending && !from->is_surplus && from->last_position != 0;
+}
+
+// What the checkpoint knows as sealed stands before what is read block by block, and so comes
+// first: segments and runs are added in log order.
+static int take_known(struct opening *opening)
+{
+    const struct recovery *recovery = &opening->recovery;
+    int error = 0;
+    for (size_t i = 0; i < recovery->segment_count && error == 0; i++) {
+        if (recovery->segments[i].is_known && holds_events(&recovery->segments[i])) {
+            error = take_sealed(opening, i);
+        }
+    }
+    return error;
+}
+
 static int take_segments(struct opening *opening)
 {
     struct log *log = opening->log;
@@ -357,10 +376,10 @@ static int take_segments(struct opening *opening)
     bool all_sealed = true;
     for (size_t i = 0; i < recovery->segment_count; i++) {
         const struct recovery_segment *from = &recovery->segments[i];
-        if (!from->is_valid || from->is_pending || from->is_surplus || from->last_position == 0) {
+        if (!holds_events(from)) {
             continue;
         }
-        if (from->index_offset != 0) {
+        if (from->index_offset != 0 && !from->is_known) {
             int error = take_sealed(opening, i);
             if (error != 0) {
                 return error;
@@ -518,6 +537,7 @@ static int settle(struct opening *opening, char *message, size_t message_size)
 static int load(struct opening *opening, char *message, size_t message_size)
 {
     int error = take_checkpoint(opening);
+    error = error != 0 ? error : take_known(opening);
     error = error != 0 ? error : recovery_scan(&opening->recovery, message, message_size);
     error = error != 0 ? error : opening->failure;
     error = error != 0 ? error : take_segments(opening);
