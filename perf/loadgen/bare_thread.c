@@ -1,0 +1,206 @@
+#include "bare_thread.h"
+
+#include "bare.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_MAX = 64,
+    REQUEST_BYTES_MAX = 8192,
+    ACCEPTS_MAX = 64, // at one go, so that events do not wait long
+};
+
+// The connections of one stream, in the order of their requests.
+struct bare_stream {
+    int *fds;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+struct server {
+    const struct bare_thread *thread;
+    int epoll_fd;
+    struct bare_stream *streams;
+    uint8_t message[BARE_MESSAGE_BYTES_MAX];
+};
+
+static void watch(const struct server *server, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    (void)epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void accept_all(const struct server *server)
+{
+    for (uint32_t i = 0; i < ACCEPTS_MAX; i++) {
+        int fd = accept4(server->thread->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            return;
+        }
+        watch(server, fd);
+    }
+}
+
+// The number at the end of the path of "GET /streams/bench/12 HTTP/1.1".
+static uint32_t stream_of(const char *request)
+{
+    const char *path_end = strchr(request + 4, ' ');
+    const char *digits = path_end;
+    while (digits > request && digits[-1] >= '0' && digits[-1] <= '9') {
+        digits--;
+    }
+    return (uint32_t)strtoul(digits, NULL, 10);
+}
+
+static bool stream_add(struct bare_stream *stream, int fd)
+{
+    if (stream->count == stream->capacity) {
+        uint32_t capacity = stream->capacity == 0 ? 1 : stream->capacity * 2;
+        int *fds = realloc(stream->fds, capacity * sizeof *fds);
+        if (fds == NULL) {
+            return false;
+        }
+        stream->fds = fds;
+        stream->capacity = capacity;
+    }
+    stream->fds[stream->count++] = fd;
+    return true;
+}
+
+// A request is taken to arrive whole, as the load generator's do.
+static void answer(struct server *server, int fd)
+{
+    static const char header[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                 "Cache-Control: no-cache\r\nConnection: close\r\n\r\n";
+    char request[REQUEST_BYTES_MAX + 1];
+    ssize_t length = recv(fd, request, REQUEST_BYTES_MAX, 0);
+    if (length < 0 && errno == EAGAIN) {
+        return;
+    }
+    request[length > 0 ? length : 0] = 0;
+    if (length > 4 && strchr(request + 4, ' ') != NULL) {
+        uint32_t number = stream_of(request);
+        if (number < server->thread->streams &&
+            send(fd, header, sizeof header - 1, MSG_NOSIGNAL) == sizeof header - 1 &&
+            stream_add(&server->streams[number], fd)) {
+            (void)epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+            return;
+        }
+    }
+    close(fd);
+}
+
+// The rest of a message for a subscriber that reads too slowly: waits, as a bare server would.
+// False: the connection is dead.
+static bool send_rest(int fd, const uint8_t *at, size_t length)
+{
+    while (length > 0) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+        (void)poll(&poll_fd, 1, -1);
+        ssize_t sent = send(fd, at, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            return false;
+        }
+        at += sent > 0 ? sent : 0;
+        length -= sent > 0 ? (size_t)sent : 0;
+    }
+    return true;
+}
+
+static void fan_out(struct bare_stream *stream, const uint8_t *frames, size_t length)
+{
+    for (uint32_t i = 0; i < stream->count; i++) {
+        ssize_t sent = send(stream->fds[i], frames, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent == (ssize_t)length) {
+            continue;
+        }
+        bool is_slow = sent >= 0 || errno == EAGAIN;
+        size_t done = sent > 0 ? (size_t)sent : 0;
+        if (!is_slow || !send_rest(stream->fds[i], frames + done, length - done)) {
+            close(stream->fds[i]);
+            memmove(&stream->fds[i], &stream->fds[i + 1],
+                    (stream->count - i - 1) * sizeof *stream->fds);
+            stream->count--;
+            i--;
+        }
+    }
+}
+
+// All messages that wait, at most EVENTS_MAX. False at the feed's end.
+static bool feed_take(struct server *server)
+{
+    for (uint32_t i = 0; i < EVENTS_MAX; i++) {
+        ssize_t length =
+            recv(server->thread->feed_fd, server->message, sizeof server->message, MSG_DONTWAIT);
+        if (length < 0) {
+            return errno == EAGAIN || errno == EINTR;
+        }
+        if (length <= BARE_HEADER_BYTES) {
+            return false;
+        }
+        uint32_t stream = 0;
+        memcpy(&stream, server->message, BARE_HEADER_BYTES);
+        ASSERT(stream < server->thread->streams);
+        fan_out(&server->streams[stream], server->message + BARE_HEADER_BYTES,
+                (size_t)length - BARE_HEADER_BYTES);
+    }
+    return true;
+}
+
+static void serve(struct server *server)
+{
+    int feed_fd = server->thread->feed_fd;
+    int listener_fd = server->thread->listener_fd;
+    watch(server, feed_fd);
+    watch(server, listener_fd);
+    for (;;) {
+        struct epoll_event events[EVENTS_MAX];
+        int count = epoll_wait(server->epoll_fd, events, EVENTS_MAX, -1);
+        for (int i = 0; i < count; i++) {
+            int fd = events[i].data.fd;
+            if (fd == listener_fd) {
+                accept_all(server);
+            } else if (fd != feed_fd) {
+                answer(server, fd);
+            } else if (!feed_take(server)) {
+                return;
+            }
+        }
+    }
+}
+
+void *bare_thread_run(void *context)
+{
+    const struct bare_thread *thread = context;
+    if (thread->has_own_table) {
+        (void)unshare(CLONE_FILES);
+    }
+    struct server *server = malloc(sizeof *server);
+    struct bare_stream *streams = calloc(thread->streams, sizeof *streams);
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (server == NULL || streams == NULL || epoll_fd < 0) {
+        free(streams);
+        free(server);
+        return NULL;
+    }
+    server->thread = thread;
+    server->epoll_fd = epoll_fd;
+    server->streams = streams;
+    serve(server);
+    for (uint32_t i = 0; i < thread->streams; i++) {
+        free(streams[i].fds);
+    }
+    free(streams);
+    free(server);
+    close(epoll_fd);
+    return NULL;
+}

@@ -1,0 +1,165 @@
+// ringcast-bench: a load generator for servers of event streams (SSE). perf/README.md says what its
+// numbers mean. Each mode is a line of the table here and a file.
+#include "fanout.h"
+#include "options.h"
+#include "result.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    EXIT_GOOD = 0,
+    EXIT_BAD = 1,   // ran, and events were lost, repeated or out of order
+    EXIT_WRONG = 2, // could not run
+};
+
+struct mode {
+    const char *name;
+    const char *summary;
+    // What differs from the defaults. May be NULL.
+    void (*prepare)(struct options *options);
+    int (*run)(const struct mode *mode, const struct options *options);
+};
+
+static int run_with_subscribers(const struct mode *mode, const struct options *options,
+                                enum publisher_pace pace)
+{
+    if (options->streams > options->connections) {
+        (void)fprintf(stderr, "ringcast-bench: more --streams than --connections\n");
+        return EXIT_WRONG;
+    }
+    if (options->threads > options->connections) {
+        (void)fprintf(stderr, "ringcast-bench: more --threads than --connections\n");
+        return EXIT_WRONG;
+    }
+    struct result *result = malloc(sizeof *result);
+    if (result == NULL) {
+        return EXIT_WRONG;
+    }
+    int code = fanout_run(result, options, pace);
+    result->mode = mode->name;
+    if (code < 0 && findings_are_good(&result->findings)) {
+        (void)fprintf(stderr, "ringcast-bench: %s\n", result->error);
+        free(result);
+        return EXIT_WRONG;
+    }
+    result_print(result, options->json ? stderr : stdout);
+    if (options->json) {
+        result_print_json(result, stdout);
+    }
+    bool is_good = result_is_good(result);
+    free(result);
+    return is_good ? EXIT_GOOD : EXIT_BAD;
+}
+
+static int run_fanout(const struct mode *mode, const struct options *options)
+{
+    return run_with_subscribers(mode, options, options->rate > 0 ? PACE_RATE : PACE_WINDOW);
+}
+
+static void prepare_floor(struct options *options)
+{
+    options->bare = true;
+}
+
+static void prepare_latency(struct options *options)
+{
+    options->connections = 1;
+    options->rate = 1000;
+    options->workers = 1;
+}
+
+static int run_latency(const struct mode *mode, const struct options *options)
+{
+    return run_with_subscribers(mode, options, PACE_SINGLE);
+}
+
+static const struct mode MODES[] = {
+    {"fanout", "subscribers on streams, events at a rate or as fast as they are received", NULL,
+     run_fanout},
+    {"floor", "the same against a bare server: the least that it can cost", prepare_floor,
+     run_fanout},
+    {"latency", "one event at a time, from publish to receipt, to one subscriber", prepare_latency,
+     run_latency},
+};
+
+enum {
+    MODE_COUNT = sizeof MODES / sizeof MODES[0],
+};
+
+static void print_help(FILE *out)
+{
+    (void)fprintf(out, "usage: ringcast-bench MODE [OPTIONS]\n\nmodes\n");
+    for (size_t i = 0; i < MODE_COUNT; i++) {
+        (void)fprintf(out, "  %-20s %s\n", MODES[i].name, MODES[i].summary);
+    }
+    (void)fprintf(out, "\noptions\n");
+    options_print(out);
+    (void)fprintf(out,
+                  "\nexit status: 0 every subscriber got every event, in order and once; 1 not so; "
+                  "2 could not run\n");
+}
+
+// A ring's table of descriptors is bounded by RLIMIT_NOFILE: as many as we may have.
+static void raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct options options = {
+        .stream = "bench/{number}",
+        .connections = 1000,
+        .streams = 1,
+        .threads = 1,
+        .workers = cores > 0 && cores < OPTIONS_THREADS_MAX ? (uint32_t)cores : 1,
+        .coalesce = 1,
+        .window = 256,
+        .batch = 64,
+        .opening = 256,
+        .size_bytes = 64,
+        .duration_ms = 5000,
+        .warmup_ms = 1000,
+        .settle_ms = 200,
+        .ack = RC_ACK_WRITTEN,
+    };
+    const struct mode *mode = NULL;
+    for (size_t i = 0; i < MODE_COUNT && argc > 1; i++) {
+        if (strcmp(argv[1], MODES[i].name) == 0) {
+            mode = &MODES[i];
+        }
+    }
+    if (mode == NULL) {
+        bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+        print_help(asked ? stdout : stderr);
+        return asked ? EXIT_GOOD : EXIT_WRONG;
+    }
+    if (mode->prepare != NULL) {
+        mode->prepare(&options);
+    }
+    enum options_outcome outcome = options_read(&options, argc - 2, argv + 2);
+    if (outcome == OPTIONS_HELP) {
+        print_help(stdout);
+        return EXIT_GOOD;
+    }
+    if (outcome == OPTIONS_WRONG) {
+        return EXIT_WRONG;
+    }
+    raise_limits();
+    (void)signal(SIGPIPE, SIG_IGN);
+    // Timers to the nanosecond: the publisher sleeps until an event is due.
+    (void)prctl(PR_SET_TIMERSLACK, 1UL);
+    return mode->run(mode, &options);
+}

@@ -1,0 +1,214 @@
+#include "options.h"
+
+#include "payload.h"
+
+#include "base/bytes.h"
+#include "base/text.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_kind {
+    OPTION_TEXT,
+    OPTION_COUNT, // uint32_t
+    OPTION_SIZE,  // uint32_t
+    OPTION_DURATION,
+    OPTION_RATE,
+    OPTION_PID,
+    OPTION_ACK,
+    OPTION_HEADER,
+    OPTION_SWITCH, // takes no value
+};
+
+struct option_entry {
+    const char *name;
+    enum option_kind kind;
+    size_t offset;
+    uint64_t minimum;
+    uint64_t maximum;
+    const char *value_name;
+    const char *help;
+};
+
+#define AT(member) offsetof(struct options, member)
+
+// clang-format off: a table
+static const struct option_entry entries[] = {
+    {"url", OPTION_TEXT, AT(url), 0, 0, "URL",
+     "where to subscribe: http://HOST:PORT[/PATH]; {stream} in PATH is the stream's name, {number} "
+     "its number; /streams/{stream} without a path"},
+    {"publish", OPTION_TEXT, AT(publish), 0, 0, "WHERE", "unix:PATH, a ringcast broker's socket"},
+    {"connections", OPTION_COUNT, AT(connections), 1, OPTIONS_CONNECTIONS_MAX, "N", "subscribers"},
+    {"streams", OPTION_COUNT, AT(streams), 1, PAYLOAD_STREAM_MAX, "M",
+     "streams, to which subscribers and events are dealt in turn"},
+    {"stream", OPTION_TEXT, AT(stream), 0, 0, "NAME", "a stream's name; {number} is its number"},
+    {"rate", OPTION_RATE, AT(rate), 0, 0, "R",
+     "events a second over all streams; 0: the next ones when the last have arrived"},
+    {"size", OPTION_SIZE, AT(size_bytes), PAYLOAD_BYTES_MIN, OPTIONS_SIZE_MAX, "S",
+     "bytes of an event's data"},
+    {"duration", OPTION_DURATION, AT(duration_ms), 1, 24 * 3600 * 1000, "TIME",
+     "how long to measure: 5s"},
+    {"warmup", OPTION_DURATION, AT(warmup_ms), 0, 3600 * 1000, "TIME",
+     "the same before that, unmeasured"},
+    {"settle", OPTION_DURATION, AT(settle_ms), 0, 3600 * 1000, "TIME",
+     "pause between the last subscriber's header and the first event"},
+    {"pid", OPTION_PID, AT(pid), 1, INT_MAX, "PID",
+     "the server's process, to measure what it uses"},
+    {"window", OPTION_COUNT, AT(window), 1, 1 << 20, "EVENTS",
+     "how many are on their way at --rate 0"},
+    {"batch", OPTION_COUNT, AT(batch), 1, OPTIONS_BATCH_MAX, "EVENTS",
+     "most that are published as one request"},
+    {"ack", OPTION_ACK, AT(ack), 0, 0, "LEVEL", "received, written or synced"},
+    {"header", OPTION_HEADER, AT(headers), 0, 0, "FIELD",
+     "a request header such as 'X-Name: value'; may repeat"},
+    {"threads", OPTION_COUNT, AT(threads), 1, OPTIONS_THREADS_MAX, "T",
+     "threads of the generator that receive"},
+    {"opening", OPTION_COUNT, AT(opening), 1, 4096, "N",
+     "connections being opened at once by each of them"},
+    {"bare", OPTION_SWITCH, AT(bare), 0, 0, NULL,
+     "against a bare server of our own instead of --url"},
+    {"workers", OPTION_COUNT, AT(workers), 1, OPTIONS_THREADS_MAX, "W",
+     "threads of the bare server"},
+    {"coalesce", OPTION_COUNT, AT(coalesce), 1, OPTIONS_BATCH_MAX, "F",
+     "most frames in one of its sends"},
+    {"json", OPTION_SWITCH, AT(json), 0, 0, NULL,
+     "one JSON object on standard output, the text on standard error"},
+};
+// clang-format on
+
+enum {
+    ENTRY_COUNT = sizeof entries / sizeof entries[0],
+};
+
+static const struct option_entry *entry_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        if (strlen(entries[i].name) == length && memcmp(entries[i].name, name, length) == 0) {
+            return &entries[i];
+        }
+    }
+    return NULL;
+}
+
+static bool take_ack(enum rc_ack *ack, const char *value)
+{
+    static const char *const words[] = {"received", "written", "synced"};
+    static const enum rc_ack levels[] = {RC_ACK_RECEIVED, RC_ACK_WRITTEN, RC_ACK_SYNCED};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *ack = levels[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_number(const struct option_entry *entry, void *place, const char *value)
+{
+    struct slice text = slice_of(value);
+    uint64_t number = 0;
+    bool parsed = entry->kind == OPTION_DURATION ? text_parse_duration(text, &number)
+                  : entry->kind == OPTION_SIZE   ? text_parse_size(text, &number)
+                                                 : text_parse_u64(text, &number);
+    if (!parsed || number < entry->minimum || number > entry->maximum) {
+        return false;
+    }
+    if (entry->kind == OPTION_DURATION) {
+        memcpy(place, &number, sizeof number);
+    } else {
+        uint32_t narrow = (uint32_t)number;
+        memcpy(place, &narrow, sizeof narrow);
+    }
+    return true;
+}
+
+static bool take_rate(double *rate, const char *value)
+{
+    char *end = NULL;
+    *rate = strtod(value, &end);
+    return end != value && *end == 0 && *rate >= 0 && *rate <= 1e8;
+}
+
+static bool take_value(struct options *options, const struct option_entry *entry, const char *value)
+{
+    void *place = (uint8_t *)options + entry->offset;
+    switch (entry->kind) {
+    case OPTION_TEXT: *(const char **)place = value; return true;
+    case OPTION_RATE: return take_rate(place, value);
+    case OPTION_ACK: return take_ack(place, value);
+    case OPTION_HEADER:
+        if (options->header_count == OPTIONS_HEADERS_MAX || strchr(value, ':') == NULL ||
+            strpbrk(value, "\r\n") != NULL) {
+            return false;
+        }
+        options->headers[options->header_count++] = value;
+        return true;
+    case OPTION_SWITCH: *(bool *)place = true; return true;
+    case OPTION_COUNT:
+    case OPTION_SIZE:
+    case OPTION_DURATION:
+    case OPTION_PID: return take_number(entry, place, value);
+    }
+    return false;
+}
+
+static bool complain(const char *format, const char *what)
+{
+    (void)fprintf(stderr, "ringcast-bench: ");
+    (void)fprintf(stderr, format, what);
+    (void)fprintf(stderr, "; --help lists the options\n");
+    return false;
+}
+
+// Takes the option at argv[*index] and its value, "--name value" or "--name=value".
+static bool take_option(struct options *options, int argc, char **argv, int *index)
+{
+    const char *argument = argv[*index];
+    if (strncmp(argument, "--", 2) != 0) {
+        return complain("'%s' is no option", argument);
+    }
+    size_t length = strcspn(argument + 2, "=");
+    const struct option_entry *entry = entry_find(argument + 2, length);
+    if (entry == NULL) {
+        return complain("there is no option '%s'", argument);
+    }
+    const char *value = argument[2 + length] == '=' ? argument + 3 + length : NULL;
+    if (entry->kind == OPTION_SWITCH && value != NULL) {
+        return complain("--%s takes no value", entry->name);
+    }
+    if (entry->kind != OPTION_SWITCH && value == NULL) {
+        if (*index + 1 == argc) {
+            return complain("--%s needs a value", entry->name);
+        }
+        value = argv[++*index];
+    }
+    if (!take_value(options, entry, value)) {
+        return complain("--%s cannot have that value", entry->name);
+    }
+    return true;
+}
+
+enum options_outcome options_read(struct options *options, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return OPTIONS_HELP;
+        }
+        if (!take_option(options, argc, argv, &i)) {
+            return OPTIONS_WRONG;
+        }
+    }
+    return OPTIONS_RUN;
+}
+
+void options_print(FILE *out)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        char left[64];
+        (void)snprintf(left, sizeof left, "--%s %s", entries[i].name,
+                       entries[i].value_name == NULL ? "" : entries[i].value_name);
+        (void)fprintf(out, "  %-20s %s\n", left, entries[i].help);
+    }
+}

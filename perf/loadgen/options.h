@@ -1,0 +1,56 @@
+// The command line of ringcast-bench.
+#ifndef RINGCAST_LOADGEN_OPTIONS_H
+#define RINGCAST_LOADGEN_OPTIONS_H
+
+#include <ringcast/client.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+enum {
+    OPTIONS_HEADERS_MAX = 8,
+    OPTIONS_CONNECTIONS_MAX = 1000 * 1000,
+    OPTIONS_THREADS_MAX = 64,
+    OPTIONS_BATCH_MAX = 1024,
+    OPTIONS_SIZE_MAX = 1 << 20,
+};
+
+struct options {
+    const char *url;     // NULL: our own bare server
+    const char *publish; // "unix:PATH"
+    const char *stream;  // the name's template
+    const char *headers[OPTIONS_HEADERS_MAX];
+    uint32_t header_count;
+    uint32_t connections;
+    uint32_t streams;
+    uint32_t threads;
+    uint32_t workers;
+    uint32_t coalesce;
+    uint32_t window;
+    uint32_t batch;
+    uint32_t opening;
+    uint32_t size_bytes;
+    double rate; // events a second, 0: as fast as it goes
+    uint64_t duration_ms;
+    uint64_t warmup_ms;
+    uint64_t settle_ms;
+    pid_t pid; // 0: not given
+    enum rc_ack ack;
+    bool bare;
+    bool json;
+};
+
+enum options_outcome {
+    OPTIONS_RUN,
+    OPTIONS_HELP,  // asked for
+    OPTIONS_WRONG, // told on stderr
+};
+
+// Fills in what the arguments say over what stands in *options. Texts are borrowed from argv.
+enum options_outcome options_read(struct options *options, int argc, char **argv);
+
+void options_print(FILE *out);
+
+#endif

@@ -1,0 +1,44 @@
+#include "outlet.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct outlet_kind *const KINDS[] = {
+    &outlet_kind_unix,
+};
+
+int outlet_open(struct outlet *outlet, const struct options *options, struct bare *bare)
+{
+    memset(outlet, 0, sizeof *outlet);
+    outlet->options = options;
+    outlet->bare = bare;
+    const char *where = options->publish;
+    if (bare != NULL) {
+        outlet->kind = &outlet_kind_bare;
+        return outlet->kind->open(outlet, "");
+    }
+    if (where == NULL) {
+        (void)snprintf(outlet->error, sizeof outlet->error, "--publish is missing");
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        size_t length = strlen(KINDS[i]->prefix);
+        if (strncmp(where, KINDS[i]->prefix, length) == 0) {
+            int result = KINDS[i]->open(outlet, where + length);
+            outlet->kind = result == 0 ? KINDS[i] : NULL;
+            return result;
+        }
+    }
+    (void)snprintf(outlet->error, sizeof outlet->error,
+                   "--publish '%s': it must begin with unix:", where);
+    return -EINVAL;
+}
+
+void outlet_close(struct outlet *outlet)
+{
+    if (outlet->kind != NULL) {
+        outlet->kind->close(outlet);
+        outlet->kind = NULL;
+    }
+}

@@ -1,0 +1,463 @@
+#include "reader.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    OP_CONNECT = 1,
+    OP_SEND,
+    OP_RECEIVE,
+
+    READER_BUFFERS = 512,
+    READER_BUFFER_BYTES = 8192,
+    READER_GROUP = 1,
+    READER_SQ_ENTRIES = 1024,
+    READER_CQ_FACTOR = 8,
+    // Sockets that are made, put into the ring's table and closed again as ordinary descriptors at
+    // one go.
+    READER_BATCH = 64,
+    // A source address has some 28,000 ports for one destination; the search for a free one grows
+    // slow when most are taken.
+    READER_ADDRESS_PORTS = 8000,
+};
+
+static const uint64_t READER_ROUND_NS = UINT64_C(100) * 1000 * 1000;
+
+// What is kept while a subscriber is being opened.
+struct reader_attempt {
+    uint8_t request[TARGET_REQUEST_BYTES_MAX];
+    size_t request_length;
+    uint64_t started_ns;
+    bool is_sending;
+};
+
+static uint32_t ring_of(const struct reader *reader, uint32_t index)
+{
+    return index / reader->ring_slots;
+}
+
+static int descriptor_of(const struct reader *reader, uint32_t index)
+{
+    return (int)(index % reader->ring_slots);
+}
+
+static void attempt_release(struct reader *reader, uint16_t attempt)
+{
+    reader->attempts_free[reader->attempts_free_count++] = attempt;
+}
+
+// --- one subscriber ---
+
+static void subscriber_fail(struct reader *reader, struct subscriber *subscriber)
+{
+    subscriber->state = SUBSCRIBER_FAILED;
+    reader->ledger.findings.failed++;
+    atomic_fetch_add(&reader->failed, 1);
+    meter_fail(reader->config.meter);
+}
+
+// Its opening is over, well or not. The attempt is free once its request is out of the kernel's
+// hands.
+static void opening_end(struct reader *reader, struct subscriber *subscriber)
+{
+    struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
+    if (subscriber->state == SUBSCRIBER_RECEIVING) {
+        histogram_record(&reader->opening, reader->ledger.now_ns - attempt->started_ns);
+        atomic_fetch_add(&reader->ready, 1);
+    }
+    if (!attempt->is_sending) {
+        attempt_release(reader, subscriber->attempt);
+    }
+}
+
+static void receive_arm(struct reader *reader, uint32_t index)
+{
+    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, ring_of(reader, index));
+    io_uring_prep_recv_multishot(sqe, descriptor_of(reader, index), NULL, 0, 0);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+    sqe->buf_group = READER_GROUP;
+    sqe->user_data = loop_tag(OP_RECEIVE, index, 0);
+}
+
+static void on_connect(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                       int32_t result, uint32_t cqe_flags)
+{
+    (void)cqe_flags;
+    struct reader *reader = context;
+    uint32_t index = loop_tag_slot(user_data);
+    struct subscriber *subscriber = &reader->subscribers[index];
+    struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
+    if (result < 0) {
+        findings_note(&reader->ledger.findings, "connecting subscriber %u: %s",
+                      reader->config.first + index, strerror(-result));
+        subscriber_fail(reader, subscriber);
+        opening_end(reader, subscriber);
+        return;
+    }
+    subscriber->state = SUBSCRIBER_WAITING;
+    struct io_uring_sqe *sqe = loop_sqe(loop, ring);
+    io_uring_prep_send(sqe, descriptor_of(reader, index), attempt->request, attempt->request_length,
+                       MSG_NOSIGNAL | MSG_WAITALL);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = loop_tag(OP_SEND, index, 0);
+    attempt->is_sending = true;
+    receive_arm(reader, index);
+}
+
+static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                    int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    (void)ring;
+    (void)cqe_flags;
+    struct reader *reader = context;
+    struct subscriber *subscriber = &reader->subscribers[loop_tag_slot(user_data)];
+    struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
+    attempt->is_sending = false;
+    if (subscriber->state != SUBSCRIBER_WAITING) {
+        attempt_release(reader, subscriber->attempt);
+        return;
+    }
+    if (result < 0 || (size_t)result < attempt->request_length) {
+        findings_note(&reader->ledger.findings, "sending a request: %s",
+                      result < 0 ? strerror(-result) : "cut short");
+        subscriber_fail(reader, subscriber);
+        opening_end(reader, subscriber);
+    }
+}
+
+static void take_bytes(struct reader *reader, struct subscriber *subscriber, const uint8_t *at,
+                       size_t length)
+{
+    bool was_waiting = subscriber->state == SUBSCRIBER_WAITING;
+    reader->ledger.now_ns = clock_monotonic_ns();
+    reader->ledger.record_from_ns =
+        atomic_load_explicit(&reader->config.meter->record_from_ns, memory_order_relaxed);
+    subscriber_take(subscriber, &reader->ledger, at, length);
+    if (subscriber->state == SUBSCRIBER_FAILED) {
+        subscriber_fail(reader, subscriber);
+    }
+    if (was_waiting && subscriber->state != SUBSCRIBER_WAITING) {
+        opening_end(reader, subscriber);
+    }
+}
+
+static void on_end(struct reader *reader, struct subscriber *subscriber, int32_t result)
+{
+    bool was_waiting = subscriber->state == SUBSCRIBER_WAITING;
+    findings_note(&reader->ledger.findings, "stream %u: the server closed the connection%s%s",
+                  subscriber->stream, result < 0 ? ": " : "", result < 0 ? strerror(-result) : "");
+    subscriber_fail(reader, subscriber);
+    if (was_waiting) {
+        opening_end(reader, subscriber);
+    }
+}
+
+static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                       int32_t result, uint32_t cqe_flags)
+{
+    (void)loop;
+    struct reader *reader = context;
+    uint32_t index = loop_tag_slot(user_data);
+    struct subscriber *subscriber = &reader->subscribers[index];
+    bool is_alive = subscriber->state != SUBSCRIBER_FAILED;
+    if ((cqe_flags & IORING_CQE_F_BUFFER) != 0) {
+        const uint8_t *bytes = buffers_take(&reader->buffers[ring], cqe_flags);
+        if (is_alive && result > 0) {
+            take_bytes(reader, subscriber, bytes, (size_t)result);
+            is_alive = subscriber->state != SUBSCRIBER_FAILED;
+        }
+        buffers_give_back(&reader->buffers[ring], buffers_id(cqe_flags));
+    }
+    if ((cqe_flags & IORING_CQE_F_MORE) != 0 || !is_alive) {
+        return;
+    }
+    if (result > 0 || result == -ENOBUFS) {
+        reader->buffers_lacked += result == -ENOBUFS;
+        receive_arm(reader, index);
+        return;
+    }
+    on_end(reader, subscriber, result);
+}
+
+// --- opening ---
+
+// An ordinary socket, bound where it must be; -errno.
+static int socket_make(const struct reader *reader, uint32_t index)
+{
+    const struct target *target = reader->config.target;
+    int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int on = 1;
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (reader->config.spreads_addresses) {
+        uint32_t host = 1 + (reader->config.first + index) / READER_ADDRESS_PORTS;
+        struct sockaddr_in source = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(UINT32_C(0x7f010000) + host)};
+        // The port is then chosen by connect, by the whole four of addresses and ports.
+        (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (bind(fd, (const struct sockaddr *)&source, sizeof source) < 0) {
+            int error = errno;
+            close(fd);
+            return -error;
+        }
+    }
+    return fd;
+}
+
+static void connect_submit(struct reader *reader, uint32_t index)
+{
+    const struct target *target = reader->config.target;
+    struct subscriber *subscriber = &reader->subscribers[index];
+    subscriber_reset(subscriber, (reader->config.first + index) % reader->config.streams);
+    subscriber->state = SUBSCRIBER_CONNECTING;
+    subscriber->attempt = reader->attempts_free[--reader->attempts_free_count];
+    struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
+    struct buffer request;
+    buffer_wrap(&request, attempt->request, sizeof attempt->request);
+    int result = target_request(&request, target, subscriber->stream);
+    ASSERT(result == 0); // fanout_check has seen that it fits
+    attempt->request_length = buffer_length(&request);
+    attempt->started_ns = clock_monotonic_ns();
+    attempt->is_sending = false;
+    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, ring_of(reader, index));
+    io_uring_prep_connect(sqe, descriptor_of(reader, index),
+                          (const struct sockaddr *)&target->address, target->address_length);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = loop_tag(OP_CONNECT, index, 0);
+}
+
+// Opens the next `count` subscribers, all of one ring. Returns 0 or -errno.
+static int open_batch(struct reader *reader, uint32_t count)
+{
+    int fds[READER_BATCH];
+    uint32_t made = 0;
+    int result = 0;
+    for (; made < count && result >= 0; made += result >= 0) {
+        result = socket_make(reader, reader->opened + made);
+        fds[made] = result;
+    }
+    if (result >= 0) {
+        struct io_uring *uring = loop_ring(&reader->loop, ring_of(reader, reader->opened));
+        result = io_uring_register_files_update(
+            uring, (unsigned)descriptor_of(reader, reader->opened), fds, count);
+    }
+    for (uint32_t i = 0; i < made; i++) {
+        close(fds[i]);
+    }
+    if (result < 0) {
+        return result;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        connect_submit(reader, reader->opened++);
+    }
+    return 0;
+}
+
+static void open_more(struct reader *reader)
+{
+    while (reader->opened < reader->config.count && reader->attempts_free_count > 0 &&
+           atomic_load_explicit(&reader->failed, memory_order_relaxed) == 0) {
+        uint32_t left = reader->config.count - reader->opened;
+        uint32_t ring_left = reader->ring_slots - reader->opened % reader->ring_slots;
+        uint32_t count = left < ring_left ? left : ring_left;
+        count = count < reader->attempts_free_count ? count : reader->attempts_free_count;
+        count = count < READER_BATCH ? count : READER_BATCH;
+        int result = open_batch(reader, count);
+        if (result < 0) {
+            findings_note(&reader->ledger.findings, "opening subscriber %u: %s",
+                          reader->config.first + reader->opened, strerror(-result));
+            reader->ledger.findings.failed++;
+            atomic_fetch_add(&reader->failed, 1);
+            meter_fail(reader->config.meter);
+        }
+    }
+}
+
+static bool on_round(void *context)
+{
+    struct reader *reader = context;
+    atomic_store_explicit(&reader->bytes_told, reader->ledger.findings.bytes, memory_order_relaxed);
+    if (reader->ledger.deliveries != reader->deliveries_told) {
+        meter_add(reader->config.meter, reader->ledger.deliveries - reader->deliveries_told);
+        reader->deliveries_told = reader->ledger.deliveries;
+    }
+    if (reader->opened < reader->config.count) {
+        open_more(reader);
+    }
+    return false;
+}
+
+// --- the thread ---
+
+static void *reader_run(void *context)
+{
+    struct reader *reader = context;
+    char error[LOOP_ERROR_SIZE];
+    if (loop_start(&reader->loop, error, sizeof error) < 0) {
+        findings_note(&reader->ledger.findings, "%s", error);
+        reader->ledger.findings.failed++;
+        atomic_fetch_add(&reader->failed, 1);
+        meter_fail(reader->config.meter);
+        return NULL;
+    }
+    (void)on_round(reader);
+    while (!atomic_load_explicit(&reader->stopping, memory_order_acquire)) {
+        loop_round(&reader->loop, READER_ROUND_NS);
+    }
+    // The thread's to do, as the rings are its own. Receives that are still armed find no buffers.
+    for (uint32_t ring = 0; ring < reader->buffers_count; ring++) {
+        buffers_free(&reader->buffers[ring]);
+    }
+    reader->buffers_count = 0;
+    loop_stop(&reader->loop);
+    return NULL;
+}
+
+static uint32_t table_size_max(void)
+{
+    struct rlimit limit = {0};
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > LOOP_SLOT_MAX) {
+        return LOOP_SLOT_MAX;
+    }
+    return (uint32_t)limit.rlim_cur;
+}
+
+static int rings_open(struct reader *reader, char *error, size_t error_size)
+{
+    uint32_t table_max = table_size_max();
+    uint32_t count = reader->config.count;
+    uint32_t rings = (count + table_max - 1) / table_max;
+    if (rings > LOOP_RINGS_MAX) {
+        (void)snprintf(error, error_size,
+                       "%u connections in one thread need %u io_urings of %u descriptors "
+                       "(RLIMIT_NOFILE) each, and a thread has at most %d: raise the limit "
+                       "(ulimit -n) or give more --threads",
+                       count, rings, table_max, LOOP_RINGS_MAX);
+        return -EMFILE;
+    }
+    reader->ring_slots = (count + rings - 1) / rings;
+    struct loop_config config = {
+        .name = "reader",
+        .sq_entries = READER_SQ_ENTRIES,
+        .cq_factor = READER_CQ_FACTOR,
+        .direct_descriptors = reader->ring_slots,
+        .inbox_capacity = 64,
+        .callbacks = {.context = reader, .on_round = on_round},
+    };
+    int result = loop_init(&reader->loop, &config, error, error_size);
+    if (result < 0) {
+        return result;
+    }
+    for (uint32_t ring = 0; ring < rings; ring++) {
+        if (ring > 0) {
+            result = loop_add_ring(&reader->loop, reader->ring_slots, error, error_size);
+            if (result < 0) {
+                return result;
+            }
+        }
+        result = buffers_init(&reader->buffers[ring], loop_ring(&reader->loop, ring), READER_GROUP,
+                              READER_BUFFERS, READER_BUFFER_BYTES);
+        if (result < 0) {
+            (void)snprintf(error, error_size, "receive buffers: %s", strerror(-result));
+            return result;
+        }
+        reader->buffers_count++;
+    }
+    return 0;
+}
+
+struct reader *reader_open(const struct reader_config *config, char *error, size_t error_size)
+{
+    ASSERT(config->count > 0 && config->opening_max > 0 && config->opening_max <= UINT16_MAX);
+    struct reader *reader = aligned_alloc(_Alignof(struct reader), sizeof *reader);
+    if (reader == NULL) {
+        (void)snprintf(error, error_size, "no memory");
+        return NULL;
+    }
+    memset(reader, 0, sizeof *reader);
+    reader->config = *config;
+    reader->ledger.run = config->run;
+    reader->subscribers = calloc(config->count, sizeof *reader->subscribers);
+    reader->attempts = calloc(config->opening_max, sizeof *reader->attempts);
+    reader->attempts_free = calloc(config->opening_max, sizeof *reader->attempts_free);
+    if (reader->subscribers == NULL || reader->attempts == NULL || reader->attempts_free == NULL) {
+        (void)snprintf(error, error_size, "no memory for %u subscribers", config->count);
+        reader_close(reader);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < config->opening_max; i++) {
+        attempt_release(reader, (uint16_t)i);
+    }
+    if (rings_open(reader, error, error_size) < 0) {
+        reader_close(reader);
+        return NULL;
+    }
+    loop_set_handler(&reader->loop, OP_CONNECT, on_connect, reader);
+    loop_set_handler(&reader->loop, OP_SEND, on_send, reader);
+    loop_set_handler(&reader->loop, OP_RECEIVE, on_receive, reader);
+    return reader;
+}
+
+int reader_start(struct reader *reader)
+{
+    ASSERT(!reader->is_started);
+    int result = pthread_create(&reader->thread, NULL, reader_run, reader);
+    if (result != 0) {
+        return -result;
+    }
+    reader->is_started = true;
+    (void)pthread_getcpuclockid(reader->thread, &reader->thread_clock);
+    (void)pthread_setname_np(reader->thread, "reader");
+    return 0;
+}
+
+uint64_t reader_cpu_ns(const struct reader *reader)
+{
+    struct timespec used = {0};
+    (void)clock_gettime(reader->thread_clock, &used);
+    return (uint64_t)used.tv_sec * 1000 * 1000 * 1000 + (uint64_t)used.tv_nsec;
+}
+
+void reader_stop(struct reader *reader)
+{
+    if (!reader->is_started) {
+        return;
+    }
+    atomic_store_explicit(&reader->stopping, true, memory_order_release);
+    loop_wake(&reader->loop, NULL);
+    pthread_join(reader->thread, NULL);
+    reader->is_started = false;
+}
+
+void reader_close(struct reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    reader_stop(reader);
+    for (uint32_t i = 0; i < reader->buffers_count; i++) {
+        buffers_free(&reader->buffers[i]);
+    }
+    if (reader->loop.ring_count > 0) {
+        loop_free(&reader->loop);
+    }
+    free(reader->subscribers);
+    free(reader->attempts);
+    free(reader->attempts_free);
+    free(reader);
+}

@@ -1,0 +1,73 @@
+// A thread of the load generator that holds a share of the subscribers: opens them, receives, and
+// checks. One loop of src/io with as many rings as RLIMIT_NOFILE, which bounds a ring's table of
+// descriptors, makes necessary; the sockets are in those tables alone.
+//
+// reader_open and reader_close on the main thread; reader_start to reader_stop the loop runs on its
+// own thread. What a reader found is read after reader_stop.
+#ifndef RINGCAST_LOADGEN_READER_H
+#define RINGCAST_LOADGEN_READER_H
+
+#include "meter.h"
+#include "subscriber.h"
+#include "target.h"
+
+#include "io/buffers.h"
+#include "io/loop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct reader_config {
+    const struct target *target;
+    struct meter *meter;
+    uint32_t run;
+    uint32_t first; // number of its first subscriber among all
+    uint32_t count;
+    uint32_t streams;
+    uint32_t opening_max;   // connections that are being opened at once
+    bool spreads_addresses; // connect from many addresses of 127.0.0.0/8
+};
+
+struct reader_attempt;
+
+struct reader {
+    struct loop loop;
+    struct reader_config config;
+    struct subscriber *subscribers; // by number - first
+    uint32_t ring_slots;            // subscribers of each ring
+    struct buffers buffers[LOOP_RINGS_MAX];
+    uint32_t buffers_count;
+    struct reader_attempt *attempts;
+    uint16_t *attempts_free;
+    uint32_t attempts_free_count;
+    uint32_t opened; // subscribers whose opening has begun
+    uint64_t deliveries_told;
+    atomic_uint_fast32_t ready;      // whose header has come
+    atomic_uint_fast32_t failed;     // that are of no more use
+    atomic_uint_fast64_t bytes_told; // received until the last round
+    atomic_bool stopping;
+    struct subscriber_ledger ledger;
+    struct histogram opening; // from connect to the header
+    uint64_t buffers_lacked;  // receives that found no free buffer
+    pthread_t thread;
+    clockid_t thread_clock;
+    bool is_started;
+};
+
+// Returns a reader, or NULL with a line in `error` (LOOP_ERROR_SIZE).
+struct reader *reader_open(const struct reader_config *config, char *error, size_t error_size);
+
+// Starts to open the subscribers. Returns 0 or -errno.
+int reader_start(struct reader *reader);
+
+// CPU time of its thread until now. Main thread, while started.
+uint64_t reader_cpu_ns(const struct reader *reader);
+
+// Ends the thread; the subscribers stay as they are, for the last check.
+void reader_stop(struct reader *reader);
+
+// Closes the connections, by reset: nothing stays in TIME_WAIT. NULL is allowed.
+void reader_close(struct reader *reader);
+
+#endif

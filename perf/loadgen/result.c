@@ -1,0 +1,84 @@
+#include "result.h"
+
+#include "base/assert.h"
+
+// A thread that runs for so many percent of the time has none left.
+static const uint64_t BUSY_PERCENT = 92;
+// The cores are used up when so little of them is idle.
+static const uint64_t IDLE_PERCENT = 5;
+// Events published so much later than they were due, at the 99th percentile, are late.
+static const uint64_t LATE_NS = 5 * 1000 * 1000;
+
+static bool is_busy(uint64_t cpu_ns, uint64_t elapsed_ns)
+{
+    return cpu_ns * 100 >= elapsed_ns * BUSY_PERCENT;
+}
+
+// The CPU time of the busiest thread, and the time that it waited for a core, which it would have
+// used.
+static uint64_t busiest_ns(const struct usage *usage)
+{
+    uint64_t busiest = 0;
+    for (uint32_t i = 0; i < usage->thread_count; i++) {
+        uint64_t used = usage->threads[i].cpu_ns + usage->threads[i].wait_ns;
+        busiest = used > busiest ? used : busiest;
+    }
+    return busiest;
+}
+
+static bool generator_is_busy(const struct result *result)
+{
+    bool busy = is_busy(result->publisher_cpu_ns, result->elapsed_ns);
+    for (uint32_t i = 0; i < result->options->threads; i++) {
+        busy |= is_busy(result->reader_cpu_ns[i], result->elapsed_ns);
+    }
+    return busy;
+}
+
+enum bottleneck result_bottleneck(const struct result *result, bool *late)
+{
+    bool is_late =
+        result->pace == PACE_RATE && histogram_quantile(&result->lateness, 99 * 1000) > LATE_NS;
+    if (late != NULL) {
+        *late = is_late;
+    }
+    bool server_is_busy =
+        result->has_server && is_busy(busiest_ns(&result->server), result->elapsed_ns);
+    uint64_t cores_ns = result->machine.busy_ns + result->machine.idle_ns;
+    bool machine_is_busy = cores_ns > 0 && result->machine.idle_ns * 100 < cores_ns * IDLE_PERCENT;
+    if (generator_is_busy(result) || (is_late && !server_is_busy)) {
+        return BOTTLENECK_GENERATOR;
+    }
+    if (machine_is_busy) {
+        return BOTTLENECK_MACHINE;
+    }
+    if (server_is_busy) {
+        return BOTTLENECK_SERVER;
+    }
+    return result->pace == PACE_WINDOW ? BOTTLENECK_WAITING : BOTTLENECK_NONE;
+}
+
+const char *bottleneck_text(enum bottleneck bottleneck)
+{
+    switch (bottleneck) {
+    case BOTTLENECK_NONE: return "none: the server kept up with the rate";
+    case BOTTLENECK_SERVER: return "the server: a thread of it was busy all the time";
+    case BOTTLENECK_GENERATOR:
+        return "the generator, not the server: a thread of it was busy all the time, or published "
+               "late";
+    case BOTTLENECK_MACHINE: return "the machine: server and generator together used all cores";
+    case BOTTLENECK_WAITING: return "none: server and generator waited for each other";
+    }
+    UNREACHABLE();
+}
+
+uint64_t result_cpu_per_delivery_ns(const struct result *result)
+{
+    return result->has_server && result->deliveries > 0 ? result->server.cpu_ns / result->deliveries
+                                                        : 0;
+}
+
+bool result_is_good(const struct result *result)
+{
+    return result->has_run && result->error[0] == 0 && findings_are_good(&result->findings);
+}

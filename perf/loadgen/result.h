@@ -1,0 +1,72 @@
+// What a run with subscribers measured.
+#ifndef RINGCAST_LOADGEN_RESULT_H
+#define RINGCAST_LOADGEN_RESULT_H
+
+#include "histogram.h"
+#include "options.h"
+#include "publisher.h"
+#include "subscriber.h"
+#include "usage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct result {
+    const char *mode;
+    const struct options *options;
+    enum publisher_pace pace;
+    bool has_run;                  // all subscribers were there, and the measured phase took place
+    char error[OUTLET_ERROR_SIZE]; // why the run ended early; "" when it did not
+
+    // Opening the connections.
+    uint64_t opening_ns;         // from the first to the last subscriber's header
+    struct histogram opening;    // each one's time from connect to its header
+    uint64_t resident_before;    // of the server, without connections
+    uint64_t resident_connected; // before the first event
+    uint64_t resident_after;     // after the last
+
+    // The measured phase, from its first event until the last was received.
+    uint64_t elapsed_ns;
+    uint64_t publishing_ns; // until the last event was published
+    uint64_t events;
+    uint64_t deliveries;
+    uint64_t bytes; // received
+    struct histogram latency;
+    struct histogram lateness;
+    bool has_server; // the server's usage is known
+    struct usage server;
+    uint64_t generator_cpu_ns;
+    uint64_t publisher_cpu_ns;
+    uint64_t reader_cpu_ns[OPTIONS_THREADS_MAX];
+    struct usage_machine machine;
+
+    struct findings findings; // of the whole run
+};
+
+enum bottleneck {
+    BOTTLENECK_NONE,      // the server kept up with the rate asked for
+    BOTTLENECK_SERVER,    // one of its threads had no time left
+    BOTTLENECK_GENERATOR, // one of ours had none: the server could have done more
+    BOTTLENECK_MACHINE,   // no thread was busy all the time, yet no core was idle
+    BOTTLENECK_WAITING,   // neither: the threads waited for each other
+};
+
+// Which it was. `late`, unless NULL: whether the publisher did not keep to the rate.
+enum bottleneck result_bottleneck(const struct result *result, bool *late);
+
+// One sentence for each.
+const char *bottleneck_text(enum bottleneck bottleneck);
+
+// 0 when unknown.
+uint64_t result_cpu_per_delivery_ns(const struct result *result);
+
+// Whether every subscriber got every event, in order and once.
+bool result_is_good(const struct result *result);
+
+// For people.
+void result_print(const struct result *result, FILE *out);
+
+// One line of JSON.
+void result_print_json(const struct result *result, FILE *out);
+
+#endif

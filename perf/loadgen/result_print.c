@@ -1,0 +1,276 @@
+#include "result.h"
+
+#include "base/bytes.h"
+#include "base/json_writer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const struct quantile {
+    const char *name;
+    const char *key;
+    uint32_t parts;
+} QUANTILES[] = {
+    {"p50", "p50", 50000},
+    {"p90", "p90", 90000},
+    {"p99", "p99", 99000},
+    {"p99.9", "p99_9", 99900},
+};
+
+enum {
+    QUANTILE_COUNT = sizeof QUANTILES / sizeof QUANTILES[0],
+    JSON_BYTES_MAX = 64 << 10,
+};
+
+static double seconds(uint64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+static double per_second(uint64_t count, uint64_t ns)
+{
+    return ns == 0 ? 0 : (double)count / seconds(ns);
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
+}
+
+// --- for people ---
+
+static void print_times(FILE *out, const char *label, const struct histogram *histogram)
+{
+    (void)fprintf(out, "%-12s", label);
+    for (size_t i = 0; i < QUANTILE_COUNT; i++) {
+        double us = (double)histogram_quantile(histogram, QUANTILES[i].parts) / 1e3;
+        (void)fprintf(out, "%s %.1f  ", QUANTILES[i].name, us);
+    }
+    (void)fprintf(out, "max %.1f us\n", (double)histogram->maximum / 1e3);
+}
+
+static void print_opening(const struct result *result, FILE *out)
+{
+    const struct options *options = result->options;
+    (void)fprintf(out, "connected   %u subscribers on %u streams in %.2f s (%.0f/s)\n",
+                  options->connections, options->streams, seconds(result->opening_ns),
+                  per_second(options->connections, result->opening_ns));
+    if (!result->has_server) {
+        return;
+    }
+    int64_t grown = (int64_t)(result->resident_connected - result->resident_before);
+    (void)fprintf(
+        out,
+        "memory      server %.1f MiB before, %.1f MiB connected (%.2f KiB a connection), "
+        "%.1f MiB at the end\n",
+        (double)result->resident_before / 1048576.0, (double)result->resident_connected / 1048576.0,
+        (double)grown / 1024.0 / options->connections, (double)result->resident_after / 1048576.0);
+}
+
+static void print_server(const struct result *result, FILE *out)
+{
+    if (!result->has_server) {
+        (void)fprintf(out, "server      unknown: no --pid\n");
+        return;
+    }
+    const struct usage *server = &result->server;
+    (void)fprintf(out, "server      %.3f us of CPU a delivery; %.1f %% of a core:",
+                  (double)result_cpu_per_delivery_ns(result) / 1e3,
+                  percent(server->cpu_ns, result->elapsed_ns));
+    for (uint32_t i = 0; i < server->thread_count; i++) {
+        const struct usage_thread *thread = &server->threads[i];
+        (void)fprintf(out, " %s %.1f %%", thread->name,
+                      percent(thread->cpu_ns, result->elapsed_ns));
+    }
+    uint64_t waited = 0;
+    for (uint32_t i = 0; i < server->thread_count; i++) {
+        waited += server->threads[i].wait_ns;
+    }
+    (void)fprintf(out, "; ready without a core %.1f %%\n", percent(waited, result->elapsed_ns));
+}
+
+static void print_generator(const struct result *result, FILE *out)
+{
+    (void)fprintf(out, "generator   %.3f us of CPU a delivery; publisher %.1f %%",
+                  result->deliveries == 0
+                      ? 0.0
+                      : (double)result->generator_cpu_ns / 1e3 / (double)result->deliveries,
+                  percent(result->publisher_cpu_ns, result->elapsed_ns));
+    for (uint32_t i = 0; i < result->options->threads; i++) {
+        (void)fprintf(out, ", reader %.1f %%",
+                      percent(result->reader_cpu_ns[i], result->elapsed_ns));
+    }
+    uint64_t ours = result->server.cpu_ns + result->generator_cpu_ns;
+    uint64_t busy = result->machine.busy_ns;
+    (void)fprintf(out,
+                  "\nmachine     idle %.1f %%, others' CPU %.1f %% of a core, stolen %.1f %%\n",
+                  percent(result->machine.idle_ns, busy + result->machine.idle_ns),
+                  busy > ours ? percent(busy - ours, result->elapsed_ns) : 0.0,
+                  percent(result->machine.stolen_ns, result->elapsed_ns));
+    (void)fprintf(out, "bottleneck  %s\n", bottleneck_text(result_bottleneck(result, NULL)));
+}
+
+static void print_findings(const struct result *result, FILE *out)
+{
+    const struct findings *findings = &result->findings;
+    if (result_is_good(result)) {
+        (void)fprintf(out, "check       good: every subscriber got every event, in order, once\n");
+        return;
+    }
+    (void)fprintf(out,
+                  "check       FAILED: %" PRIu64 " lost, %" PRIu64 " repeated or out of order, "
+                  "%" PRIu64 " gaps told, %" PRIu64 " subscribers failed\n",
+                  findings->lost, findings->repeated, findings->gaps, findings->failed);
+    if (findings->first[0] != 0) {
+        (void)fprintf(out, "            first: %s\n", findings->first);
+    }
+    if (result->error[0] != 0) {
+        (void)fprintf(out, "            %s\n", result->error);
+    }
+}
+
+void result_print(const struct result *result, FILE *out)
+{
+    const struct options *options = result->options;
+    (void)fprintf(out, "%s against %s, events of %u bytes\n", result->mode,
+                  options->bare ? "a bare server" : options->url, options->size_bytes);
+    if (result->has_run) {
+        print_opening(result, out);
+        (void)fprintf(out,
+                      "delivered   %" PRIu64 " of %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s "
+                      "(published %.0f/s)\n",
+                      result->deliveries, result->events, seconds(result->elapsed_ns),
+                      per_second(result->deliveries, result->elapsed_ns),
+                      per_second(result->bytes, result->elapsed_ns) / 1e6,
+                      per_second(result->events, result->publishing_ns));
+        print_times(out, "latency", &result->latency);
+        if (result->pace == PACE_RATE) {
+            print_times(out, "lateness", &result->lateness);
+        }
+        print_server(result, out);
+        print_generator(result, out);
+    }
+    print_findings(result, out);
+}
+
+// --- JSON ---
+
+static void write_real(struct json_writer *writer, const char *key, double value)
+{
+    char text[40];
+    int length = snprintf(text, sizeof text, "%.3f", value);
+    json_write_key(writer, key);
+    json_write_raw(writer, slice_from(text, (size_t)length));
+}
+
+static void write_count(struct json_writer *writer, const char *key, uint64_t value)
+{
+    json_write_key(writer, key);
+    json_write_u64(writer, value);
+}
+
+// Members such as "latency_p50_us".
+static void write_times(struct json_writer *writer, const char *name,
+                        const struct histogram *histogram)
+{
+    char key[48];
+    for (size_t i = 0; i < QUANTILE_COUNT; i++) {
+        (void)snprintf(key, sizeof key, "%s_%s_us", name, QUANTILES[i].key);
+        write_real(writer, key, (double)histogram_quantile(histogram, QUANTILES[i].parts) / 1e3);
+    }
+    (void)snprintf(key, sizeof key, "%s_max_us", name);
+    write_real(writer, key, (double)histogram->maximum / 1e3);
+}
+
+static void write_settings(struct json_writer *writer, const struct result *result)
+{
+    const struct options *options = result->options;
+    json_write_key(writer, "mode");
+    json_write_text(writer, result->mode);
+    json_write_key(writer, "target");
+    json_write_text(writer, options->bare ? "bare" : options->url);
+    write_count(writer, "connections", options->connections);
+    write_count(writer, "streams", options->streams);
+    write_real(writer, "rate", options->rate);
+    write_count(writer, "size_bytes", options->size_bytes);
+    write_count(writer, "window", options->window);
+    write_count(writer, "threads", options->threads);
+    if (options->bare) {
+        write_count(writer, "workers", options->workers);
+        write_count(writer, "coalesce", options->coalesce);
+    }
+}
+
+static void write_server(struct json_writer *writer, const struct result *result)
+{
+    const struct usage *server = &result->server;
+    write_count(writer, "server_cpu_per_delivery_ns", result_cpu_per_delivery_ns(result));
+    write_real(writer, "server_cpu_cores", percent(server->cpu_ns, result->elapsed_ns) / 100.0);
+    write_count(writer, "resident_before_bytes", result->resident_before);
+    write_count(writer, "resident_connected_bytes", result->resident_connected);
+    write_count(writer, "resident_after_bytes", result->resident_after);
+    json_write_key(writer, "server_threads");
+    json_write_array_open(writer);
+    for (uint32_t i = 0; i < server->thread_count; i++) {
+        json_write_object_open(writer);
+        json_write_key(writer, "name");
+        json_write_text(writer, server->threads[i].name);
+        write_real(writer, "cpu_cores",
+                   percent(server->threads[i].cpu_ns, result->elapsed_ns) / 100.0);
+        write_real(writer, "waiting_cores",
+                   percent(server->threads[i].wait_ns, result->elapsed_ns) / 100.0);
+        json_write_object_close(writer);
+    }
+    json_write_array_close(writer);
+}
+
+static void write_run(struct json_writer *writer, const struct result *result)
+{
+    uint64_t elapsed_ns = result->elapsed_ns;
+    write_real(writer, "opening_s", seconds(result->opening_ns));
+    write_times(writer, "opening", &result->opening);
+    write_real(writer, "elapsed_s", seconds(elapsed_ns));
+    write_count(writer, "events", result->events);
+    write_count(writer, "deliveries", result->deliveries);
+    write_real(writer, "deliveries_per_s", per_second(result->deliveries, elapsed_ns));
+    write_real(writer, "bytes_per_s", per_second(result->bytes, elapsed_ns));
+    write_real(writer, "published_per_s", per_second(result->events, result->publishing_ns));
+    write_times(writer, "latency", &result->latency);
+    write_times(writer, "lateness", &result->lateness);
+    if (result->has_server) {
+        write_server(writer, result);
+    }
+    write_real(writer, "generator_cpu_cores", percent(result->generator_cpu_ns, elapsed_ns) / 100);
+    write_real(writer, "publisher_cpu_cores", percent(result->publisher_cpu_ns, elapsed_ns) / 100);
+    write_real(writer, "machine_idle_percent",
+               percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns));
+    json_write_key(writer, "bottleneck");
+    json_write_text(writer, bottleneck_text(result_bottleneck(result, NULL)));
+}
+
+void result_print_json(const struct result *result, FILE *out)
+{
+    struct buffer buffer;
+    buffer_init(&buffer, JSON_BYTES_MAX);
+    struct json_writer writer = json_writer_on(&buffer);
+    const struct findings *findings = &result->findings;
+    json_write_object_open(&writer);
+    json_write_key(&writer, "good");
+    json_write_boolean(&writer, result_is_good(result));
+    write_settings(&writer, result);
+    if (result->has_run) {
+        write_run(&writer, result);
+    }
+    write_count(&writer, "lost", findings->lost);
+    write_count(&writer, "repeated", findings->repeated);
+    write_count(&writer, "gaps", findings->gaps);
+    write_count(&writer, "failed", findings->failed);
+    json_write_key(&writer, "first_finding");
+    json_write_text(&writer, findings->first);
+    json_write_key(&writer, "error");
+    json_write_text(&writer, result->error);
+    json_write_object_close(&writer);
+    (void)fprintf(out, SLICE_FORMAT "\n", SLICE_ARGUMENTS(buffer_slice(&buffer)));
+    (void)fflush(out);
+    buffer_free(&buffer);
+}

@@ -1,0 +1,137 @@
+#include "subscriber.h"
+
+#include "base/assert.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void findings_note(struct findings *findings, const char *format, ...)
+{
+    if (findings->first[0] != 0) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(findings->first, sizeof findings->first, format, arguments);
+    va_end(arguments);
+}
+
+void findings_merge(struct findings *into, const struct findings *from)
+{
+    into->events += from->events;
+    into->lost += from->lost;
+    into->repeated += from->repeated;
+    into->gaps += from->gaps;
+    into->foreign += from->foreign;
+    into->failed += from->failed;
+    into->bytes += from->bytes;
+    if (from->first[0] != 0) {
+        findings_note(into, "%s", from->first);
+    }
+}
+
+void subscriber_reset(struct subscriber *subscriber, uint32_t stream)
+{
+    memset(subscriber, 0, sizeof *subscriber);
+    subscriber->stream = stream;
+    subscriber->number_next = 1;
+}
+
+struct taking {
+    struct subscriber *subscriber;
+    struct subscriber_ledger *ledger;
+};
+
+static void take_event(const struct taking *taking, const struct payload *payload)
+{
+    struct subscriber *subscriber = taking->subscriber;
+    struct subscriber_ledger *ledger = taking->ledger;
+    struct findings *findings = &ledger->findings;
+    if (payload->run != ledger->run || payload->stream != subscriber->stream) {
+        findings->foreign++;
+        return;
+    }
+    uint64_t due = subscriber->number_next;
+    if (payload->number < due) {
+        findings->repeated++;
+        findings_note(findings,
+                      "a subscriber of stream %u got event %" PRIu64 " after event %" PRIu64,
+                      subscriber->stream, payload->number, due - 1);
+        return;
+    }
+    if (payload->number > due) {
+        findings->lost += payload->number - due;
+        findings_note(findings,
+                      "a subscriber of stream %u got event %" PRIu64 " when %" PRIu64 " was due",
+                      subscriber->stream, payload->number, due);
+    }
+    findings->events++;
+    ledger->deliveries += payload->number - due + 1;
+    subscriber->number_next = payload->number + 1;
+    if (payload->intended_ns >= ledger->record_from_ns) {
+        bool is_past = ledger->now_ns > payload->intended_ns;
+        histogram_record(&ledger->latency, is_past ? ledger->now_ns - payload->intended_ns : 0);
+    }
+}
+
+static bool take_head(const struct taking *taking, const struct response *response)
+{
+    struct subscriber *subscriber = taking->subscriber;
+    if (response->status == 200 && response->is_event_stream) {
+        subscriber->state = SUBSCRIBER_RECEIVING;
+        return true;
+    }
+    subscriber->state = SUBSCRIBER_FAILED;
+    findings_note(&taking->ledger->findings, "stream %u: the server answered %u%s",
+                  subscriber->stream, response->status,
+                  response->status == 200 ? ", but not with text/event-stream" : "");
+    return false;
+}
+
+static bool take_news(void *context, struct response *response, enum response_news news)
+{
+    const struct taking *taking = context;
+    struct findings *findings = &taking->ledger->findings;
+    switch (news) {
+    case RESPONSE_HEAD: return take_head(taking, response);
+    case RESPONSE_EVENT: take_event(taking, &response->payload); return true;
+    case RESPONSE_GAP:
+        findings->gaps++;
+        findings_note(findings, "a subscriber of stream %u was told of a gap before event %" PRIu64,
+                      taking->subscriber->stream, taking->subscriber->number_next);
+        return true;
+    case RESPONSE_END:
+        taking->subscriber->state = SUBSCRIBER_FAILED;
+        findings_note(findings, "stream %u: the server ended the response",
+                      taking->subscriber->stream);
+        return false;
+    }
+    return false;
+}
+
+void subscriber_take(struct subscriber *subscriber, struct subscriber_ledger *ledger,
+                     const uint8_t *at, size_t length)
+{
+    ASSERT(subscriber->state == SUBSCRIBER_WAITING || subscriber->state == SUBSCRIBER_RECEIVING);
+    struct taking taking = {subscriber, ledger};
+    ledger->findings.bytes += length;
+    if (response_feed(&subscriber->response, at, length, take_news, &taking) != 0) {
+        subscriber->state = SUBSCRIBER_FAILED;
+        findings_note(&ledger->findings, "stream %u: the server's answer is not HTTP/1.1",
+                      subscriber->stream);
+    }
+}
+
+void subscriber_check_end(const struct subscriber *subscriber, struct findings *findings,
+                          uint64_t published)
+{
+    uint64_t received = subscriber->number_next - 1;
+    if (received < published) {
+        findings->lost += published - received;
+        findings_note(findings,
+                      "a subscriber of stream %u had %" PRIu64 " of %" PRIu64 " events at the end",
+                      subscriber->stream, received, published);
+    }
+}

@@ -1,0 +1,78 @@
+// One subscriber of the load generator: its response so far, and the check that the events of its
+// stream arrive complete, in order and once.
+#ifndef RINGCAST_LOADGEN_SUBSCRIBER_H
+#define RINGCAST_LOADGEN_SUBSCRIBER_H
+
+#include "histogram.h"
+#include "response.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    FINDINGS_TEXT_SIZE = 200,
+};
+
+enum subscriber_state {
+    SUBSCRIBER_IDLE = 0,
+    SUBSCRIBER_CONNECTING,
+    SUBSCRIBER_WAITING,   // the request is sent, the header has not come
+    SUBSCRIBER_RECEIVING, // the header has come
+    SUBSCRIBER_FAILED,
+};
+
+struct subscriber {
+    struct response response;
+    uint64_t number_next; // of the event that comes next
+    uint32_t stream;
+    uint16_t attempt; // what is needed while it is being opened (reader.c)
+    uint8_t state;    // enum subscriber_state
+};
+
+// What the subscribers of one thread saw.
+struct findings {
+    uint64_t events;                // that came when they were due
+    uint64_t lost;                  // numbers passed over, or not come at the end
+    uint64_t repeated;              // again, or later than their successors
+    uint64_t gaps;                  // told by the server
+    uint64_t foreign;               // of another run or stream
+    uint64_t failed;                // subscribers that could not connect, were refused or cut off
+    uint64_t bytes;                 // received, headers included
+    char first[FINDINGS_TEXT_SIZE]; // the first thing that was wrong; "" when nothing was
+};
+
+static inline bool findings_are_good(const struct findings *findings)
+{
+    return findings->lost == 0 && findings->repeated == 0 && findings->gaps == 0 &&
+           findings->failed == 0;
+}
+
+// Keeps `text` as the first thing wrong unless there is one.
+void findings_note(struct findings *findings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+void findings_merge(struct findings *into, const struct findings *from);
+
+// Where what arrives is counted, for all subscribers of a thread.
+struct subscriber_ledger {
+    uint32_t run;
+    uint64_t now_ns;         // when the bytes arrived
+    uint64_t record_from_ns; // latencies of events meant for an earlier time are left out
+    uint64_t deliveries;     // grows with each event received or found missing
+    struct findings findings;
+    struct histogram latency; // from the time an event was meant to be sent
+};
+
+// Makes it new, for stream `stream`; the first event due is number 1.
+void subscriber_reset(struct subscriber *subscriber, uint32_t stream);
+
+// Takes bytes from the socket. State WAITING becomes RECEIVING with the header; either becomes
+// FAILED, with a note, when the server refuses, ends the response, or sends what is no HTTP.
+void subscriber_take(struct subscriber *subscriber, struct subscriber_ledger *ledger,
+                     const uint8_t *at, size_t length);
+
+// The end of the run: `published` events were sent in its stream.
+void subscriber_check_end(const struct subscriber *subscriber, struct findings *findings,
+                          uint64_t published);
+
+#endif

@@ -1,0 +1,125 @@
+#include "target.h"
+
+#include "base/percent.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+    if (address->ss_family != AF_INET) {
+        return false;
+    }
+    struct sockaddr_in ipv4;
+    memcpy(&ipv4, address, sizeof ipv4);
+    return ntohl(ipv4.sin_addr.s_addr) >> 24 == 127;
+}
+
+// Splits "HOST:PORT", "[::1]:PORT" or "HOST" (port 80).
+static bool authority_split(const char *authority, char *host, size_t host_size, const char **port)
+{
+    const char *start = authority;
+    size_t length = 0;
+    if (*start == '[') {
+        start++;
+        length = strcspn(start, "]");
+        if (start[length] != ']') {
+            return false;
+        }
+        *port = start + length + 1;
+    } else {
+        length = strcspn(start, ":");
+        *port = start + length;
+    }
+    if (length == 0 || length >= host_size || (**port != 0 && **port != ':')) {
+        return false;
+    }
+    memcpy(host, start, length);
+    host[length] = 0;
+    *port = **port == 0 || (*port)[1] == 0 ? "80" : *port + 1;
+    return true;
+}
+
+int target_open(struct target *target, const char *url, const struct options *options, char *error,
+                size_t error_size)
+{
+    memset(target, 0, sizeof *target);
+    target->options = options;
+    static const char scheme[] = "http://";
+    char host[256];
+    const char *port = NULL;
+    const char *authority = url + sizeof scheme - 1;
+    bool is_http = strncmp(url, scheme, sizeof scheme - 1) == 0;
+    size_t length = is_http ? strcspn(authority, "/?#") : 0;
+    if (is_http && length < sizeof target->authority) {
+        memcpy(target->authority, authority, length);
+    }
+    if (!is_http || length >= sizeof target->authority ||
+        !authority_split(target->authority, host, sizeof host, &port)) {
+        (void)snprintf(error, error_size, "'%s' is no URL of the form http://HOST:PORT/PATH", url);
+        return -EINVAL;
+    }
+    const char *path = authority + length;
+    target->path = *path == 0 || strcmp(path, "/") == 0 ? "/streams/{stream}" : path;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *found = NULL;
+    int result = getaddrinfo(host, port, &hints, &found);
+    if (result != 0) {
+        (void)snprintf(error, error_size, "%s: %s", target->authority, gai_strerror(result));
+        return -EINVAL;
+    }
+    memcpy(&target->address, found->ai_addr, found->ai_addrlen);
+    target->address_length = found->ai_addrlen;
+    target->is_loopback = is_loopback(&target->address);
+    freeaddrinfo(found);
+    return 0;
+}
+
+// Appends a template with {stream} and {number} filled in. `options` NULL: {stream} is not known.
+static void expand(struct buffer *into, const char *text, const struct options *options,
+                   uint32_t number)
+{
+    static const char stream_mark[] = "{stream}";
+    static const char number_mark[] = "{number}";
+    while (*text != 0) {
+        size_t plain = strcspn(text, "{");
+        (void)buffer_append(into, text, plain);
+        text += plain;
+        if (options != NULL && strncmp(text, stream_mark, sizeof stream_mark - 1) == 0) {
+            uint8_t bytes[512];
+            struct buffer name;
+            buffer_wrap(&name, bytes, sizeof bytes);
+            target_stream_name(&name, options, number);
+            (void)percent_encode(into, buffer_slice(&name), "/");
+            text += sizeof stream_mark - 1;
+        } else if (strncmp(text, number_mark, sizeof number_mark - 1) == 0) {
+            (void)buffer_append_u64(into, number);
+            text += sizeof number_mark - 1;
+        } else if (*text != 0) {
+            (void)buffer_append_byte(into, (uint8_t)*text++);
+        }
+    }
+}
+
+void target_stream_name(struct buffer *into, const struct options *options, uint32_t number)
+{
+    expand(into, options->stream, NULL, number);
+}
+
+int target_request(struct buffer *into, const struct target *target, uint32_t number)
+{
+    (void)buffer_append_text(into, "GET ");
+    expand(into, target->path, target->options, number);
+    (void)buffer_printf(into,
+                        " HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n"
+                        "User-Agent: ringcast-bench\r\n",
+                        target->authority);
+    for (uint32_t i = 0; i < target->options->header_count; i++) {
+        (void)buffer_printf(into, "%s\r\n", target->options->headers[i]);
+    }
+    return buffer_append_text(into, "\r\n");
+}

@@ -1,0 +1,39 @@
+// The server under test as its subscribers see it: its address, and the request for each stream.
+#ifndef RINGCAST_LOADGEN_TARGET_H
+#define RINGCAST_LOADGEN_TARGET_H
+
+#include "options.h"
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum {
+    TARGET_REQUEST_BYTES_MAX = 4096,
+    TARGET_ERROR_SIZE = 320,
+};
+
+struct target {
+    struct sockaddr_storage address;
+    socklen_t address_length;
+    bool is_loopback; // 127.0.0.0/8, where every address is ours to connect from
+    char authority[256];
+    const char *path; // the template; borrowed
+    const struct options *options;
+};
+
+// Reads the URL and resolves its host, which may block. Returns 0 or -EINVAL, with a line in
+// `error` (TARGET_ERROR_SIZE bytes are enough).
+int target_open(struct target *target, const char *url, const struct options *options, char *error,
+                size_t error_size);
+
+// Appends the name of stream `number`.
+void target_stream_name(struct buffer *into, const struct options *options, uint32_t number);
+
+// Appends the request that subscribes to stream `number`. Returns 0 or -ENOBUFS.
+int target_request(struct buffer *into, const struct target *target, uint32_t number);
+
+#endif

@@ -1,0 +1,165 @@
+#include "usage.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TEXT_SIZE = 512,
+};
+
+static const uint64_t NS_PER_SECOND = UINT64_C(1000) * 1000 * 1000;
+
+// Reads a small file whole, with a NUL. False when it cannot be read.
+static bool file_read(const char *path, char text[TEXT_SIZE])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t length = read(fd, text, TEXT_SIZE - 1);
+    close(fd);
+    text[length > 0 ? length : 0] = 0;
+    return length > 0;
+}
+
+// The next decimal number at *at, which it moves on.
+static uint64_t number_take(char **at)
+{
+    return strtoull(*at, at, 10);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec time = {0};
+    (void)clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
+}
+
+uint64_t usage_own_cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static bool thread_read(struct usage_thread *thread, pid_t pid, pid_t id)
+{
+    char path[64];
+    char text[TEXT_SIZE];
+    memset(thread, 0, sizeof *thread);
+    thread->id = id;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, id);
+    if (!file_read(path, text)) {
+        return false;
+    }
+    char *at = text;
+    thread->cpu_ns = number_take(&at);
+    thread->wait_ns = number_take(&at);
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/comm", pid, id);
+    if (file_read(path, text)) {
+        text[strcspn(text, "\n")] = 0;
+        (void)snprintf(thread->name, sizeof thread->name, "%.15s", text);
+    }
+    return true;
+}
+
+static int threads_read(struct usage *usage, pid_t pid)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return errno == ENOENT ? -ESRCH : -errno;
+    }
+    usage->thread_count = 0;
+    const struct dirent *entry = NULL;
+    while ((entry = readdir(folder)) != NULL) { // NOLINT(concurrency-mt-unsafe): our own stream
+        pid_t id = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (id > 0 && usage->thread_count < USAGE_THREADS_MAX &&
+            thread_read(&usage->threads[usage->thread_count], pid, id)) {
+            usage->thread_count++;
+        }
+    }
+    closedir(folder);
+    return 0;
+}
+
+int usage_read(struct usage *usage, pid_t pid)
+{
+    char path[64];
+    char text[TEXT_SIZE];
+    int result = threads_read(usage, pid);
+    if (result < 0) {
+        return result;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    usage->resident_bytes = 0;
+    if (file_read(path, text)) {
+        char *at = text;
+        (void)number_take(&at);
+        usage->resident_bytes = number_take(&at) * (uint64_t)sysconf(_SC_PAGESIZE);
+    }
+    clockid_t clock = 0;
+    if (clock_getcpuclockid(pid, &clock) != 0) {
+        return -ESRCH;
+    }
+    usage->cpu_ns = clock_ns(clock);
+    usage->taken_ns = clock_monotonic_ns();
+    return 0;
+}
+
+static const struct usage_thread *thread_find(const struct usage *usage, pid_t id)
+{
+    for (uint32_t i = 0; i < usage->thread_count; i++) {
+        if (usage->threads[i].id == id) {
+            return &usage->threads[i];
+        }
+    }
+    return NULL;
+}
+
+void usage_difference(struct usage *difference, const struct usage *before,
+                      const struct usage *after)
+{
+    ASSERT(difference != before && difference != after);
+    *difference = *after;
+    difference->taken_ns -= before->taken_ns;
+    difference->cpu_ns -= before->cpu_ns;
+    for (uint32_t i = 0; i < difference->thread_count; i++) {
+        struct usage_thread *thread = &difference->threads[i];
+        const struct usage_thread *former = thread_find(before, thread->id);
+        if (former != NULL) {
+            thread->cpu_ns -= former->cpu_ns;
+            thread->wait_ns -= former->wait_ns;
+        }
+    }
+}
+
+void usage_read_machine(struct usage_machine *machine)
+{
+    char text[TEXT_SIZE];
+    memset(machine, 0, sizeof *machine);
+    if (!file_read("/proc/stat", text) || strncmp(text, "cpu ", 4) != 0) {
+        return;
+    }
+    uint64_t tick_ns = NS_PER_SECOND / (uint64_t)sysconf(_SC_CLK_TCK);
+    char *at = text + 4;
+    uint64_t user = number_take(&at);
+    uint64_t nice = number_take(&at);
+    uint64_t system = number_take(&at);
+    uint64_t idle = number_take(&at);
+    uint64_t waiting = number_take(&at);
+    uint64_t interrupts = number_take(&at);
+    uint64_t soft_interrupts = number_take(&at);
+    machine->busy_ns = (user + nice + system + interrupts + soft_interrupts) * tick_ns;
+    machine->idle_ns = (idle + waiting) * tick_ns;
+    machine->stolen_ns = number_take(&at) * tick_ns;
+}
