@@ -1,0 +1,462 @@
+#include "internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { BACKLOG_MS = 1000 };
+
+const char *rc_code_text(int code)
+{
+    switch (code) {
+#define RC_CODE_TEXT(number, name, text) \
+    case number: return text;
+        RC_ERRORS(RC_CODE_TEXT)
+#undef RC_CODE_TEXT
+    case RC_AGAIN: return "again";
+    case RC_TIMED_OUT: return "timed_out";
+    case RC_NO_CONNECTION: return "no_connection";
+    case RC_NO_MEMORY: return "no_memory";
+    case RC_BAD_ARGUMENT: return "bad_argument";
+    case RC_BAD_ANSWER: return "bad_answer";
+    case RC_NOT_SENT: return "not_sent";
+    default: return "unknown";
+    }
+}
+
+const char *rc_version(void)
+{
+    return RC_VERSION_STRING;
+}
+
+void client_say(struct rc_client *client, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(client->message, sizeof client->message, format, arguments);
+    va_end(arguments);
+}
+
+void client_finish(struct rc_client *client, struct rc_request *request,
+                   const struct rc_result *result)
+{
+    rc_done done = request->done;
+    void *context = request->context;
+    client->answered++;
+    window_finish(&client->window, request);
+    if (done != NULL) {
+        bool was_in_callback = client->is_in_callback;
+        client->is_in_callback = true;
+        done(context, result);
+        client->is_in_callback = was_in_callback;
+    }
+}
+
+// ---- opening and closing -----------------------------------------------------------------------
+
+static void random_bytes(void *into, size_t length)
+{
+    // Up to 256 bytes are never cut short once the kernel has started up.
+    if (getrandom(into, length, 0) != (ssize_t)length) {
+        memset(into, 0x5a, length);
+    }
+}
+
+static void take_options(struct rc_client *client, const struct rc_options *options)
+{
+    struct rc_options *own = &client->options;
+    if (options != NULL) {
+        *own = *options;
+    }
+    if (own->no_idempotency) {
+        own->producer_id = 0;
+    }
+    while (own->producer_id == 0 && !own->no_idempotency) {
+        random_bytes(&own->producer_id, sizeof own->producer_id);
+    }
+    own->epoch = own->epoch != 0 ? own->epoch : (uint32_t)time(NULL);
+    own->window_bytes = own->window_bytes != 0 ? own->window_bytes : RC_WINDOW_BYTES_DEFAULT;
+    own->retry_ms_max = own->retry_ms_max > 0 ? own->retry_ms_max : RC_RETRY_MS_MAX_DEFAULT;
+    client->sequence = own->first_sequence != 0 ? own->first_sequence : 1;
+    client->retry_ms = RC_RETRY_MS_MIN < own->retry_ms_max ? RC_RETRY_MS_MIN : own->retry_ms_max;
+    random_bytes(&client->random, sizeof client->random);
+    client->random |= 1;
+}
+
+static void client_free(struct rc_client *client)
+{
+    connection_close(client);
+    window_free(&client->window);
+    free(client->received);
+    free(client);
+}
+
+// Until there is a connection, or no hope of one within the time.
+static int connect_first(struct rc_client *client)
+{
+    uint64_t start_ms = connection_now_ms();
+    uint64_t deadline_ms = start_ms + (uint64_t)client->options.connect_wait_ms;
+    do {
+        // An attempt that has begun may take its time.
+        uint64_t wait_ms = client->state == RC_STATE_HELLO ? UINT64_MAX : deadline_ms;
+        int result = connection_step(client, wait_ms);
+        if (result != RC_OK) {
+            return result;
+        }
+        // A full backlog is no absent broker.
+        if (client->connect_errno == EAGAIN && deadline_ms < start_ms + BACKLOG_MS) {
+            deadline_ms = start_ms + BACKLOG_MS;
+        }
+    } while (client->state == RC_STATE_HELLO ||
+             (client->state == RC_STATE_DOWN && connection_now_ms() < deadline_ms));
+    if (client->state == RC_STATE_READY) {
+        return RC_OK;
+    }
+    return client->refusal != RC_OK ? client->refusal : RC_NO_CONNECTION;
+}
+
+int rc_client_open(const char *path, const struct rc_options *options, struct rc_client **client)
+{
+    *client = NULL;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (path == NULL || strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return RC_BAD_ARGUMENT;
+    }
+    strcpy(address.sun_path, path);
+    struct rc_client *new = calloc(1, sizeof *new);
+    uint8_t *received = malloc(RC_RECEIVE_BYTES);
+    if (new == NULL || received == NULL) {
+        free(new);
+        free(received);
+        return RC_NO_MEMORY;
+    }
+    new->address = address;
+    new->fd = -1;
+    new->received = received;
+    take_options(new, options);
+    window_init(&new->window, new->options.window_bytes);
+    int result = connect_first(new);
+    if (result != RC_OK) {
+        int error_number = new->connect_errno;
+        client_free(new);
+        errno = error_number;
+        return result;
+    }
+    *client = new;
+    return RC_OK;
+}
+
+void rc_close(struct rc_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    connection_send(client);
+    connection_receive(client);
+    struct rc_window *window = &client->window;
+    client->is_in_callback = true; // nothing may be published any more
+    client->state = RC_STATE_FAILED;
+    client->failure = RC_NOT_SENT;
+    uint64_t tail = window->tail;
+    for (uint64_t number = window->head; number < tail; number++) {
+        struct rc_request *request = window_find(window, number);
+        if (request != NULL) {
+            client_finish(client, request,
+                          &(struct rc_result){
+                              .code = RC_NOT_SENT,
+                              .message = "the client was closed before this was acknowledged"});
+        }
+    }
+    client_free(client);
+}
+
+// ---- publishing --------------------------------------------------------------------------------
+
+// Room in the window for a frame, waiting for answers where that is wanted.
+static int reserve(struct rc_client *client, size_t length)
+{
+    if (client->state == RC_STATE_FAILED) {
+        return client->failure;
+    }
+    int result = window_reserve(&client->window, length);
+    while (result == RC_AGAIN) {
+        bool may_wait = !client->options.nonblocking && !client->is_in_callback;
+        if (client->is_in_callback) {
+            return RC_AGAIN;
+        }
+        int failure = connection_step(client, may_wait ? UINT64_MAX : 0);
+        if (failure != RC_OK) {
+            return failure;
+        }
+        result = window_reserve(&client->window, length);
+        if (!may_wait) {
+            break;
+        }
+    }
+    if (result == RC_AGAIN) {
+        client_say(client, "%zu bytes are waiting for acknowledgements, the limit is %zu",
+                   client->window.end - client->window.start, client->options.window_bytes);
+    } else if (result == RC_NO_MEMORY) {
+        client_say(client, "there is no memory left");
+    }
+    return result;
+}
+
+static uint64_t take_sequence(struct rc_client *client)
+{
+    return client->options.producer_id == 0 ? 0 : client->sequence++;
+}
+
+static void add(struct rc_client *client, size_t length, rc_done done, void *context)
+{
+    window_add(&client->window, length, done, context);
+    if (client->is_in_callback) {
+        return; // it goes out when the callback has returned
+    }
+    if (client->state != RC_STATE_READY) {
+        connection_step(client, 0);
+        return;
+    }
+    client->is_blocked = false;
+    connection_send(client);
+    if (++client->unlooked >= RC_LOOK_EVERY) {
+        connection_receive(client);
+    }
+}
+
+int rc_publish(struct rc_client *client, const struct rc_event *event, rc_done done, void *context)
+{
+    int result = encode_check(client, event);
+    if (result != RC_OK) {
+        return result;
+    }
+    size_t length = encode_event_bytes(event);
+    if (length > client->frame_bytes_max) {
+        client_say(client, "the event's attributes are too long");
+        return RC_TOO_LARGE;
+    }
+    result = reserve(client, RC_HEADER_BYTES + length);
+    if (result != RC_OK) {
+        return result;
+    }
+    uint8_t *frame = window_room(&client->window);
+    encode_header(frame, length, RC_FRAME_PUBLISH, encode_level(event->ack), client->window.tail);
+    encode_event(frame + RC_HEADER_BYTES, event, take_sequence(client));
+    add(client, RC_HEADER_BYTES + length, done, context);
+    return RC_OK;
+}
+
+int rc_batch(struct rc_client *client, const struct rc_event *events, size_t count, rc_done done,
+             void *context)
+{
+    size_t length = 4;
+    for (size_t i = 0; i < count; i++) {
+        int result = encode_check(client, &events[i]);
+        if (result != RC_OK) {
+            return result;
+        }
+        length += encode_event_bytes(&events[i]);
+        if (length > client->frame_bytes_max) {
+            client_say(client, "the batch is longer than %u bytes", client->frame_bytes_max);
+            return RC_TOO_LARGE;
+        }
+    }
+    if (count == 0) {
+        client_say(client, "a batch has at least one event");
+        return RC_BAD_ARGUMENT;
+    }
+    int result = reserve(client, RC_HEADER_BYTES + length);
+    if (result != RC_OK) {
+        return result;
+    }
+    uint8_t *at = window_room(&client->window);
+    encode_header(at, length, RC_FRAME_BATCH, encode_level(events[0].ack), client->window.tail);
+    put_le(at + RC_HEADER_BYTES, count, 4);
+    at += RC_HEADER_BYTES + 4;
+    for (size_t i = 0; i < count; i++) {
+        at = encode_event(at, &events[i], take_sequence(client));
+    }
+    add(client, RC_HEADER_BYTES + length, done, context);
+    return RC_OK;
+}
+
+size_t rc_batch_bytes_max(const struct rc_client *client)
+{
+    return client->frame_bytes_max - 4;
+}
+
+size_t rc_event_bytes(const struct rc_event *event)
+{
+    return encode_event_bytes(event);
+}
+
+// ---- waiting -----------------------------------------------------------------------------------
+
+static uint64_t deadline_in(int timeout_ms)
+{
+    return timeout_ms < 0 ? UINT64_MAX : connection_now_ms() + (uint64_t)timeout_ms;
+}
+
+// Where a call that waits for its own answer finds it.
+struct waiter {
+    struct rc_client *client;
+    struct rc_result result;
+    bool is_done;
+};
+
+static void waiter_done(void *context, const struct rc_result *result)
+{
+    struct waiter *waiter = context;
+    struct rc_client *client = waiter->client;
+    waiter->result = *result;
+    if (result->message != client->result_message) {
+        snprintf(client->result_message, sizeof client->result_message, "%s", result->message);
+    }
+    waiter->result.message = client->result_message;
+    waiter->is_done = true;
+}
+
+// Waits for the request published last. RC_TIMED_OUT: it goes on without anybody waiting.
+static int wait_for(struct rc_client *client, struct waiter *waiter, uint64_t number,
+                    int timeout_ms)
+{
+    uint64_t deadline_ms = deadline_in(timeout_ms);
+    int result = RC_OK;
+    bool is_over = false;
+    while (!waiter->is_done && result == RC_OK && !is_over) {
+        is_over = deadline_ms != UINT64_MAX && connection_now_ms() >= deadline_ms;
+        result = connection_step(client, deadline_ms);
+    }
+    if (waiter->is_done) {
+        return waiter->result.code;
+    }
+    struct rc_request *request = window_find(&client->window, number);
+    request->done = NULL;
+    if (result == RC_OK) {
+        client_say(client, "no answer within %d ms", timeout_ms);
+        result = RC_TIMED_OUT;
+    }
+    waiter->result = (struct rc_result){.code = result, .message = client->message};
+    return result;
+}
+
+int rc_publish_wait(struct rc_client *client, const struct rc_event *event,
+                    struct rc_result *result, int timeout_ms)
+{
+    struct waiter waiter = {.client = client};
+    uint64_t number = client->window.tail;
+    int code =
+        client->is_in_callback ? RC_BAD_ARGUMENT : rc_publish(client, event, waiter_done, &waiter);
+    if (code != RC_OK) {
+        waiter.result = (struct rc_result){.code = code, .message = client->message};
+    } else {
+        code = wait_for(client, &waiter, number, timeout_ms);
+    }
+    if (code != RC_OK && waiter.result.message != client->message) {
+        client_say(client, "%s", waiter.result.message);
+    }
+    if (result != NULL) {
+        *result = waiter.result;
+    }
+    return code;
+}
+
+int rc_flush(struct rc_client *client, int timeout_ms)
+{
+    uint64_t deadline_ms = deadline_in(timeout_ms);
+    bool is_over = false;
+    while (client->window.unanswered > 0) {
+        if (is_over) {
+            client_say(client, "%llu requests are not answered after %d ms",
+                       (unsigned long long)client->window.unanswered, timeout_ms);
+            return RC_TIMED_OUT;
+        }
+        is_over = deadline_ms != UINT64_MAX && connection_now_ms() >= deadline_ms;
+        int result = connection_step(client, deadline_ms);
+        if (result != RC_OK) {
+            return result;
+        }
+    }
+    return RC_OK;
+}
+
+int rc_poll(struct rc_client *client, int timeout_ms)
+{
+    uint64_t before = client->answered;
+    uint64_t deadline_ms = deadline_in(client->window.unanswered == 0 ? 0 : timeout_ms);
+    bool is_over = false;
+    while (client->answered == before && !is_over) {
+        is_over = deadline_ms != UINT64_MAX && connection_now_ms() >= deadline_ms;
+        int result = connection_step(client, deadline_ms);
+        if (result != RC_OK) {
+            return result < 0 ? result : RC_NO_CONNECTION;
+        }
+    }
+    uint64_t answered = client->answered - before;
+    return answered > INT32_MAX ? INT32_MAX : (int)answered;
+}
+
+int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure *pressure,
+                int timeout_ms)
+{
+    struct waiter waiter = {.client = client};
+    size_t length = stream == NULL ? 0 : strlen(stream);
+    if (length > RC_NAME_BYTES_MAX || client->is_in_callback) {
+        client_say(client, "a stream's name is at most %d bytes long", RC_NAME_BYTES_MAX);
+        return RC_BAD_ARGUMENT;
+    }
+    int code = reserve(client, RC_HEADER_BYTES + length);
+    if (code != RC_OK) {
+        return code;
+    }
+    uint64_t number = client->window.tail;
+    uint8_t *frame = window_room(&client->window);
+    encode_header(frame, length, RC_FRAME_PRESSURE, 0, number);
+    if (length > 0) {
+        memcpy(frame + RC_HEADER_BYTES, stream, length);
+    }
+    add(client, RC_HEADER_BYTES + length, waiter_done, &waiter);
+    code = wait_for(client, &waiter, number, timeout_ms);
+    if (code == RC_OK) {
+        *pressure = client->pressure;
+    } else if (code > 0) {
+        client_say(client, "%s", waiter.result.message);
+    }
+    return code;
+}
+
+// ---- questions ---------------------------------------------------------------------------------
+
+int rc_descriptor(const struct rc_client *client, short *events)
+{
+    bool has_more = client->state == RC_STATE_READY && client->sent < client->allowed;
+    *events = (short)(POLLIN | (has_more ? POLLOUT : 0));
+    return client->fd;
+}
+
+size_t rc_unanswered(const struct rc_client *client)
+{
+    return client->window.unanswered;
+}
+
+uint64_t rc_reconnects(const struct rc_client *client)
+{
+    return client->reconnects;
+}
+
+uint64_t rc_producer_id(const struct rc_client *client)
+{
+    return client->options.producer_id;
+}
+
+const char *rc_message(const struct rc_client *client)
+{
+    return client->message;
+}
