@@ -207,6 +207,21 @@ static bool open_log(struct log_thread *thread, char *message, size_t message_si
     return true;
 }
 
+// The socket's path must be free before the ingest module takes it.
+static bool claim_socket(const char *path, char *message, size_t message_size)
+{
+    struct listen_unix probe;
+    uint64_t until_ms = 0;
+    int result = 0;
+    do {
+        result = listen_unix_open(&probe, path, 0600, message, message_size);
+    } while (result == -EADDRINUSE && threads_wait_for_address(&until_ms));
+    if (result == 0) {
+        listen_unix_close(&probe);
+    }
+    return result == 0;
+}
+
 static bool open_ingest(struct log_thread *thread, char *message, size_t message_size)
 {
     const struct options *options = thread->options.options;
@@ -230,6 +245,9 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
         .tail_bytes = options->tail_bytes,
         .workers = thread->options.readers,
     };
+    if (!claim_socket(thread->options.socket_path, message, message_size)) {
+        return false;
+    }
     thread->ingest = ingest_create(&thread->loop, thread->log, &ingest_options, post_to_worker,
                                    thread, message, message_size);
     return thread->ingest != NULL;

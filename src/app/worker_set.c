@@ -39,7 +39,11 @@ struct worker_set {
 // same user in: so the port must be had alone first.
 static int claim_port(const struct listen_address *address, char *message, size_t message_size)
 {
-    int fd = listen_tcp(address, false, NULL, message, message_size);
+    uint64_t until_ms = 0;
+    int fd = 0;
+    do {
+        fd = listen_tcp(address, false, NULL, message, message_size);
+    } while (fd == -EADDRINUSE && threads_wait_for_address(&until_ms));
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -51,7 +55,7 @@ static int open_listeners(struct worker_set *set, char *message, size_t message_
     bool is_shared = set->options.workers > 1;
     int result =
         listen_address_parse(&set->address, set->options.options->listen, message, message_size);
-    if (result == 0 && is_shared) {
+    if (result == 0) {
         result = claim_port(&set->address, message, message_size);
     }
     for (unsigned i = 0; result == 0 && i < set->options.workers; i++) {
