@@ -728,6 +728,7 @@ void disk_submit_read(struct disk *disk, int file, void *to, uint32_t length, ui
 
 void disk_submit_sync(struct disk *disk, int file, uint64_t tag)
 {
+    inode_of(file)->sync_covers = sim_files.write_number;
     submit(disk, (struct operation){.kind = DISK_SYNC,
                                     .tag = tag,
                                     .inode = inode_of(file),

@@ -80,9 +80,10 @@ void sim_inode_write(struct sim_inode *inode, const uint8_t *from, size_t length
     sim_files.write_number++;
     for (size_t sector = offset / SIM_SECTOR_BYTES;
          sector <= (offset + length - 1) / SIM_SECTOR_BYTES; sector++) {
-        // The kernel may have written the former content back on its own account.
+        // The kernel may have written the former content back on its own account; and a sync under
+        // way makes what it covers durable, whatever is written over it meanwhile.
         bool is_dirty = inode->sectors[sector] != SIM_CLEAN && inode->sectors[sector] != SIM_LIMBO;
-        if (is_dirty && sim_chance(1000)) {
+        if (is_dirty && (inode->sectors[sector] <= inode->sync_covers || sim_chance(1000))) {
             sector_persist(inode, sector);
         }
         inode->sectors[sector] = sim_files.write_number;

@@ -22,6 +22,7 @@ struct sim_inode {
     size_t size;
     size_t durable_size;
     size_t capacity;
+    uint32_t sync_covers; // the writes up to this number are being synced, or were
     unsigned pins; // descriptors and operations in flight
     bool marked;
 };
