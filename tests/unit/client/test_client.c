@@ -340,7 +340,7 @@ static void publish_through_hang_ups(bool batches, bool unread)
     fake_broker.plan.hang_up_unread = unread;
     struct tally tally = {0};
     enum { COUNT = 2000 };
-    static char data[COUNT][8];
+    static char data[COUNT][12];
     static struct rc_event events[COUNT];
     for (int i = 0; i < COUNT; i++) {
         snprintf(data[i], sizeof data[i], "%d", i);
