@@ -113,6 +113,7 @@ struct recovery {
     uint64_t block_count;
     uint64_t fault_count; // RECOVERY_TORN not counted
     bool is_torn;         // there was a RECOVERY_TORN, or blocks were lost: see meta_start_of
+    bool stop; // a visitor may set it: the walk then ends at once, and nothing above holds
     // within
     struct recovery_visitor visitor;
     struct recovery_window *window;

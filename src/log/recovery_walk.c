@@ -146,8 +146,17 @@ static size_t find_header(const uint8_t *bytes, size_t length, uint64_t salt)
     return length;
 }
 
-// The first block from `from` on, in this segment, that stands behind something that is missing:
-// its predecessor lies at or after walk->end, yet not within what was accepted.
+// Whether the block's predecessor is among what is missing, or (after a repair, which joins what is
+// left) is the last one accepted. Anything else is a copy of a block that stood elsewhere.
+static bool stands_behind_gap(const struct walk *walk, uint64_t position,
+                              const struct block_header *header)
+{
+    uint64_t previous = header->previous_position;
+    return (previous >= walk->end && previous < position) ||
+           (previous == walk->expected && walk->expected != 0);
+}
+
+// The first block from `from` on, in this segment, that stands behind something that is missing.
 static struct found find_in_segment(struct walk *walk, size_t index, uint64_t from)
 {
     struct recovery *recovery = walk->recovery;
@@ -170,8 +179,7 @@ static struct found find_in_segment(struct walk *walk, size_t index, uint64_t fr
         position += skipped;
         const uint8_t *block =
             position >= limit ? NULL : events_at(recovery, index, position, limit, walk->last_id);
-        if (block != NULL && block_header_of(block)->previous_position >= walk->end &&
-            block_header_of(block)->previous_position < position) {
+        if (block != NULL && stands_behind_gap(walk, position, block_header_of(block))) {
             return found_at(index, position, block);
         }
         position += BLOCK_ALIGNMENT;
@@ -405,7 +413,7 @@ static void walk_segment(struct walk *walk, size_t index, uint64_t limit)
     if (walk->end == 0) {
         walk->end = position;
     }
-    for (;;) {
+    while (!recovery->stop) {
         const uint8_t *block =
             position >= limit ? NULL : events_at(recovery, index, position, limit, walk->last_id);
         if (block != NULL && may_follow(walk, block_header_of(block))) {
@@ -478,7 +486,7 @@ int recovery_scan(struct recovery *recovery, char *message, size_t message_size)
                 larger(recovery->synced_through, segment->header.previous_end);
         }
     }
-    for (size_t i = 0; i < recovery->segment_count && !walk.ended; i++) {
+    for (size_t i = 0; i < recovery->segment_count && !walk.ended && !recovery->stop; i++) {
         const struct recovery_segment *segment = &recovery->segments[i];
         if (is_passed_over(segment)) {
             continue;
@@ -490,6 +498,9 @@ int recovery_scan(struct recovery *recovery, char *message, size_t message_size)
             walk_segment(&walk, i, limit_of(recovery, i));
         }
         visit(walk.visitor->segment_end, &walk, segment);
+    }
+    if (recovery->stop) {
+        return 0;
     }
     if (walk.is_unsure) {
         snprintf(message, message_size,

@@ -171,28 +171,47 @@ void seal_abandon(struct seal_writer *writer)
 
 // --- reading: the head ---
 
-static bool seal_header_is_sound(const uint8_t *block, uint64_t segment_number)
+// The two headers at a block's start, copied: what was read need not be aligned.
+struct start {
+    struct block_header block;
+    struct seal_header seal;
+};
+
+_Static_assert(sizeof(struct start) == CHUNKS_OFFSET, "they stand side by side");
+
+static bool start_is_sound(const struct start *start, uint64_t salt, uint64_t segment_number)
 {
-    const struct seal_header *seal = seal_header_of(block);
+    const struct seal_header *seal = &start->seal;
     uint64_t head_bytes = (uint64_t)seal->page_count * sizeof(struct seal_fence) +
                           (uint64_t)seal->mark_count * sizeof(struct seal_mark);
-    return seal->magic == SEAL_MAGIC && seal->segment_number == segment_number &&
-           seal->pages_offset >= CHUNKS_OFFSET && seal->pages_offset % BLOCK_ALIGNMENT == 0 &&
+    return block_check_header((const uint8_t *)start, salt) == BLOCK_VALID &&
+           start->block.kind == BLOCK_INDEX && seal->magic == SEAL_MAGIC &&
+           seal->segment_number == segment_number && seal->pages_offset >= CHUNKS_OFFSET &&
+           seal->pages_offset % BLOCK_ALIGNMENT == 0 &&
            seal->page_count == ((uint64_t)seal->chunk_count + PAGE_ENTRIES - 1) / PAGE_ENTRIES &&
            seal->pages_offset + (uint64_t)seal->page_count * SEAL_PAGE_BYTES == seal->head_offset &&
-           seal->head_offset + head_bytes == block_header_of(block)->length;
+           seal->head_offset + head_bytes == start->block.length;
 }
 
-bool seal_head_find(struct slice start, uint64_t salt, uint64_t segment_number,
-                    uint32_t *head_offset, uint32_t *head_length)
+static bool start_read(struct start *start, struct slice bytes, uint64_t salt,
+                       uint64_t segment_number)
 {
-    if (start.length < CHUNKS_OFFSET || block_check_header(start.at, salt) != BLOCK_VALID ||
-        block_header_of(start.at)->kind != BLOCK_INDEX ||
-        !seal_header_is_sound(start.at, segment_number)) {
+    if (bytes.length < sizeof *start) {
         return false;
     }
-    *head_offset = seal_header_of(start.at)->head_offset;
-    *head_length = block_header_of(start.at)->length - *head_offset;
+    memcpy(start, bytes.at, sizeof *start);
+    return start_is_sound(start, salt, segment_number);
+}
+
+bool seal_head_find(struct slice bytes, uint64_t salt, uint64_t segment_number,
+                    uint32_t *head_offset, uint32_t *head_length)
+{
+    struct start start;
+    if (!start_read(&start, bytes, salt, segment_number)) {
+        return false;
+    }
+    *head_offset = start.seal.head_offset;
+    *head_length = start.block.length - *head_offset;
     return true;
 }
 
@@ -221,16 +240,16 @@ static bool marks_ascend(const struct seal_mark *marks, uint32_t count)
     return true;
 }
 
-int seal_head_load(struct seal_head *head, struct slice start, struct slice bytes, uint64_t salt,
-                   uint64_t segment_number)
+int seal_head_load(struct seal_head *head, struct slice start_bytes, struct slice bytes,
+                   uint64_t salt, uint64_t segment_number)
 {
-    uint32_t offset;
-    uint32_t length;
-    if (!seal_head_find(start, salt, segment_number, &offset, &length) || bytes.length != length) {
+    struct start start;
+    if (!start_read(&start, start_bytes, salt, segment_number)) {
         return -EBADMSG;
     }
-    const struct seal_header *seal = seal_header_of(start.at);
-    if (seal->head_crc != head_crc(salt, seal, bytes)) {
+    const struct seal_header *seal = &start.seal;
+    uint32_t length = start.block.length - seal->head_offset;
+    if (bytes.length != length || seal->head_crc != head_crc(salt, seal, bytes)) {
         return -EBADMSG;
     }
     uint8_t *storage = malloc(length == 0 ? 1 : length);
@@ -243,7 +262,7 @@ int seal_head_load(struct seal_head *head, struct slice start, struct slice byte
     *head = (struct seal_head){
         .segment_number = segment_number,
         .salt = salt,
-        .block_length = block_header_of(start.at)->length,
+        .block_length = start.block.length,
         .pages_offset = seal->pages_offset,
         .page_count = seal->page_count,
         .chunk_count = seal->chunk_count,

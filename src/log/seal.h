@@ -126,6 +126,7 @@ struct seal_head {
 // The first step of loading a head: from the first BLOCK_HEADER_BYTES + SEAL_HEADER_BYTES of the
 // index block, where the head stands. False where that is not a plausible index of this segment and
 // life.
+// start need not be aligned.
 bool seal_head_find(struct slice start, uint64_t salt, uint64_t segment_number,
                     uint32_t *head_offset, uint32_t *head_length);
 // The second: start as above, head the bytes it named. Allocates. 0, -EBADMSG where it is corrupt,
