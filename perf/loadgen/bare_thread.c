@@ -5,6 +5,7 @@
 #include "base/assert.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -160,6 +161,7 @@ static void serve(struct server *server)
 {
     int feed_fd = server->thread->feed_fd;
     int listener_fd = server->thread->listener_fd;
+    (void)fcntl(listener_fd, F_SETFL, O_NONBLOCK);
     watch(server, feed_fd);
     watch(server, listener_fd);
     for (;;) {

@@ -42,7 +42,9 @@ struct fanout {
     pid_t server;
     uint32_t run;
     struct reader *readers[OPTIONS_THREADS_MAX];
-    struct usage usage[2]; // at the beginning and the end of the measured phase
+    // At the beginning and the end of the measured phase.
+    struct usage server_usage[2];
+    struct usage generator[2];
     bool shows_progress;
 };
 
@@ -202,30 +204,19 @@ static uint64_t bytes_received(const struct fanout *fanout)
     return bytes;
 }
 
-static uint64_t publisher_cpu_ns(void)
-{
-    struct timespec used = {0};
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000 * NS_PER_MS + (uint64_t)used.tv_nsec;
-}
-
 // What grows, taken twice: the result holds the second less the first.
 static void counters_take(struct fanout *fanout, uint32_t moment)
 {
     struct result *result = fanout->result;
     struct usage_machine machine;
     usage_read_machine(&machine);
-    if (result->has_server && usage_read(&fanout->usage[moment], fanout->server) < 0) {
+    (void)usage_read(&fanout->generator[moment], getpid());
+    if (result->has_server && usage_read(&fanout->server_usage[moment], fanout->server) < 0) {
         result->has_server = false;
     }
     result->events = fanout->publisher.events - result->events;
     result->deliveries = meter_read(&fanout->meter) - result->deliveries;
     result->bytes = bytes_received(fanout) - result->bytes;
-    result->generator_cpu_ns = usage_own_cpu_ns() - result->generator_cpu_ns;
-    result->publisher_cpu_ns = publisher_cpu_ns() - result->publisher_cpu_ns;
-    for (uint32_t i = 0; i < fanout->options->threads; i++) {
-        result->reader_cpu_ns[i] = reader_cpu_ns(fanout->readers[i]) - result->reader_cpu_ns[i];
-    }
     result->machine.busy_ns = machine.busy_ns - result->machine.busy_ns;
     result->machine.idle_ns = machine.idle_ns - result->machine.idle_ns;
     result->machine.stolen_ns = machine.stolen_ns - result->machine.stolen_ns;
@@ -254,9 +245,10 @@ static int measure(struct fanout *fanout)
     counters_take(fanout, 1);
     result->lateness = publisher->lateness;
     result->has_run = true;
+    usage_difference(&result->generator, &fanout->generator[0], &fanout->generator[1]);
     if (result->has_server) {
-        usage_difference(&result->server, &fanout->usage[0], &fanout->usage[1]);
-        result->resident_after = fanout->usage[1].resident_bytes;
+        usage_difference(&result->server, &fanout->server_usage[0], &fanout->server_usage[1]);
+        result->resident_after = result->server.resident_bytes;
     }
     return code;
 }

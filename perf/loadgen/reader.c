@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -421,16 +420,8 @@ int reader_start(struct reader *reader)
         return -result;
     }
     reader->is_started = true;
-    (void)pthread_getcpuclockid(reader->thread, &reader->thread_clock);
     (void)pthread_setname_np(reader->thread, "reader");
     return 0;
-}
-
-uint64_t reader_cpu_ns(const struct reader *reader)
-{
-    struct timespec used = {0};
-    (void)clock_gettime(reader->thread_clock, &used);
-    return (uint64_t)used.tv_sec * 1000 * 1000 * 1000 + (uint64_t)used.tv_nsec;
 }
 
 void reader_stop(struct reader *reader)

@@ -51,7 +51,6 @@ struct reader {
     struct histogram opening; // from connect to the header
     uint64_t buffers_lacked;  // receives that found no free buffer
     pthread_t thread;
-    clockid_t thread_clock;
     bool is_started;
 };
 
@@ -60,9 +59,6 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
 
 // Starts to open the subscribers. Returns 0 or -errno.
 int reader_start(struct reader *reader);
-
-// CPU time of its thread until now. Main thread, while started.
-uint64_t reader_cpu_ns(const struct reader *reader);
 
 // Ends the thread; the subscribers stay as they are, for the last check.
 void reader_stop(struct reader *reader);

@@ -9,30 +9,15 @@ static const uint64_t IDLE_PERCENT = 5;
 // Events published so much later than they were due, at the 99th percentile, are late.
 static const uint64_t LATE_NS = 5 * 1000 * 1000;
 
-static bool is_busy(uint64_t cpu_ns, uint64_t elapsed_ns)
-{
-    return cpu_ns * 100 >= elapsed_ns * BUSY_PERCENT;
-}
-
-// The CPU time of the busiest thread, and the time that it waited for a core, which it would have
-// used.
-static uint64_t busiest_ns(const struct usage *usage)
+// Whether a thread had no time left. Waiting for a core counts: it would have used that one.
+static bool is_busy(const struct usage *usage, uint64_t elapsed_ns)
 {
     uint64_t busiest = 0;
     for (uint32_t i = 0; i < usage->thread_count; i++) {
         uint64_t used = usage->threads[i].cpu_ns + usage->threads[i].wait_ns;
         busiest = used > busiest ? used : busiest;
     }
-    return busiest;
-}
-
-static bool generator_is_busy(const struct result *result)
-{
-    bool busy = is_busy(result->publisher_cpu_ns, result->elapsed_ns);
-    for (uint32_t i = 0; i < result->options->threads; i++) {
-        busy |= is_busy(result->reader_cpu_ns[i], result->elapsed_ns);
-    }
-    return busy;
+    return busiest * 100 >= elapsed_ns * BUSY_PERCENT;
 }
 
 enum bottleneck result_bottleneck(const struct result *result, bool *late)
@@ -42,18 +27,18 @@ enum bottleneck result_bottleneck(const struct result *result, bool *late)
     if (late != NULL) {
         *late = is_late;
     }
-    bool server_is_busy =
-        result->has_server && is_busy(busiest_ns(&result->server), result->elapsed_ns);
+    bool server_is_busy = result->has_server && is_busy(&result->server, result->elapsed_ns);
+    bool generator_is_busy = is_busy(&result->generator, result->elapsed_ns);
     uint64_t cores_ns = result->machine.busy_ns + result->machine.idle_ns;
     bool machine_is_busy = cores_ns > 0 && result->machine.idle_ns * 100 < cores_ns * IDLE_PERCENT;
-    if (generator_is_busy(result) || (is_late && !server_is_busy)) {
-        return BOTTLENECK_GENERATOR;
-    }
-    if (machine_is_busy) {
+    if (machine_is_busy && (server_is_busy || generator_is_busy || is_late)) {
         return BOTTLENECK_MACHINE;
     }
-    if (server_is_busy) {
+    if (server_is_busy && !generator_is_busy) {
         return BOTTLENECK_SERVER;
+    }
+    if (generator_is_busy || is_late) {
+        return BOTTLENECK_GENERATOR;
     }
     return result->pace == PACE_WINDOW ? BOTTLENECK_WAITING : BOTTLENECK_NONE;
 }
@@ -66,7 +51,8 @@ const char *bottleneck_text(enum bottleneck bottleneck)
     case BOTTLENECK_GENERATOR:
         return "the generator, not the server: a thread of it was busy all the time, or published "
                "late";
-    case BOTTLENECK_MACHINE: return "the machine: server and generator together used all cores";
+    case BOTTLENECK_MACHINE:
+        return "the machine: no core was idle; server and generator shared them";
     case BOTTLENECK_WAITING: return "none: server and generator waited for each other";
     }
     UNREACHABLE();

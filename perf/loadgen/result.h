@@ -35,9 +35,7 @@ struct result {
     struct histogram lateness;
     bool has_server; // the server's usage is known
     struct usage server;
-    uint64_t generator_cpu_ns;
-    uint64_t publisher_cpu_ns;
-    uint64_t reader_cpu_ns[OPTIONS_THREADS_MAX];
+    struct usage generator;
     struct usage_machine machine;
 
     struct findings findings; // of the whole run
@@ -47,7 +45,7 @@ enum bottleneck {
     BOTTLENECK_NONE,      // the server kept up with the rate asked for
     BOTTLENECK_SERVER,    // one of its threads had no time left
     BOTTLENECK_GENERATOR, // one of ours had none: the server could have done more
-    BOTTLENECK_MACHINE,   // no thread was busy all the time, yet no core was idle
+    BOTTLENECK_MACHINE,   // threads had to wait for cores, none of which was idle
     BOTTLENECK_WAITING,   // neither: the threads waited for each other
 };
 

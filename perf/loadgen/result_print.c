@@ -67,43 +67,44 @@ static void print_opening(const struct result *result, FILE *out)
         (double)grown / 1024.0 / options->connections, (double)result->resident_after / 1048576.0);
 }
 
+// The threads that did anything, and how long they could not run for want of a core.
+static void print_threads(FILE *out, const struct usage *usage, uint64_t elapsed_ns)
+{
+    (void)fprintf(out, "%.1f %% of a core", percent(usage->cpu_ns, elapsed_ns));
+    uint64_t waited_ns = 0;
+    const char *before = ": ";
+    for (uint32_t i = 0; i < usage->thread_count; i++) {
+        const struct usage_thread *thread = &usage->threads[i];
+        waited_ns += thread->wait_ns;
+        if (thread->cpu_ns * 1000 >= elapsed_ns) {
+            (void)fprintf(out, "%s%s %.1f", before, thread->name,
+                          percent(thread->cpu_ns, elapsed_ns));
+            before = ", ";
+        }
+    }
+    (void)fprintf(out, "; waited for a core %.1f %%\n", percent(waited_ns, elapsed_ns));
+}
+
 static void print_server(const struct result *result, FILE *out)
 {
     if (!result->has_server) {
         (void)fprintf(out, "server      unknown: no --pid\n");
         return;
     }
-    const struct usage *server = &result->server;
-    (void)fprintf(out, "server      %.3f us of CPU a delivery; %.1f %% of a core:",
-                  (double)result_cpu_per_delivery_ns(result) / 1e3,
-                  percent(server->cpu_ns, result->elapsed_ns));
-    for (uint32_t i = 0; i < server->thread_count; i++) {
-        const struct usage_thread *thread = &server->threads[i];
-        (void)fprintf(out, " %s %.1f %%", thread->name,
-                      percent(thread->cpu_ns, result->elapsed_ns));
-    }
-    uint64_t waited = 0;
-    for (uint32_t i = 0; i < server->thread_count; i++) {
-        waited += server->threads[i].wait_ns;
-    }
-    (void)fprintf(out, "; ready without a core %.1f %%\n", percent(waited, result->elapsed_ns));
+    (void)fprintf(out, "server      %.3f us of CPU a delivery; ",
+                  (double)result_cpu_per_delivery_ns(result) / 1e3);
+    print_threads(out, &result->server, result->elapsed_ns);
 }
 
 static void print_generator(const struct result *result, FILE *out)
 {
-    (void)fprintf(out, "generator   %.3f us of CPU a delivery; publisher %.1f %%",
-                  result->deliveries == 0
-                      ? 0.0
-                      : (double)result->generator_cpu_ns / 1e3 / (double)result->deliveries,
-                  percent(result->publisher_cpu_ns, result->elapsed_ns));
-    for (uint32_t i = 0; i < result->options->threads; i++) {
-        (void)fprintf(out, ", reader %.1f %%",
-                      percent(result->reader_cpu_ns[i], result->elapsed_ns));
-    }
-    uint64_t ours = result->server.cpu_ns + result->generator_cpu_ns;
+    uint64_t deliveries = result->deliveries > 0 ? result->deliveries : 1;
+    (void)fprintf(out, "generator   %.3f us of CPU a delivery; ",
+                  (double)result->generator.cpu_ns / 1e3 / (double)deliveries);
+    print_threads(out, &result->generator, result->elapsed_ns);
+    uint64_t ours = result->server.cpu_ns + result->generator.cpu_ns;
     uint64_t busy = result->machine.busy_ns;
-    (void)fprintf(out,
-                  "\nmachine     idle %.1f %%, others' CPU %.1f %% of a core, stolen %.1f %%\n",
+    (void)fprintf(out, "machine     idle %.1f %%, others' CPU %.1f %% of a core, stolen %.1f %%\n",
                   percent(result->machine.idle_ns, busy + result->machine.idle_ns),
                   busy > ours ? percent(busy - ours, result->elapsed_ns) : 0.0,
                   percent(result->machine.stolen_ns, result->elapsed_ns));
@@ -201,6 +202,23 @@ static void write_settings(struct json_writer *writer, const struct result *resu
     }
 }
 
+static void write_threads(struct json_writer *writer, const char *key, const struct usage *usage,
+                          uint64_t elapsed_ns)
+{
+    json_write_key(writer, key);
+    json_write_array_open(writer);
+    for (uint32_t i = 0; i < usage->thread_count; i++) {
+        const struct usage_thread *thread = &usage->threads[i];
+        json_write_object_open(writer);
+        json_write_key(writer, "name");
+        json_write_text(writer, thread->name);
+        write_real(writer, "cpu_cores", percent(thread->cpu_ns, elapsed_ns) / 100);
+        write_real(writer, "waiting_cores", percent(thread->wait_ns, elapsed_ns) / 100);
+        json_write_object_close(writer);
+    }
+    json_write_array_close(writer);
+}
+
 static void write_server(struct json_writer *writer, const struct result *result)
 {
     const struct usage *server = &result->server;
@@ -209,19 +227,7 @@ static void write_server(struct json_writer *writer, const struct result *result
     write_count(writer, "resident_before_bytes", result->resident_before);
     write_count(writer, "resident_connected_bytes", result->resident_connected);
     write_count(writer, "resident_after_bytes", result->resident_after);
-    json_write_key(writer, "server_threads");
-    json_write_array_open(writer);
-    for (uint32_t i = 0; i < server->thread_count; i++) {
-        json_write_object_open(writer);
-        json_write_key(writer, "name");
-        json_write_text(writer, server->threads[i].name);
-        write_real(writer, "cpu_cores",
-                   percent(server->threads[i].cpu_ns, result->elapsed_ns) / 100.0);
-        write_real(writer, "waiting_cores",
-                   percent(server->threads[i].wait_ns, result->elapsed_ns) / 100.0);
-        json_write_object_close(writer);
-    }
-    json_write_array_close(writer);
+    write_threads(writer, "server_threads", server, result->elapsed_ns);
 }
 
 static void write_run(struct json_writer *writer, const struct result *result)
@@ -240,8 +246,8 @@ static void write_run(struct json_writer *writer, const struct result *result)
     if (result->has_server) {
         write_server(writer, result);
     }
-    write_real(writer, "generator_cpu_cores", percent(result->generator_cpu_ns, elapsed_ns) / 100);
-    write_real(writer, "publisher_cpu_cores", percent(result->publisher_cpu_ns, elapsed_ns) / 100);
+    write_real(writer, "generator_cpu_cores", percent(result->generator.cpu_ns, elapsed_ns) / 100);
+    write_threads(writer, "generator_threads", &result->generator, elapsed_ns);
     write_real(writer, "machine_idle_percent",
                percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns));
     json_write_key(writer, "bottleneck");

@@ -45,11 +45,6 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
 }
 
-uint64_t usage_own_cpu_ns(void)
-{
-    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 static bool thread_read(struct usage_thread *thread, pid_t pid, pid_t id)
 {
     char path[64];

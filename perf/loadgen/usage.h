@@ -45,7 +45,4 @@ struct usage_machine {
 // All 0 where /proc cannot be read.
 void usage_read_machine(struct usage_machine *machine);
 
-// CPU time of this process.
-uint64_t usage_own_cpu_ns(void);
-
 #endif
