@@ -37,8 +37,11 @@ void segment_destroy(struct segment *segment)
 void chain_add(struct chain *chain, struct segment *segment)
 {
     ASSERT(chain->count < SEGMENTS_MAX);
-    ASSERT(chain->count == 0 || chain_newest(chain)->facts.number < segment->facts.number);
-    chain->list[chain->count++] = segment;
+    uint32_t at = chain_from(chain, segment->facts.number);
+    ASSERT(at == chain->count || chain->list[at]->facts.number != segment->facts.number);
+    memmove(&chain->list[at + 1], &chain->list[at], (chain->count - at) * sizeof(chain->list[0]));
+    chain->list[at] = segment;
+    chain->count++;
 }
 
 void chain_remove(struct chain *chain, const struct segment *segment)

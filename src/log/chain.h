@@ -49,7 +49,7 @@ static inline bool chain_is_full(const struct chain *chain)
 {
     return chain->count == SEGMENTS_MAX;
 }
-// Adds it as the newest.
+// Adds it in its place.
 void chain_add(struct chain *chain, struct segment *segment);
 // Takes it out (it is there; asserted).
 void chain_remove(struct chain *chain, const struct segment *segment);

@@ -24,7 +24,6 @@ void fault_begin(struct log *log, const char *what, int error)
     LOG_ERROR("log", "%s; events are refused until what is not synced is written to a new segment",
               fault->text);
     fault->state = FAULT_QUIESCE;
-    fault->cut = log->writer.synced.position;
 }
 
 void fault_free(struct log *log)
@@ -55,6 +54,7 @@ static bool copy_unsynced(struct log *log)
 {
     struct fault *fault = &log->fault;
     const struct writer *writer = &log->writer;
+    fault->cut = writer->synced.position; // a sync that was under way may have raised it
     fault->copy_bytes = writer->closed.bytes - writer->synced.bytes;
     fault->copy = malloc(fault->copy_bytes + 1);
     fault->header = aligned_alloc(SEGMENT_HEADER_BYTES, SEGMENT_HEADER_BYTES);

@@ -37,9 +37,10 @@ static bool synced_facts(const struct log *log, const struct segment *segment,
 {
     const struct log_point *synced = &log->writer.synced;
     *facts = segment->facts;
-    if (segment->state == SEGMENT_SEALED) {
+    if (segment->state == SEGMENT_SEALED && !segment->index_is_bad) {
         return true;
     }
+    // Without an index here, the next start builds it again from the blocks.
     facts->index_offset = 0;
     facts->index_length = 0;
     if (facts->first_id == 0 || facts->first_id > synced->id) {

@@ -257,10 +257,11 @@ enum lookup_outcome lookup_pause(const struct lookup *lookup)
     return lookup->error != ERR_NONE ? LOOKUP_DONE : LOOKUP_WAIT;
 }
 
-static void index_is_bad(struct lookup *lookup, struct segment *segment)
+static void index_is_bad(struct log *log, struct lookup *lookup, struct segment *segment)
 {
     if (!segment->index_is_bad) {
         segment->index_is_bad = true;
+        keeper_want(log);
         LOG_ERROR("log", "the index of segment %llu is corrupt: restart to rebuild it",
                   (unsigned long long)segment->facts.number);
     }
@@ -274,7 +275,7 @@ const uint8_t *lookup_page(struct log *log, struct lookup *lookup, struct segmen
     const uint8_t *bytes = need(log, lookup, LOOKUP_PAGE, segment, offset, SEAL_PAGE_BYTES);
     if (bytes != NULL && !lookup->reads[LOOKUP_PAGE].is_checked) {
         if (!seal_page_check(bytes, segment->facts.salt, page)) {
-            index_is_bad(lookup, segment);
+            index_is_bad(log, lookup, segment);
             return NULL;
         }
         lookup->reads[LOOKUP_PAGE].is_checked = true;
@@ -290,7 +291,7 @@ const struct log_run *lookup_chunk(struct log *log, struct lookup *lookup, struc
              (uint32_t)seal_chunk_bytes(entry));
     if (bytes != NULL && !lookup->reads[LOOKUP_CHUNK].is_checked) {
         if (!seal_chunk_check(bytes, entry, segment->facts.salt)) {
-            index_is_bad(lookup, segment);
+            index_is_bad(log, lookup, segment);
             return NULL;
         }
         lookup->reads[LOOKUP_CHUNK].is_checked = true;

@@ -69,7 +69,10 @@ struct meta_start meta_start_of(const struct log_meta *meta, const uint8_t boot_
                                    .sequence_base = meta->sequence_base};
     }
     if (!is_torn && memcmp(meta->boot_id, boot_id, sizeof meta->boot_id) == 0) {
-        return (struct meta_start){.next_id = last_id + 1, .sequence_base = meta->sequence_base};
+        // Not below where an earlier start on this boot had jumped to, also when nothing was
+        // written since.
+        return (struct meta_start){.next_id = larger(meta->next_id, last_id + 1),
+                                   .sequence_base = meta->sequence_base};
     }
     return (struct meta_start){.next_id = larger(meta->id_limit, last_id + 1),
                                .sequence_jump = META_RESERVE,

@@ -7,7 +7,7 @@
 //         12     4  format version
 //         16     8  segment_bytes of this log
 //         24     8  id_limit: ids below it may have been given out
-//         32     8  next_id, exact, where clean
+//         32     8  next_id: exact where clean, otherwise as it was at the start
 //         40    16  boot id of the machine when this was written
 //         56     4  1 where the log was ended in good order
 //         60     4  zero

@@ -401,50 +401,61 @@ static int take_segments(struct opening *opening)
 
 // --- making it durable ---
 
-// What the process before left in the page cache may never have reached the disk, also where a sync
-// of it was said to have failed: the kernel then takes it for clean. Writing the same bytes again
-// and syncing them leaves no doubt.
-static int rewrite_unsynced(struct log *log, const struct segment *segment, uint64_t from)
+// What the process before left in the page cache may never have reached the disk, also where a sync of it
+// was said to have failed: the kernel then takes it for clean. Writing the same bytes again and
+// syncing them leaves no doubt.
+static int rewrite(const struct log *log, const struct segment *segment, uint64_t offset,
+                   uint64_t length)
 {
     enum { CHUNK = 1 << 20 };
-    uint64_t start = segment_first_position(segment->facts.number, log->options.segment_bytes);
-    start = from > start ? from : start;
-    if (start >= segment->facts.end_position) {
-        return 0;
-    }
-    uint8_t *bytes = malloc(CHUNK);
+    uint8_t *bytes = length == 0 ? NULL : malloc(CHUNK);
     if (bytes == NULL) {
-        return -ENOMEM;
+        return length == 0 ? 0 : -ENOMEM;
     }
     int error = 0;
-    for (uint64_t at = start; at < segment->facts.end_position && error == 0;) {
-        uint64_t left = segment->facts.end_position - at;
-        size_t length = left < CHUNK ? (size_t)left : CHUNK;
-        uint64_t offset =
-            at - segment_position(segment->facts.number, log->options.segment_bytes, 0);
-        int64_t got = disk_read_now(log->disk, segment->file, bytes, length, offset);
-        if (got == (int64_t)length) {
-            got = disk_write_now(log->disk, segment->file, bytes, length, offset);
+    for (uint64_t done = 0; done < length && error == 0;) {
+        size_t part = length - done < CHUNK ? (size_t)(length - done) : CHUNK;
+        int64_t got = disk_read_now(log->disk, segment->file, bytes, part, offset + done);
+        if (got == (int64_t)part) {
+            got = disk_write_now(log->disk, segment->file, bytes, part, offset + done);
         }
-        error = got == (int64_t)length ? 0 : got < 0 ? (int)got : -EIO;
-        at += length;
+        error = got == (int64_t)part ? 0 : got < 0 ? (int)got : -EIO;
+        done += part;
     }
     free(bytes);
     return error != 0 ? error : disk_sync_now(log->disk, segment->file);
+}
+
+static int sync_segment(const struct log *log, const struct segment *segment,
+                        uint64_t synced_through)
+{
+    uint64_t begin = segment_position(segment->facts.number, log->options.segment_bytes, 0);
+    uint64_t first = begin + SEGMENT_HEADER_BYTES;
+    uint64_t from = synced_through > first ? synced_through : first;
+    uint64_t end = segment->facts.end_position;
+    int error = end > from ? rewrite(log, segment, from - begin, end - from) : 0;
+    if (error == 0) {
+        error = rewrite(log, segment, 0, SEGMENT_HEADER_BYTES); // it may have just lost SEGMENT_PENDING
+    }
+    if (error == 0 && segment->state == SEGMENT_SEALED) {
+        error = rewrite(log, segment, segment->facts.index_offset, segment->facts.index_length);
+    }
+    return error;
 }
 
 static int sync_all(struct opening *opening)
 {
     struct log *log = opening->log;
     const struct recovery *recovery = &opening->recovery;
-    if (recovery->has_meta && recovery->meta.clean && !recovery->is_torn) {
-        return 0;
-    }
-    for (uint32_t i = 0; i < log->chain.count; i++) {
-        const struct segment *segment = log->chain.list[i];
-        int error = segment->state == SEGMENT_SEALED
-                        ? 0
-                        : rewrite_unsynced(log, segment, recovery->synced_through);
+    for (size_t i = 0; i < recovery->segment_count; i++) {
+        const struct recovery_segment *from = &recovery->segments[i];
+        const struct segment *segment =
+            chain_at(&log->chain, segment_position(from->number, log->options.segment_bytes, 0));
+        // What the checkpoint knows as sealed was synced, index and all, before it was written.
+        if (segment == NULL || (from->is_known && segment->state == SEGMENT_SEALED)) {
+            continue;
+        }
+        int error = sync_segment(log, segment, recovery->synced_through);
         if (error != 0) {
             return error;
         }

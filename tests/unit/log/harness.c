@@ -83,7 +83,7 @@ void harness_prepare(uint64_t seed)
     }
     prng_seed(&seam_prng, seed ^ UINT64_C(0x5eed));
     sim_reset(seed);
-    logger_set_level(LOGGER_OFF);
+    logger_set_level(getenv("LOG_SIM_SEED") != NULL ? LOGGER_INFO : LOGGER_OFF);
 }
 
 void harness_begin(uint64_t seed)
@@ -112,9 +112,9 @@ bool harness_open(void)
     return true;
 }
 
+// The log is gone, and with it what it had said.
 static void forget_process(void)
 {
-    log_abandon(harness.log);
     harness.log = NULL;
     harness.ack_count = 0;
     for (unsigned i = 0; i < HARNESS_READERS; i++) {
@@ -126,12 +126,14 @@ static void forget_process(void)
 void harness_kill(void)
 {
     sim_kill();
+    log_abandon(harness.log);
     forget_process();
 }
 
 void harness_power_cut(void)
 {
     sim_power_cut();
+    log_abandon(harness.log);
     forget_process();
 }
 
@@ -146,7 +148,7 @@ void harness_close(void)
     struct disk *disk = harness.log->disk;
     log_close(harness.log);
     disk_close(disk);
-    harness.log = NULL;
+    forget_process();
 }
 
 void harness_end(void)
