@@ -35,7 +35,7 @@ const char *rc_version(void)
     return RC_VERSION_STRING;
 }
 
-void client_say(struct rc_client *client, const char *format, ...)
+void rc_client_say(struct rc_client *client, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -43,13 +43,13 @@ void client_say(struct rc_client *client, const char *format, ...)
     va_end(arguments);
 }
 
-void client_finish(struct rc_client *client, struct rc_request *request,
-                   const struct rc_result *result)
+void rc_client_finish(struct rc_client *client, struct rc_request *request,
+                      const struct rc_result *result)
 {
     rc_done done = request->done;
     void *context = request->context;
     client->answered++;
-    window_finish(&client->window, request);
+    rc_window_finish(&client->window, request);
     if (done != NULL) {
         bool was_in_callback = client->is_in_callback;
         client->is_in_callback = true;
@@ -91,8 +91,8 @@ static void take_options(struct rc_client *client, const struct rc_options *opti
 
 static void client_free(struct rc_client *client)
 {
-    connection_close(client);
-    window_free(&client->window);
+    rc_connection_close(client);
+    rc_window_free(&client->window);
     free(client->received);
     free(client);
 }
@@ -100,12 +100,12 @@ static void client_free(struct rc_client *client)
 // Until there is a connection, or no hope of one within the time.
 static int connect_first(struct rc_client *client)
 {
-    uint64_t start_ms = connection_now_ms();
+    uint64_t start_ms = rc_connection_now_ms();
     uint64_t deadline_ms = start_ms + (uint64_t)client->options.connect_wait_ms;
     do {
         // An attempt that has begun may take its time.
         uint64_t wait_ms = client->state == RC_STATE_HELLO ? UINT64_MAX : deadline_ms;
-        int result = connection_step(client, wait_ms);
+        int result = rc_connection_step(client, wait_ms);
         if (result != RC_OK) {
             return result;
         }
@@ -114,7 +114,7 @@ static int connect_first(struct rc_client *client)
             deadline_ms = start_ms + BACKLOG_MS;
         }
     } while (client->state == RC_STATE_HELLO ||
-             (client->state == RC_STATE_DOWN && connection_now_ms() < deadline_ms));
+             (client->state == RC_STATE_DOWN && rc_connection_now_ms() < deadline_ms));
     if (client->state == RC_STATE_READY) {
         return RC_OK;
     }
@@ -141,7 +141,7 @@ int rc_client_open(const char *path, const struct rc_options *options, struct rc
     new->fd = -1;
     new->received = received;
     take_options(new, options);
-    window_init(&new->window, new->options.window_bytes);
+    rc_window_init(&new->window, new->options.window_bytes);
     int result = connect_first(new);
     if (result != RC_OK) {
         int error_number = new->connect_errno;
@@ -158,20 +158,20 @@ void rc_close(struct rc_client *client)
     if (client == NULL) {
         return;
     }
-    connection_send(client);
-    connection_receive(client);
+    rc_connection_send(client);
+    rc_connection_receive(client);
     struct rc_window *window = &client->window;
     client->is_in_callback = true; // nothing may be published any more
     client->state = RC_STATE_FAILED;
     client->failure = RC_NOT_SENT;
     uint64_t tail = window->tail;
     for (uint64_t number = window->head; number < tail; number++) {
-        struct rc_request *request = window_find(window, number);
+        struct rc_request *request = rc_window_find(window, number);
         if (request != NULL) {
-            client_finish(client, request,
-                          &(struct rc_result){
-                              .code = RC_NOT_SENT,
-                              .message = "the client was closed before this was acknowledged"});
+            rc_client_finish(client, request,
+                             &(struct rc_result){
+                                 .code = RC_NOT_SENT,
+                                 .message = "the client was closed before this was acknowledged"});
         }
     }
     client_free(client);
@@ -185,26 +185,26 @@ static int reserve(struct rc_client *client, size_t length)
     if (client->state == RC_STATE_FAILED) {
         return client->failure;
     }
-    int result = window_reserve(&client->window, length);
+    int result = rc_window_reserve(&client->window, length);
     while (result == RC_AGAIN) {
         bool may_wait = !client->options.nonblocking && !client->is_in_callback;
         if (client->is_in_callback) {
             return RC_AGAIN;
         }
-        int failure = connection_step(client, may_wait ? UINT64_MAX : 0);
+        int failure = rc_connection_step(client, may_wait ? UINT64_MAX : 0);
         if (failure != RC_OK) {
             return failure;
         }
-        result = window_reserve(&client->window, length);
+        result = rc_window_reserve(&client->window, length);
         if (!may_wait) {
             break;
         }
     }
     if (result == RC_AGAIN) {
-        client_say(client, "%zu bytes are waiting for acknowledgements, the limit is %zu",
-                   client->window.end - client->window.start, client->options.window_bytes);
+        rc_client_say(client, "%zu bytes are waiting for acknowledgements, the limit is %zu",
+                      client->window.end - client->window.start, client->options.window_bytes);
     } else if (result == RC_NO_MEMORY) {
-        client_say(client, "there is no memory left");
+        rc_client_say(client, "there is no memory left");
     }
     return result;
 }
@@ -216,39 +216,40 @@ static uint64_t take_sequence(struct rc_client *client)
 
 static void add(struct rc_client *client, size_t length, rc_done done, void *context)
 {
-    window_add(&client->window, length, done, context);
+    rc_window_add(&client->window, length, done, context);
     if (client->is_in_callback) {
         return; // it goes out when the callback has returned
     }
     if (client->state != RC_STATE_READY) {
-        connection_step(client, 0);
+        rc_connection_step(client, 0);
         return;
     }
     client->is_blocked = false;
-    connection_send(client);
+    rc_connection_send(client);
     if (++client->unlooked >= RC_LOOK_EVERY) {
-        connection_receive(client);
+        rc_connection_receive(client);
     }
 }
 
 int rc_publish(struct rc_client *client, const struct rc_event *event, rc_done done, void *context)
 {
-    int result = encode_check(client, event);
+    int result = rc_encode_check(client, event);
     if (result != RC_OK) {
         return result;
     }
-    size_t length = encode_event_bytes(event);
+    size_t length = rc_encode_event_bytes(event);
     if (length > client->frame_bytes_max) {
-        client_say(client, "the event's attributes are too long");
+        rc_client_say(client, "the event's attributes are too long");
         return RC_TOO_LARGE;
     }
     result = reserve(client, RC_HEADER_BYTES + length);
     if (result != RC_OK) {
         return result;
     }
-    uint8_t *frame = window_room(&client->window);
-    encode_header(frame, length, RC_FRAME_PUBLISH, encode_level(event->ack), client->window.tail);
-    encode_event(frame + RC_HEADER_BYTES, event, take_sequence(client));
+    uint8_t *frame = rc_window_room(&client->window);
+    rc_encode_header(frame, length, RC_FRAME_PUBLISH, rc_encode_level(event->ack),
+                     client->window.tail);
+    rc_encode_event(frame + RC_HEADER_BYTES, event, take_sequence(client));
     add(client, RC_HEADER_BYTES + length, done, context);
     return RC_OK;
 }
@@ -258,30 +259,31 @@ int rc_batch(struct rc_client *client, const struct rc_event *events, size_t cou
 {
     size_t length = 4;
     for (size_t i = 0; i < count; i++) {
-        int result = encode_check(client, &events[i]);
+        int result = rc_encode_check(client, &events[i]);
         if (result != RC_OK) {
             return result;
         }
-        length += encode_event_bytes(&events[i]);
+        length += rc_encode_event_bytes(&events[i]);
         if (length > client->frame_bytes_max) {
-            client_say(client, "the batch is longer than %u bytes", client->frame_bytes_max);
+            rc_client_say(client, "the batch is longer than %u bytes", client->frame_bytes_max);
             return RC_TOO_LARGE;
         }
     }
     if (count == 0) {
-        client_say(client, "a batch has at least one event");
+        rc_client_say(client, "a batch has at least one event");
         return RC_BAD_ARGUMENT;
     }
     int result = reserve(client, RC_HEADER_BYTES + length);
     if (result != RC_OK) {
         return result;
     }
-    uint8_t *at = window_room(&client->window);
-    encode_header(at, length, RC_FRAME_BATCH, encode_level(events[0].ack), client->window.tail);
+    uint8_t *at = rc_window_room(&client->window);
+    rc_encode_header(at, length, RC_FRAME_BATCH, rc_encode_level(events[0].ack),
+                     client->window.tail);
     put_le(at + RC_HEADER_BYTES, count, 4);
     at += RC_HEADER_BYTES + 4;
     for (size_t i = 0; i < count; i++) {
-        at = encode_event(at, &events[i], take_sequence(client));
+        at = rc_encode_event(at, &events[i], take_sequence(client));
     }
     add(client, RC_HEADER_BYTES + length, done, context);
     return RC_OK;
@@ -294,14 +296,14 @@ size_t rc_batch_bytes_max(const struct rc_client *client)
 
 size_t rc_event_bytes(const struct rc_event *event)
 {
-    return encode_event_bytes(event);
+    return rc_encode_event_bytes(event);
 }
 
 // ---- waiting -----------------------------------------------------------------------------------
 
 static uint64_t deadline_in(int timeout_ms)
 {
-    return timeout_ms < 0 ? UINT64_MAX : connection_now_ms() + (uint64_t)timeout_ms;
+    return timeout_ms < 0 ? UINT64_MAX : rc_connection_now_ms() + (uint64_t)timeout_ms;
 }
 
 // Where a call that waits for its own answer finds it.
@@ -331,16 +333,16 @@ static int wait_for(struct rc_client *client, struct waiter *waiter, uint64_t nu
     int result = RC_OK;
     bool is_over = false;
     while (!waiter->is_done && result == RC_OK && !is_over) {
-        is_over = deadline_ms != UINT64_MAX && connection_now_ms() >= deadline_ms;
-        result = connection_step(client, deadline_ms);
+        is_over = deadline_ms != UINT64_MAX && rc_connection_now_ms() >= deadline_ms;
+        result = rc_connection_step(client, deadline_ms);
     }
     if (waiter->is_done) {
         return waiter->result.code;
     }
-    struct rc_request *request = window_find(&client->window, number);
+    struct rc_request *request = rc_window_find(&client->window, number);
     request->done = NULL;
     if (result == RC_OK) {
-        client_say(client, "no answer within %d ms", timeout_ms);
+        rc_client_say(client, "no answer within %d ms", timeout_ms);
         result = RC_TIMED_OUT;
     }
     waiter->result = (struct rc_result){.code = result, .message = client->message};
@@ -360,7 +362,7 @@ int rc_publish_wait(struct rc_client *client, const struct rc_event *event,
         code = wait_for(client, &waiter, number, timeout_ms);
     }
     if (code != RC_OK && waiter.result.message != client->message) {
-        client_say(client, "%s", waiter.result.message);
+        rc_client_say(client, "%s", waiter.result.message);
     }
     if (result != NULL) {
         *result = waiter.result;
@@ -374,12 +376,12 @@ int rc_flush(struct rc_client *client, int timeout_ms)
     bool is_over = false;
     while (client->window.unanswered > 0) {
         if (is_over) {
-            client_say(client, "%llu requests are not answered after %d ms",
-                       (unsigned long long)client->window.unanswered, timeout_ms);
+            rc_client_say(client, "%llu requests are not answered after %d ms",
+                          (unsigned long long)client->window.unanswered, timeout_ms);
             return RC_TIMED_OUT;
         }
-        is_over = deadline_ms != UINT64_MAX && connection_now_ms() >= deadline_ms;
-        int result = connection_step(client, deadline_ms);
+        is_over = deadline_ms != UINT64_MAX && rc_connection_now_ms() >= deadline_ms;
+        int result = rc_connection_step(client, deadline_ms);
         if (result != RC_OK) {
             return result;
         }
@@ -393,8 +395,8 @@ int rc_poll(struct rc_client *client, int timeout_ms)
     uint64_t deadline_ms = deadline_in(client->window.unanswered == 0 ? 0 : timeout_ms);
     bool is_over = false;
     while (client->answered == before && !is_over) {
-        is_over = deadline_ms != UINT64_MAX && connection_now_ms() >= deadline_ms;
-        int result = connection_step(client, deadline_ms);
+        is_over = deadline_ms != UINT64_MAX && rc_connection_now_ms() >= deadline_ms;
+        int result = rc_connection_step(client, deadline_ms);
         if (result != RC_OK) {
             return result < 0 ? result : RC_NO_CONNECTION;
         }
@@ -409,7 +411,7 @@ int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure
     struct waiter waiter = {.client = client};
     size_t length = stream == NULL ? 0 : strlen(stream);
     if (length > RC_NAME_BYTES_MAX || client->is_in_callback) {
-        client_say(client, "a stream's name is at most %d bytes long", RC_NAME_BYTES_MAX);
+        rc_client_say(client, "a stream's name is at most %d bytes long", RC_NAME_BYTES_MAX);
         return RC_BAD_ARGUMENT;
     }
     int code = reserve(client, RC_HEADER_BYTES + length);
@@ -417,8 +419,8 @@ int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure
         return code;
     }
     uint64_t number = client->window.tail;
-    uint8_t *frame = window_room(&client->window);
-    encode_header(frame, length, RC_FRAME_PRESSURE, 0, number);
+    uint8_t *frame = rc_window_room(&client->window);
+    rc_encode_header(frame, length, RC_FRAME_PRESSURE, 0, number);
     if (length > 0) {
         memcpy(frame + RC_HEADER_BYTES, stream, length);
     }
@@ -427,7 +429,7 @@ int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure
     if (code == RC_OK) {
         *pressure = client->pressure;
     } else if (code > 0) {
-        client_say(client, "%s", waiter.result.message);
+        rc_client_say(client, "%s", waiter.result.message);
     }
     return code;
 }

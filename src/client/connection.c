@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t connection_now_ms(void)
+uint64_t rc_connection_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -17,7 +17,7 @@ uint64_t connection_now_ms(void)
 
 // ---- beginning and end -------------------------------------------------------------------------
 
-void connection_close(struct rc_client *client)
+void rc_connection_close(struct rc_client *client)
 {
     if (client->fd >= 0) {
         close(client->fd);
@@ -33,7 +33,7 @@ static void plan_retry(struct rc_client *client)
     client->random ^= client->random << 17;
     uint64_t spread = (uint64_t)client->retry_ms / 2;
     client->retry_at_ms =
-        connection_now_ms() + (uint64_t)client->retry_ms - client->random % (spread + 1);
+        rc_connection_now_ms() + (uint64_t)client->retry_ms - client->random % (spread + 1);
     client->retry_ms = 2 * client->retry_ms < client->options.retry_ms_max
                            ? 2 * client->retry_ms
                            : client->options.retry_ms_max;
@@ -41,7 +41,7 @@ static void plan_retry(struct rc_client *client)
 
 static void go_down(struct rc_client *client, int error_number)
 {
-    connection_close(client);
+    rc_connection_close(client);
     client->connect_errno = error_number;
     client->state = RC_STATE_DOWN;
     plan_retry(client);
@@ -49,7 +49,7 @@ static void go_down(struct rc_client *client, int error_number)
 
 static void fail(struct rc_client *client, int code)
 {
-    connection_close(client);
+    rc_connection_close(client);
     client->failure = code;
     client->state = RC_STATE_FAILED;
 }
@@ -61,20 +61,20 @@ static void connect_now(struct rc_client *client)
     if (client->fd < 0 || connect(client->fd, (const struct sockaddr *)&client->address,
                                   sizeof client->address) < 0) {
         int error_number = errno;
-        client_say(client, "cannot connect to %s: %s", client->address.sun_path,
-                   strerror(error_number));
+        rc_client_say(client, "cannot connect to %s: %s", client->address.sun_path,
+                      strerror(error_number));
         go_down(client, error_number);
         return;
     }
     uint8_t hello[RC_HELLO_BYTES];
-    encode_hello(hello, client);
+    rc_encode_hello(hello, client);
     // A new socket has room for so little.
     if (send(client->fd, hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello) {
         go_down(client, errno == 0 ? ECONNRESET : errno);
         return;
     }
     client->state = RC_STATE_HELLO;
-    client->welcome_by_ms = connection_now_ms() + RC_WELCOME_MS_MAX;
+    client->welcome_by_ms = rc_connection_now_ms() + RC_WELCOME_MS_MAX;
     client->received_length = 0;
     client->is_leaving = false;
     client->is_blocked = false;
@@ -93,7 +93,7 @@ static bool handle_welcome(struct rc_client *client, const uint8_t *payload, siz
     client->retry_ms = RC_RETRY_MS_MIN;
     client->reconnects += client->was_ready;
     client->was_ready = true;
-    window_rewind(&client->window);
+    rc_window_rewind(&client->window);
     client->sent = client->window.start_position;
     client->allowed = client->sent;
     client->next = client->window.head;
@@ -122,13 +122,13 @@ static void finish(struct rc_client *client, struct rc_request *request,
         client->is_leaving = true;
         return;
     }
-    client_finish(client, request, result);
+    rc_client_finish(client, request, result);
 }
 
 static bool handle_ack(struct rc_client *client, uint64_t number, const uint8_t *payload,
                        size_t length)
 {
-    struct rc_request *request = window_find(&client->window, number);
+    struct rc_request *request = rc_window_find(&client->window, number);
     if (length < RC_ACK_BYTES || request == NULL) {
         return false;
     }
@@ -183,7 +183,7 @@ static bool handle_error(struct rc_client *client, uint64_t number, const uint8_
         handle_closing(client, code, text, text_length);
         return true;
     }
-    struct rc_request *request = window_find(&client->window, number);
+    struct rc_request *request = rc_window_find(&client->window, number);
     if (request == NULL || code == RC_OK) {
         return false;
     }
@@ -204,7 +204,7 @@ static bool handle_error(struct rc_client *client, uint64_t number, const uint8_
 static bool handle_pressure(struct rc_client *client, uint64_t number, const uint8_t *payload,
                             size_t length)
 {
-    struct rc_request *request = window_find(&client->window, number);
+    struct rc_request *request = rc_window_find(&client->window, number);
     if (length < RC_PRESSURE_BYTES || request == NULL) {
         return false;
     }
@@ -246,7 +246,7 @@ static void handle_received(struct rc_client *client)
         const uint8_t *frame = client->received + taken;
         size_t length = get_le(frame, 4);
         if (length > RC_RECEIVE_BYTES - RC_HEADER_BYTES) {
-            client_say(client, "the other side sent what is no frame of this protocol");
+            rc_client_say(client, "the other side sent what is no frame of this protocol");
             fail(client, RC_BAD_ANSWER);
             return;
         }
@@ -254,7 +254,7 @@ static void handle_received(struct rc_client *client)
             break;
         }
         if (!handle_frame(client, frame, length)) {
-            client_say(client, "the other side sent an unexpected frame of kind %u", frame[4]);
+            rc_client_say(client, "the other side sent an unexpected frame of kind %u", frame[4]);
             fail(client, RC_BAD_ANSWER);
             return;
         }
@@ -266,7 +266,7 @@ static void handle_received(struct rc_client *client)
     }
 }
 
-void connection_receive(struct rc_client *client)
+void rc_connection_receive(struct rc_client *client)
 {
     client->unlooked = 0;
     while (client->fd >= 0) {
@@ -283,7 +283,7 @@ void connection_receive(struct rc_client *client)
             return;
         } else {
             int error_number = count == 0 ? ECONNRESET : errno;
-            client_say(client, "the broker closed the connection");
+            rc_client_say(client, "the broker closed the connection");
             go_down(client, error_number);
         }
     }
@@ -295,7 +295,7 @@ void connection_receive(struct rc_client *client)
 static void allow_more(struct rc_client *client)
 {
     while (client->next < client->window.tail && !client->is_leaving) {
-        struct rc_request *request = window_find(&client->window, client->next);
+        struct rc_request *request = rc_window_find(&client->window, client->next);
         if (request != NULL) {
             if (client->in_flight_bytes > 0 &&
                 client->in_flight_bytes + request->length > client->credit_bytes) {
@@ -309,14 +309,14 @@ static void allow_more(struct rc_client *client)
     }
 }
 
-void connection_send(struct rc_client *client)
+void rc_connection_send(struct rc_client *client)
 {
     if (client->state != RC_STATE_READY) {
         return;
     }
     allow_more(client);
     while (client->sent < client->allowed && !client->is_blocked) {
-        ssize_t count = send(client->fd, window_bytes(&client->window, client->sent),
+        ssize_t count = send(client->fd, rc_window_bytes(&client->window, client->sent),
                              client->allowed - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (count >= 0) {
             client->sent += (uint64_t)count;
@@ -325,10 +325,10 @@ void connection_send(struct rc_client *client)
         } else {
             // It may have said why; what it acknowledged counts.
             int error_number = errno;
-            connection_receive(client);
+            rc_connection_receive(client);
             if (client->state == RC_STATE_READY) {
-                client_say(client, "the connection to the broker is lost: %s",
-                           strerror(error_number));
+                rc_client_say(client, "the connection to the broker is lost: %s",
+                              strerror(error_number));
                 go_down(client, error_number);
             }
             return;
@@ -343,7 +343,7 @@ static int timeout_until(uint64_t deadline_ms)
     if (deadline_ms == UINT64_MAX) {
         return -1;
     }
-    uint64_t now_ms = connection_now_ms();
+    uint64_t now_ms = rc_connection_now_ms();
     uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
     return left_ms > 60 * 1000 ? 60 * 1000 : (int)left_ms;
 }
@@ -351,15 +351,15 @@ static int timeout_until(uint64_t deadline_ms)
 static void wait_while_down(struct rc_client *client, uint64_t deadline_ms)
 {
     uint64_t until_ms = client->retry_at_ms < deadline_ms ? client->retry_at_ms : deadline_ms;
-    if (connection_now_ms() < client->retry_at_ms) {
+    if (rc_connection_now_ms() < client->retry_at_ms) {
         poll(NULL, 0, timeout_until(until_ms));
     }
-    if (connection_now_ms() >= client->retry_at_ms) {
+    if (rc_connection_now_ms() >= client->retry_at_ms) {
         connect_now(client);
     }
 }
 
-int connection_step(struct rc_client *client, uint64_t deadline_ms)
+int rc_connection_step(struct rc_client *client, uint64_t deadline_ms)
 {
     if (client->state == RC_STATE_DOWN) {
         wait_while_down(client, deadline_ms);
@@ -368,7 +368,7 @@ int connection_step(struct rc_client *client, uint64_t deadline_ms)
     if (client->state == RC_STATE_FAILED) {
         return client->failure;
     }
-    connection_send(client);
+    rc_connection_send(client);
     if (client->fd >= 0) {
         if (client->state == RC_STATE_HELLO && client->welcome_by_ms < deadline_ms) {
             deadline_ms = client->welcome_by_ms;
@@ -379,13 +379,14 @@ int connection_step(struct rc_client *client, uint64_t deadline_ms)
         poll(&descriptor, 1, timeout_until(deadline_ms));
         client->is_blocked = client->is_blocked && (descriptor.revents & POLLOUT) == 0;
         if ((descriptor.revents & ~POLLOUT) != 0) {
-            connection_receive(client);
+            rc_connection_receive(client);
         }
-        if (client->state == RC_STATE_HELLO && connection_now_ms() >= client->welcome_by_ms) {
-            client_say(client, "the broker did not answer within %d s", RC_WELCOME_MS_MAX / 1000);
+        if (client->state == RC_STATE_HELLO && rc_connection_now_ms() >= client->welcome_by_ms) {
+            rc_client_say(client, "the broker did not answer within %d s",
+                          RC_WELCOME_MS_MAX / 1000);
             go_down(client, ETIMEDOUT);
         }
-        connection_send(client);
+        rc_connection_send(client);
     }
     return client->state == RC_STATE_FAILED ? client->failure : RC_OK;
 }

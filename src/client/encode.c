@@ -22,53 +22,53 @@ static size_t attributes_length(const struct rc_event *event)
     return length;
 }
 
-size_t encode_event_bytes(const struct rc_event *event)
+size_t rc_encode_event_bytes(const struct rc_event *event)
 {
     return RC_EVENT_BYTES + text_length(event->stream) + text_length(event->type) +
            attributes_length(event) + event->data_length;
 }
 
-int encode_check(struct rc_client *client, const struct rc_event *event)
+int rc_encode_check(struct rc_client *client, const struct rc_event *event)
 {
     size_t stream_length = text_length(event->stream);
     if (stream_length == 0 || stream_length > RC_NAME_BYTES_MAX) {
-        client_say(client, "a stream's name must be 1 to %d bytes long, not %zu", RC_NAME_BYTES_MAX,
-                   stream_length);
+        rc_client_say(client, "a stream's name must be 1 to %d bytes long, not %zu",
+                      RC_NAME_BYTES_MAX, stream_length);
         return RC_BAD_ARGUMENT;
     }
     if (text_length(event->type) > RC_TYPE_BYTES_MAX) {
-        client_say(client, "an event's type must be at most %d bytes long", RC_TYPE_BYTES_MAX);
+        rc_client_say(client, "an event's type must be at most %d bytes long", RC_TYPE_BYTES_MAX);
         return RC_BAD_ARGUMENT;
     }
     if (event->data == NULL && event->data_length > 0) {
-        client_say(client, "data is NULL but data_length is %zu", event->data_length);
+        rc_client_say(client, "data is NULL but data_length is %zu", event->data_length);
         return RC_BAD_ARGUMENT;
     }
     if (event->data_length > client->event_bytes_max) {
-        client_say(client, "the data are %zu bytes long, the broker's limit is %u",
-                   event->data_length, client->event_bytes_max);
+        rc_client_say(client, "the data are %zu bytes long, the broker's limit is %u",
+                      event->data_length, client->event_bytes_max);
         return RC_TOO_LARGE;
     }
     if ((unsigned)event->ack > RC_ACK_SYNCED ||
         (unsigned)event->priority > RC_PRIORITY_BACKGROUND) {
-        client_say(client, "the acknowledgement level or the priority is not one of its enum");
+        rc_client_say(client, "the acknowledgement level or the priority is not one of its enum");
         return RC_BAD_ARGUMENT;
     }
     for (size_t i = 0; i < event->attribute_count; i++) {
         if (attribute_length(&event->attributes[i]) > UINT16_MAX) {
-            client_say(client, "attribute %zu is too long", i);
+            rc_client_say(client, "attribute %zu is too long", i);
             return RC_BAD_ARGUMENT;
         }
     }
     return RC_OK;
 }
 
-uint8_t encode_level(enum rc_ack ack)
+uint8_t rc_encode_level(enum rc_ack ack)
 {
     return ack == RC_ACK_DEFAULT ? RC_LEVEL_WRITTEN : (uint8_t)(ack - RC_ACK_RECEIVED);
 }
 
-void encode_header(uint8_t *at, size_t length, uint8_t kind, uint8_t level, uint64_t request)
+void rc_encode_header(uint8_t *at, size_t length, uint8_t kind, uint8_t level, uint64_t request)
 {
     put_le(at, length, 4);
     at[4] = kind;
@@ -98,7 +98,7 @@ static uint8_t *encode_attribute(uint8_t *at, const struct rc_attribute *attribu
     return encode_bytes(at, attribute->value, text_length(attribute->value));
 }
 
-uint8_t *encode_event(uint8_t *at, const struct rc_event *event, uint64_t sequence)
+uint8_t *rc_encode_event(uint8_t *at, const struct rc_event *event, uint64_t sequence)
 {
     size_t stream_length = text_length(event->stream);
     size_t type_length = text_length(event->type);
@@ -122,7 +122,7 @@ uint8_t *encode_event(uint8_t *at, const struct rc_event *event, uint64_t sequen
     return encode_bytes(at, event->data, event->data_length);
 }
 
-void encode_hello(uint8_t *at, const struct rc_client *client)
+void rc_encode_hello(uint8_t *at, const struct rc_client *client)
 {
     memcpy(at, RC_PROTOCOL_MAGIC, 4);
     put_le(at + 4, RC_PROTOCOL_VERSION, 2);

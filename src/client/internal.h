@@ -51,24 +51,24 @@ struct rc_window {
     uint64_t unanswered;
 };
 
-void window_init(struct rc_window *window, size_t limit_bytes);
-void window_free(struct rc_window *window);
+void rc_window_init(struct rc_window *window, size_t limit_bytes);
+void rc_window_free(struct rc_window *window);
 // Room for a frame of this length. RC_OK, RC_AGAIN (full), RC_NO_MEMORY. An empty window takes any
 // length.
-int window_reserve(struct rc_window *window, size_t length);
+int rc_window_reserve(struct rc_window *window, size_t length);
 // Where the frame goes; after window_reserve.
-uint8_t *window_room(struct rc_window *window);
+uint8_t *rc_window_room(struct rc_window *window);
 // Takes the frame that was written there. Its number is window->tail before the call.
-void window_add(struct rc_window *window, size_t length, rc_done done, void *context);
+void rc_window_add(struct rc_window *window, size_t length, rc_done done, void *context);
 // NULL for a number without an open request.
-struct rc_request *window_find(struct rc_window *window, uint64_t number);
+struct rc_request *rc_window_find(struct rc_window *window, uint64_t number);
 // It is answered: frees its place, if it is the oldest.
-void window_finish(struct rc_window *window, struct rc_request *request);
+void rc_window_finish(struct rc_window *window, struct rc_request *request);
 // For a new connection: nothing is sent, and what was answered is not among the bytes any more.
-void window_rewind(struct rc_window *window);
-const uint8_t *window_bytes(const struct rc_window *window, uint64_t position);
+void rc_window_rewind(struct rc_window *window);
+const uint8_t *rc_window_bytes(const struct rc_window *window, uint64_t position);
 // The position behind the last byte.
-uint64_t window_end(const struct rc_window *window);
+uint64_t rc_window_end(const struct rc_window *window);
 
 enum rc_state {
     RC_STATE_DOWN,  // until retry_at_ms
@@ -119,15 +119,15 @@ struct rc_client {
 
 // ---- encode.c
 
-size_t encode_event_bytes(const struct rc_event *event);
+size_t rc_encode_event_bytes(const struct rc_event *event);
 // Checks what would not fit the frame's fields. RC_OK, or RC_BAD_ARGUMENT or RC_TOO_LARGE with a
 // message.
-int encode_check(struct rc_client *client, const struct rc_event *event);
-uint8_t encode_level(enum rc_ack ack);
-void encode_header(uint8_t *at, size_t length, uint8_t kind, uint8_t level, uint64_t request);
+int rc_encode_check(struct rc_client *client, const struct rc_event *event);
+uint8_t rc_encode_level(enum rc_ack ack);
+void rc_encode_header(uint8_t *at, size_t length, uint8_t kind, uint8_t level, uint64_t request);
 // Returns what follows. encode_event_bytes of room.
-uint8_t *encode_event(uint8_t *at, const struct rc_event *event, uint64_t sequence);
-void encode_hello(uint8_t *at, const struct rc_client *client);
+uint8_t *rc_encode_event(uint8_t *at, const struct rc_event *event, uint64_t sequence);
+void rc_encode_hello(uint8_t *at, const struct rc_client *client);
 
 static inline void put_le(uint8_t *at, uint64_t value, int bytes)
 {
@@ -147,22 +147,22 @@ static inline uint64_t get_le(const uint8_t *at, int bytes)
 
 // ---- connection.c
 
-uint64_t connection_now_ms(void);
+uint64_t rc_connection_now_ms(void);
 // One step: connects, sends and receives what is possible, waiting at most until deadline_ms
 // (UINT64_MAX: for ever; a time that has passed: not at all) for something to happen. RC_OK, or the
 // failure for good.
-int connection_step(struct rc_client *client, uint64_t deadline_ms);
+int rc_connection_step(struct rc_client *client, uint64_t deadline_ms);
 // Sends what can be sent without waiting.
-void connection_send(struct rc_client *client);
+void rc_connection_send(struct rc_client *client);
 // Takes answers that are there, without waiting.
-void connection_receive(struct rc_client *client);
-void connection_close(struct rc_client *client);
+void rc_connection_receive(struct rc_client *client);
+void rc_connection_close(struct rc_client *client);
 
 // Sets client->message.
-__attribute__((format(printf, 2, 3))) void client_say(struct rc_client *client, const char *format,
-                                                      ...);
+__attribute__((format(printf, 2, 3))) void rc_client_say(struct rc_client *client,
+                                                         const char *format, ...);
 // Gives a request its answer. The window may have changed afterwards.
-void client_finish(struct rc_client *client, struct rc_request *request,
-                   const struct rc_result *result);
+void rc_client_finish(struct rc_client *client, struct rc_request *request,
+                      const struct rc_result *result);
 
 #endif

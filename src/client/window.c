@@ -5,16 +5,16 @@
 
 enum { REQUESTS_MIN = 64 };
 
-void window_init(struct rc_window *window, size_t limit_bytes)
+void rc_window_init(struct rc_window *window, size_t limit_bytes)
 {
     *window = (struct rc_window){.limit_bytes = limit_bytes, .head = 1, .tail = 1};
 }
 
-void window_free(struct rc_window *window)
+void rc_window_free(struct rc_window *window)
 {
     free(window->bytes);
     free(window->requests);
-    window_init(window, window->limit_bytes);
+    rc_window_init(window, window->limit_bytes);
 }
 
 static struct rc_request *request_at(const struct rc_window *window, uint64_t number)
@@ -53,7 +53,7 @@ static void move_to_front(struct rc_window *window)
     }
 }
 
-int window_reserve(struct rc_window *window, size_t length)
+int rc_window_reserve(struct rc_window *window, size_t length)
 {
     size_t used = window->end - window->start;
     if (used > 0 && (length > window->limit_bytes || used > window->limit_bytes - length)) {
@@ -87,22 +87,22 @@ int window_reserve(struct rc_window *window, size_t length)
     return RC_OK;
 }
 
-uint8_t *window_room(struct rc_window *window)
+uint8_t *rc_window_room(struct rc_window *window)
 {
     return window->bytes + window->end;
 }
 
-uint64_t window_end(const struct rc_window *window)
+uint64_t rc_window_end(const struct rc_window *window)
 {
     return window->start_position + (window->end - window->start);
 }
 
-void window_add(struct rc_window *window, size_t length, rc_done done, void *context)
+void rc_window_add(struct rc_window *window, size_t length, rc_done done, void *context)
 {
     *request_at(window, window->tail) = (struct rc_request){
         .done = done,
         .context = context,
-        .position = window_end(window),
+        .position = rc_window_end(window),
         .length = (uint32_t)length,
     };
     window->tail++;
@@ -110,7 +110,7 @@ void window_add(struct rc_window *window, size_t length, rc_done done, void *con
     window->unanswered++;
 }
 
-struct rc_request *window_find(struct rc_window *window, uint64_t number)
+struct rc_request *rc_window_find(struct rc_window *window, uint64_t number)
 {
     if (number < window->head || number >= window->tail) {
         return NULL;
@@ -119,7 +119,7 @@ struct rc_request *window_find(struct rc_window *window, uint64_t number)
     return request->is_done ? NULL : request;
 }
 
-void window_finish(struct rc_window *window, struct rc_request *request)
+void rc_window_finish(struct rc_window *window, struct rc_request *request)
 {
     request->is_done = true;
     window->unanswered--;
@@ -135,7 +135,7 @@ void window_finish(struct rc_window *window, struct rc_request *request)
     }
 }
 
-void window_rewind(struct rc_window *window)
+void rc_window_rewind(struct rc_window *window)
 {
     size_t from = window->start;
     size_t to = window->start;
@@ -156,7 +156,7 @@ void window_rewind(struct rc_window *window)
     window->end = to;
 }
 
-const uint8_t *window_bytes(const struct rc_window *window, uint64_t position)
+const uint8_t *rc_window_bytes(const struct rc_window *window, uint64_t position)
 {
     return window->bytes + window->start + (position - window->start_position);
 }
