@@ -1,0 +1,105 @@
+// `ringcast COMMAND`: finds the command and runs it. Exit status: 0 good, 1 failed, 2 wrong usage.
+#include "app/serve.h"
+#include "base/bytes.h"
+#include "base/text.h"
+#include "cli/status.h"
+#include "cli/subscribe.h"
+#include "cli/vitals.h"
+
+#include <ringcast/version.h>
+#include <stdio.h>
+#include <string.h>
+
+static int run_help(int argc, char **argv);
+static int run_version(int argc, char **argv);
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv); // argv[0] is the name
+    const char *help;                  // NULL: not listed
+} commands[] = {
+    {"serve", cli_serve, "run the broker"},
+    {"subscribe", cli_subscribe, "print the events of streams as they come"},
+    {"status", cli_status, "show the broker's connections, streams and log"},
+    {"vitals", cli_vitals, "publish this machine's CPU, memory, disk and network readings"},
+    {"help", run_help, "this list, or `ringcast help COMMAND`"},
+    {"version", run_version, "the version"},
+    {"--help", run_help, NULL},
+    {"-h", run_help, NULL},
+    {"--version", run_version, NULL},
+};
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static void write_usage(FILE *out)
+{
+    (void)fprintf(out, "Usage: ringcast COMMAND [options]\n\n"
+                       "A broker for Server-Sent Events: producers publish each event once over a "
+                       "Unix socket,\nringcast keeps it in a log and sends it to every "
+                       "subscriber.\n\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (commands[i].help != NULL) {
+            (void)fprintf(out, "  %-12s%s\n", commands[i].name, commands[i].help);
+        }
+    }
+    (void)fprintf(out, "\n`ringcast COMMAND --help` tells the options of each.\n");
+}
+
+static int complain_of_unknown(const char *name)
+{
+    const char *names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++) {
+        names[i] = commands[i].name;
+    }
+    const char *nearest = text_nearest(slice_of(name), names, COMMANDS);
+    (void)fprintf(stderr, "ringcast: there is no command '%.64s'%s%s%s\n", name,
+                  nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                  nearest == NULL ? ". `ringcast help` lists them" : "'?");
+    return 2;
+}
+
+static int run_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        write_usage(stdout);
+        return 0;
+    }
+    const struct command *command = find(argv[1]);
+    if (command == NULL) {
+        return complain_of_unknown(argv[1]);
+    }
+    if (command->run == run_help || command->run == run_version) {
+        write_usage(stdout);
+        return 0;
+    }
+    char help[] = "--help";
+    char *arguments[] = {argv[1], help, NULL};
+    return command->run(2, arguments);
+}
+
+static int run_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    (void)printf("ringcast %s\n", RC_VERSION_STRING);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        write_usage(stderr);
+        return 2;
+    }
+    const struct command *command = find(argv[1]);
+    return command == NULL ? complain_of_unknown(argv[1]) : command->run(argc - 1, argv + 1);
+}
