@@ -23,7 +23,8 @@ enum {
 struct tail_reader {
     _Alignas(CACHE_LINE) _Atomic uint64_t floor;
     _Atomic uint64_t epoch;
-    _Atomic bool lapped; // written by the log, on a line the reader looks at anyway
+    _Atomic uint32_t lap; // 0: not lapped. Written by the log, on a line the reader looks at anyway
+    uint32_t last_lap;    // the log's
 };
 
 // A segment readers may find. Valid while `number` is the number looked for: the log writes fd and
@@ -177,14 +178,23 @@ uint64_t log_tail_segment_offset(const struct log_tail *tail, uint64_t position)
 
 bool log_tail_is_lapped(const struct log_tail *tail, unsigned reader)
 {
+    return log_tail_lap(tail, reader) != 0;
+}
+
+uint32_t log_tail_lap(const struct log_tail *tail, unsigned reader)
+{
     ASSERT(reader < tail->readers);
-    return atomic_load(&tail->entries[reader].lapped);
+    return atomic_load(&tail->entries[reader].lap);
 }
 
 void log_tail_set_lapped(struct log_tail *tail, unsigned reader, bool lapped)
 {
     ASSERT(reader < tail->readers);
-    atomic_store(&tail->entries[reader].lapped, lapped);
+    struct tail_reader *entry = &tail->entries[reader];
+    if (lapped) {
+        entry->last_lap = entry->last_lap == UINT32_MAX ? 1 : entry->last_lap + 1;
+    }
+    atomic_store(&entry->lap, lapped ? entry->last_lap : 0);
 }
 
 void log_tail_announce(struct log_tail *tail, uint64_t floor)

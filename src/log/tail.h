@@ -38,9 +38,12 @@ bool log_tail_segment(const struct log_tail *tail, uint64_t position, int *fd, u
 uint64_t log_tail_segment_offset(const struct log_tail *tail, uint64_t position);
 
 // Reader: whether blocks were not delivered because its inbox was full. It then handles what its
-// inbox holds and sends LOG_RESUME with the end of the last block it handled (once; cleared by the
-// log when it resumes).
+// inbox holds and sends LOG_RESUME with the end of the last block it handled (once for each lap;
+// cleared by the log when it resumes).
 bool log_tail_is_lapped(const struct log_tail *tail, unsigned reader);
+// The same, and which lap it is: 0 where it is not lapped. The log may resume and lap a reader
+// again before that reader looks.
+uint32_t log_tail_lap(const struct log_tail *tail, unsigned reader);
 
 // Log thread only.
 void log_tail_set_lapped(struct log_tail *tail, unsigned reader, bool lapped);

@@ -63,7 +63,6 @@ static void restart_windows(struct worker *worker, uint64_t id)
 static void take_lapped(struct worker *worker, const struct log_message *message)
 {
     worker->handled_position = message->position;
-    worker->has_resumed = false;
     restart_windows(worker, message->id);
 }
 
@@ -213,18 +212,16 @@ static bool post_request(void *context, const struct log_message *message)
 // Told that blocks were not delivered: once the inbox is empty, everything before has been handled.
 static void resume_if_lapped(struct worker *worker)
 {
-    bool is_lapped = log_tail_is_lapped(worker->tail, worker->options.shard.worker);
-    if (!is_lapped) {
-        worker->has_resumed = false;
-        return;
-    }
-    if (worker->has_resumed || loop_inbox_count(&worker->loop) > 0) {
+    uint32_t lap = log_tail_lap(worker->tail, worker->options.shard.worker);
+    if (lap == 0 || lap == worker->resumed_lap || loop_inbox_count(&worker->loop) > 0) {
         return;
     }
     struct log_message message = {.kind = LOG_RESUME,
                                   .reader = worker->options.shard.worker,
                                   .position = worker->handled_position};
-    worker->has_resumed = worker_post_log(worker, &message);
+    if (worker_post_log(worker, &message)) {
+        worker->resumed_lap = lap;
+    }
 }
 
 // A slice of the connections is sent away. True when all were.
@@ -329,9 +326,8 @@ int worker_run(struct worker *worker, char *message, size_t message_size)
         worker_post_unposted(worker);
         bool is_posted = shard_post_requests(&worker->shard, post_request, worker) &&
                          worker->unposted_count == 0;
-        bool waits_for_room =
-            !is_posted || (log_tail_is_lapped(worker->tail, worker->options.shard.worker) &&
-                           !worker->has_resumed);
+        uint32_t lap = log_tail_lap(worker->tail, worker->options.shard.worker);
+        bool waits_for_room = !is_posted || (lap != 0 && lap != worker->resumed_lap);
         uint64_t wait_ns = waits_for_room ? NOT_POSTED_WAIT_NS : LOOP_WAIT_FOREVER;
         if (worker->is_stopping) {
             wait_ns = NOT_POSTED_WAIT_NS;

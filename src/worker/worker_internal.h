@@ -11,7 +11,7 @@ struct worker {
     struct log_tail *tail;
     struct worker_options options;
     uint64_t handled_position; // end of the last block handled
-    bool has_resumed;          // LOG_RESUME is under way
+    uint32_t resumed_lap;      // LOG_RESUME was sent for this one (log_tail_lap)
     bool is_stopping;
     uint64_t stop_deadline_ms;
     uint32_t stop_ring, stop_slot; // next connection to say goodbye to
