@@ -151,6 +151,8 @@ RC_API int rc_batch(struct rc_client *client, const struct rc_event *events, siz
 // What a batch may hold: the sum of rc_event_bytes of its events.
 RC_API size_t rc_batch_bytes_max(const struct rc_client *client);
 RC_API size_t rc_event_bytes(const struct rc_event *event);
+// The longest data of one event that the broker takes.
+RC_API size_t rc_data_bytes_max(const struct rc_client *client);
 
 // Waits until everything published was answered. RC_OK; RC_TIMED_OUT; a broker's refusal of the
 // connection.

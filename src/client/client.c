@@ -299,6 +299,11 @@ size_t rc_event_bytes(const struct rc_event *event)
     return rc_encode_event_bytes(event);
 }
 
+size_t rc_data_bytes_max(const struct rc_client *client)
+{
+    return client->event_bytes_max;
+}
+
 // ---- waiting -----------------------------------------------------------------------------------
 
 static uint64_t deadline_in(int timeout_ms)

@@ -221,6 +221,7 @@ Test(client, bad_arguments_are_told_at_once)
         cr_expect_eq(rc_publish_wait(client, &cases[i].event, &result, 1000), cases[i].code);
         cr_expect_eq(result.code, cases[i].code);
     }
+    cr_expect_eq(rc_data_bytes_max(client), 1000);
     cr_expect_eq(rc_batch(client, NULL, 0, NULL, NULL), RC_BAD_ARGUMENT);
     struct rc_event events[100];
     for (int i = 0; i < 100; i++) {
