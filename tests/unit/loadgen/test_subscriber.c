@@ -1,0 +1,143 @@
+// layer: base
+// link: perf/loadgen/subscriber.c
+// link: perf/loadgen/response.c
+// link: perf/loadgen/lines.c
+// link: perf/loadgen/payload.c
+// link: perf/loadgen/histogram.c
+#include "../perf/loadgen/subscriber.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct subscriber subscriber;
+static struct subscriber_ledger ledger;
+
+static void take(const char *text)
+{
+    subscriber_take(&subscriber, &ledger, (const uint8_t *)text, strlen(text));
+}
+
+static void begin(void)
+{
+    memset(&ledger, 0, sizeof ledger);
+    ledger.run = 77;
+    ledger.now_ns = 5000;
+    subscriber_reset(&subscriber, 3);
+    subscriber.state = SUBSCRIBER_WAITING;
+}
+
+static void begin_receiving(void)
+{
+    begin();
+    take("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+}
+
+static void event(uint32_t run, uint32_t stream, uint64_t number, uint64_t intended_ns)
+{
+    char text[128] = "data: ";
+    struct payload payload = {run, stream, number, intended_ns};
+    payload_write((uint8_t *)text + 6, 64, &payload);
+    strcat(text, "\n\n");
+    take(text);
+}
+
+TestSuite(subscriber, .init = begin_receiving);
+
+Test(subscriber, header_makes_it_receive, .init = begin)
+{
+    take("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n");
+    cr_assert_eq(subscriber.state, SUBSCRIBER_WAITING);
+    take("\r\n");
+    cr_assert_eq(subscriber.state, SUBSCRIBER_RECEIVING);
+    cr_assert(findings_are_good(&ledger.findings));
+}
+
+Test(subscriber, a_refusal_fails_it, .init = begin)
+{
+    take("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n\r\n{}");
+    cr_assert_eq(subscriber.state, SUBSCRIBER_FAILED);
+    cr_assert_str_eq(ledger.findings.first, "stream 3: the server answered 503");
+}
+
+Test(subscriber, another_content_type_fails_it, .init = begin)
+{
+    take("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n");
+    cr_assert_eq(subscriber.state, SUBSCRIBER_FAILED);
+}
+
+Test(subscriber, no_http_fails_it, .init = begin)
+{
+    take("+OK\r\n");
+    cr_assert_eq(subscriber.state, SUBSCRIBER_FAILED);
+}
+
+Test(subscriber, events_in_order_are_good)
+{
+    ledger.record_from_ns = 1000;
+    event(77, 3, 1, 999);
+    event(77, 3, 2, 1000);
+    event(77, 3, 3, 4000);
+    subscriber_check_end(&subscriber, &ledger.findings, 3);
+    cr_assert(findings_are_good(&ledger.findings));
+    cr_assert_eq(ledger.findings.events, 3);
+    cr_assert_eq(ledger.deliveries, 3);
+    cr_assert_eq(ledger.latency.count, 2);
+    cr_assert_eq(ledger.latency.maximum, 4000);
+}
+
+Test(subscriber, a_hole_is_a_loss)
+{
+    event(77, 3, 1, 0);
+    event(77, 3, 4, 0);
+    cr_assert_eq(ledger.findings.lost, 2);
+    cr_assert_eq(ledger.deliveries, 4);
+    cr_assert_str_eq(ledger.findings.first, "a subscriber of stream 3 got event 4 when 2 was due");
+}
+
+Test(subscriber, a_repeat_is_found)
+{
+    event(77, 3, 1, 0);
+    event(77, 3, 2, 0);
+    event(77, 3, 2, 0);
+    event(77, 3, 1, 0);
+    cr_assert_eq(ledger.findings.repeated, 2);
+    cr_assert_eq(ledger.deliveries, 2);
+    cr_assert_not(findings_are_good(&ledger.findings));
+}
+
+Test(subscriber, what_is_missing_at_the_end_is_lost)
+{
+    event(77, 3, 1, 0);
+    subscriber_check_end(&subscriber, &ledger.findings, 5);
+    cr_assert_eq(ledger.findings.lost, 4);
+    cr_assert_str_eq(ledger.findings.first,
+                     "a subscriber of stream 3 had 1 of 5 events at the end");
+}
+
+Test(subscriber, events_of_others_do_not_count)
+{
+    event(78, 3, 1, 0);
+    event(77, 4, 1, 0);
+    cr_assert_eq(ledger.findings.foreign, 2);
+    cr_assert_eq(ledger.deliveries, 0);
+    cr_assert(findings_are_good(&ledger.findings));
+}
+
+Test(subscriber, a_gap_is_bad)
+{
+    take("event: gap\ndata: {}\n\n");
+    cr_assert_eq(ledger.findings.gaps, 1);
+    cr_assert_not(findings_are_good(&ledger.findings));
+}
+
+Test(subscriber, findings_are_summed_and_the_first_note_stays)
+{
+    struct findings sum = {.lost = 1};
+    findings_note(&sum, "one");
+    event(77, 3, 2, 0);
+    findings_merge(&sum, &ledger.findings);
+    cr_assert_eq(sum.lost, 2);
+    cr_assert_eq(sum.events, 1);
+    cr_assert_str_eq(sum.first, "one");
+}
