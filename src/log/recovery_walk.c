@@ -365,6 +365,12 @@ static bool is_chained(const struct walk *walk, struct found found)
     if (!found.is_found) {
         return false;
     }
+    // Within a segment, blocks stand back to back: one that follows the last accepted one at a
+    // distance is a copy in a payload. Behind a gap that was told it may stand anywhere.
+    bool is_told = walk->expected >= walk->end;
+    if (!is_told && found.position != first_of(walk->recovery, found.index)) {
+        return false;
+    }
     return walk->expected == 0 ? found.previous < walk->end : found.previous == walk->expected;
 }
 
