@@ -328,6 +328,8 @@ static bool settle(struct shard *shard, struct conn *conn, uint64_t sent)
             return false;
         }
         if (left < span.length) {
+            // Right before that frame: what had expired in between must not be taken for it.
+            conn->cursor = span.last_id - 1;
             break;
         }
         left -= span.length;
