@@ -2,6 +2,7 @@
 #include "app/serve.h"
 #include "base/bytes.h"
 #include "base/text.h"
+#include "cli/publish.h"
 #include "cli/status.h"
 #include "cli/subscribe.h"
 #include "cli/vitals.h"
@@ -19,6 +20,7 @@ static const struct command {
     const char *help;                  // NULL: not listed
 } commands[] = {
     {"serve", cli_serve, "run the broker"},
+    {"publish", cli_publish, "publish events: from arguments, or lines of standard input"},
     {"subscribe", cli_subscribe, "print the events of streams as they come"},
     {"status", cli_status, "show the broker's connections, streams and log"},
     {"vitals", cli_vitals, "publish this machine's CPU, memory, disk and network readings"},
