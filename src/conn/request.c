@@ -69,7 +69,6 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
         return NULL;
     }
     context->conn = conn_index(shard, conn);
-    context->pending = 0;
     context->stream_count = 0;
     context->is_looking_up = false;
     context->has_gap = false;
@@ -175,13 +174,14 @@ static void fail_with(struct shard *shard, struct conn *conn, enum rc_error erro
 
 void request_time_out(struct shard *shard, struct conn *conn)
 {
-    const struct context *context = conn_context(shard, conn);
+    struct context *context = conn_context(shard, conn);
     if (conn_has_send(shard, conn) || conn->outbox != NULL || context == NULL ||
         !http_request_has_started(&context->request)) {
         conn_close(shard, conn); // nothing was asked: nothing to answer
         return;
     }
     if (conn->state == CONN_STARTING) {
+        start_abandon(shard, context); // the next request begins with none
         fail_with(shard, conn, ERR_LOG_ERROR, "the log did not answer in time where to start",
                   RETRY_AFTER_BUSY_S);
         return;

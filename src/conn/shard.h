@@ -70,7 +70,6 @@ struct shard_options {
 // A request from its first byte until its answer begins.
 struct context {
     uint32_t conn;
-    uint32_t pending; // streams or look-ups that are awaited
     bool is_looking_up;
     bool has_gap;
     bool has_buffer; // bytes received and not yet parsed: buffer, at, length

@@ -299,6 +299,16 @@ static void resolve(const struct shard *shard, struct context *context)
     }
 }
 
+static bool are_live(const struct shard *shard, const struct context *context)
+{
+    for (uint32_t i = 0; i < context->stream_count; i++) {
+        if (context_stream(shard, context, i)->state != STREAM_LIVE) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool was_published(const struct stream *stream)
 {
     return stream->last_sequence > 0 || stream->discarded_sequence > 0;
@@ -361,7 +371,6 @@ void start_begin(struct shard *shard, struct conn *conn, struct context *context
     conn->state = CONN_STARTING;
     context->has_gap = false;
     context->is_looking_up = false;
-    context->pending = 0;
     for (uint32_t i = 0; i < subscribe->stream_count; i++) {
         struct stream *stream = stream_table_find(&shard->streams, subscribe->streams[i]);
         if (stream == NULL) {
@@ -376,17 +385,31 @@ void start_begin(struct shard *shard, struct conn *conn, struct context *context
         stream->wants_create |= !subscribe->is_unknown_404;
         stream->references++;
         context->streams[context->stream_count++] = stream_table_index(&shard->streams, stream);
-        if (stream->state != STREAM_LIVE) {
-            if (!waiters_add(&stream->starters, conn_handle(shard, conn))) {
-                conn_close(shard, conn);
-                return;
-            }
-            context->pending++;
+        if (stream->state != STREAM_LIVE &&
+            !waiters_add(&stream->starters, conn_handle(shard, conn))) {
+            conn_close(shard, conn);
+            return;
         }
     }
-    if (context->pending == 0) {
+    if (are_live(shard, context)) {
         start_resolve(shard, conn, context);
     }
+}
+
+// Whether its present request waits for this stream: an earlier one of the same connection, which
+// was answered meanwhile, may have left its handle.
+static bool awaits(const struct shard *shard, const struct conn *conn, const struct stream *stream)
+{
+    const struct context *context = conn_context(shard, conn);
+    if (conn->state != CONN_STARTING || context->is_looking_up) {
+        return false;
+    }
+    for (uint32_t i = 0; i < context->stream_count; i++) {
+        if (context_stream(shard, context, i) == stream) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void start_stream_answered(struct shard *shard, struct stream *stream)
@@ -397,14 +420,14 @@ void start_stream_answered(struct shard *shard, struct stream *stream)
     stream->references++; // keeps it while its starters are told
     for (uint32_t i = 0; i < starters.count; i++) {
         struct conn *conn = conn_of_handle(shard, starters.handles[i]);
-        struct context *context = conn == NULL ? NULL : conn_context(shard, conn);
-        if (context == NULL || conn->state != CONN_STARTING || context->pending == 0) {
+        if (conn == NULL || !awaits(shard, conn, stream)) {
             continue;
         }
+        struct context *context = conn_context(shard, conn);
         if (is_unknown) {
             fail(shard, conn, ERR_STREAM_NOT_FOUND, "nobody has published to this stream");
             start_abandon(shard, context);
-        } else if (--context->pending == 0) {
+        } else if (are_live(shard, context)) {
             start_resolve(shard, conn, context);
         }
     }
