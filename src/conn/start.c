@@ -333,6 +333,43 @@ static void start_resolve(struct shard *shard, struct conn *conn, struct context
     }
 }
 
+// Whether this answer is to the present request's question: one to an earlier request of the same
+// connection may come late.
+static bool answers(const struct context *context, const struct history *history)
+{
+    const struct subscribe_request *subscribe = &context->subscribe;
+    return history->lookup.from == lookup_kind(subscribe->start) &&
+           (subscribe->start == SUBSCRIBE_AFTER_ID ||
+            history->lookup.value == subscribe->start_value);
+}
+
+static void take_answer(struct shard *shard, struct context *context,
+                        const struct history *history)
+{
+    uint64_t value = context->subscribe.start_value;
+    for (uint32_t i = 0; i < context->stream_count && answers(context, history); i++) {
+        if (context_stream(shard, context, i) != history->stream ||
+            context->start_ids[i] != (uint64_t)START_UNRESOLVED) {
+            continue;
+        }
+        if (context->subscribe.start != SUBSCRIBE_AFTER_ID) {
+            context->start_ids[i] = history->lookup.start_id;
+        } else if (value <= history->lookup.end_id) {
+            start_after_id(shard, context);
+        } else if (!history->lookup.more) {
+            start_over(shard, context, 0, NOTICE_AHEAD);
+        }
+    }
+}
+
+// There was no room for the question; or the answer was one shared with somebody who asked from
+// further back, and ends before the resume point.
+static bool is_to_ask_again(const struct context *context, const struct history *history)
+{
+    return history == NULL ||
+           (context->subscribe.start == SUBSCRIBE_AFTER_ID && answers(context, history));
+}
+
 void start_looked_up(struct shard *shard, struct conn *conn, const struct history *history)
 {
     struct context *context = conn_context(shard, conn);
@@ -343,23 +380,12 @@ void start_looked_up(struct shard *shard, struct conn *conn, const struct histor
         start_abandon(shard, context);
         return;
     }
-    for (uint32_t i = 0; history != NULL && i < context->stream_count; i++) {
-        if (context_stream(shard, context, i) != history->stream ||
-            context->start_ids[i] != (uint64_t)START_UNRESOLVED ||
-            history->lookup.from != lookup_kind(context->subscribe.start)) {
-            continue;
-        }
-        if (context->subscribe.start != SUBSCRIBE_AFTER_ID) {
-            context->start_ids[i] = history->lookup.start_id;
-        } else if (context->subscribe.start_value > history->lookup.end_id) {
-            start_over(shard, context, 0, NOTICE_AHEAD);
-        } else {
-            start_after_id(shard, context);
-        }
+    if (history != NULL) {
+        take_answer(shard, context, history);
     }
     if (is_resolved(context)) {
         begin_stream(shard, conn, context);
-    } else if (history == NULL &&
+    } else if (is_to_ask_again(context, history) &&
                !ask(shard, conn, context, lookup_kind(context->subscribe.start))) {
         conn_close(shard, conn);
     }
