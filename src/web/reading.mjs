@@ -29,8 +29,9 @@ export function readEvent(message) {
   return event;
 }
 
+// JSON with spaces between its parts, so that lines break there and not within numbers. Line ends within strings are escaped.
 export function dataText(data) {
-  return typeof data === "string" ? data : JSON.stringify(data);
+  return typeof data === "string" ? data : JSON.stringify(data, null, 1).replace(/(?<=[[{])\n *|\n *(?=[\]}])/g, "").replace(/\n */g, " ");
 }
 
 // A gap notice, for people.
