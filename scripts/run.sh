@@ -34,7 +34,13 @@ end_both() {
 trap end_both EXIT
 trap 'exit 0' INT TERM HUP
 
+# The broker and the producer inherit the lock, so that it lasts as long as one of the three.
 mkdir -p "$directory/data"
+exec 9>"$directory/lock"
+if ! flock -n 9; then
+  echo "run: make run is running already, with its data in $directory" >&2
+  exit 1
+fi
 "$ringcast" serve --listen "$listen" --socket "$socket" --data-dir "$directory/data" &
 broker=$!
 ready=false
@@ -47,7 +53,9 @@ for _ in {1..100}; do
   sleep 0.1
 done
 if ! $ready; then
-  echo "run: the broker did not become ready within 10 s" >&2
+  if kill -0 "$broker" 2>/dev/null; then
+    echo "run: the broker did not answer within 10 s" >&2
+  fi
   exit 1
 fi
 
