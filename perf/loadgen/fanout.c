@@ -195,15 +195,6 @@ static int connect_all(struct fanout *fanout)
 
 // --- the measured phase, on the publisher's thread ---
 
-static uint64_t bytes_received(const struct fanout *fanout)
-{
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < fanout->options->threads; i++) {
-        bytes += atomic_load(&fanout->readers[i]->bytes_told);
-    }
-    return bytes;
-}
-
 // What grows, taken twice: the result holds the second less the first.
 static void counters_take(struct fanout *fanout, uint32_t moment)
 {
@@ -216,7 +207,16 @@ static void counters_take(struct fanout *fanout, uint32_t moment)
     }
     result->events = fanout->publisher.events - result->events;
     result->deliveries = meter_read(&fanout->meter) - result->deliveries;
-    result->bytes = bytes_received(fanout) - result->bytes;
+    uint64_t bytes = 0;
+    uint64_t segments = 0;
+    result->samples = 0;
+    for (uint32_t i = 0; i < fanout->options->threads; i++) {
+        bytes += atomic_load(&fanout->readers[i]->bytes_told);
+        segments += reader_sample_segments(fanout->readers[i]);
+        result->samples += fanout->readers[i]->sample_count;
+    }
+    result->bytes = bytes - result->bytes;
+    result->sample_segments = segments - result->sample_segments;
     result->machine.busy_ns = machine.busy_ns - result->machine.busy_ns;
     result->machine.idle_ns = machine.idle_ns - result->machine.idle_ns;
     result->machine.stolen_ns = machine.stolen_ns - result->machine.stolen_ns;

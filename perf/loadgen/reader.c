@@ -1,5 +1,7 @@
 #include "reader.h"
 
+#include "segments.h"
+
 #include "base/assert.h"
 #include "base/clock.h"
 
@@ -255,8 +257,13 @@ static int open_batch(struct reader *reader, uint32_t count)
         result = io_uring_register_files_update(
             uring, (unsigned)descriptor_of(reader, reader->opened), fds, count);
     }
+    // The first ones of each batch are kept as samples until there are enough.
     for (uint32_t i = 0; i < made; i++) {
-        close(fds[i]);
+        if (result >= 0 && i < 2 && reader->sample_count < READER_SAMPLES_MAX) {
+            reader->samples[reader->sample_count++] = fds[i];
+        } else {
+            close(fds[i]);
+        }
     }
     if (result < 0) {
         return result;
@@ -424,6 +431,15 @@ int reader_start(struct reader *reader)
     return 0;
 }
 
+uint64_t reader_sample_segments(const struct reader *reader)
+{
+    uint64_t segments = 0;
+    for (uint32_t i = 0; i < reader->sample_count; i++) {
+        segments += segments_received(reader->samples[i]);
+    }
+    return segments;
+}
+
 void reader_stop(struct reader *reader)
 {
     if (!reader->is_started) {
@@ -443,6 +459,9 @@ void reader_close(struct reader *reader)
     reader_stop(reader);
     for (uint32_t i = 0; i < reader->buffers_count; i++) {
         buffers_free(&reader->buffers[i]);
+    }
+    for (uint32_t i = 0; i < reader->sample_count; i++) {
+        close(reader->samples[i]);
     }
     if (reader->loop.ring_count > 0) {
         loop_free(&reader->loop);

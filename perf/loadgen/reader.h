@@ -18,6 +18,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+enum {
+    READER_SAMPLES_MAX = 16,
+};
+
 struct reader_config {
     const struct target *target;
     struct meter *meter;
@@ -42,6 +46,10 @@ struct reader {
     uint16_t *attempts_free;
     uint32_t attempts_free_count;
     uint32_t opened; // subscribers whose opening has begun
+    // Ordinary descriptors of a few subscribers, for what direct ones cannot do. All are there once
+    // all connections are.
+    int samples[READER_SAMPLES_MAX];
+    uint32_t sample_count;
     uint64_t deliveries_told;
     atomic_uint_fast32_t ready;      // whose header has come
     atomic_uint_fast32_t failed;     // that are of no more use
@@ -59,6 +67,10 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
 
 // Starts to open the subscribers. Returns 0 or -errno.
 int reader_start(struct reader *reader);
+
+// TCP segments with data that the sampled subscribers have received. Any thread, after the last
+// header has come.
+uint64_t reader_sample_segments(const struct reader *reader);
 
 // Ends the thread; the subscribers stay as they are, for the last check.
 void reader_stop(struct reader *reader);

@@ -58,6 +58,15 @@ const char *bottleneck_text(enum bottleneck bottleneck)
     UNREACHABLE();
 }
 
+double result_events_per_send(const struct result *result)
+{
+    if (result->sample_segments == 0) {
+        return 0;
+    }
+    double each = (double)result->deliveries / result->options->connections;
+    return each * result->samples / (double)result->sample_segments;
+}
+
 uint64_t result_cpu_per_delivery_ns(const struct result *result)
 {
     return result->has_server && result->deliveries > 0 ? result->server.cpu_ns / result->deliveries

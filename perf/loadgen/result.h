@@ -30,7 +30,9 @@ struct result {
     uint64_t publishing_ns; // until the last event was published
     uint64_t events;
     uint64_t deliveries;
-    uint64_t bytes; // received
+    uint64_t bytes;           // received
+    uint64_t sample_segments; // TCP segments that `samples` of the subscribers received
+    uint32_t samples;
     struct histogram latency;
     struct histogram lateness;
     bool has_server; // the server's usage is known
@@ -54,6 +56,9 @@ enum bottleneck result_bottleneck(const struct result *result, bool *late);
 
 // One sentence for each.
 const char *bottleneck_text(enum bottleneck bottleneck);
+
+// How many events a send of the server carried, by the subscribers sampled. 0 when unknown.
+double result_events_per_send(const struct result *result);
 
 // 0 when unknown.
 uint64_t result_cpu_per_delivery_ns(const struct result *result);

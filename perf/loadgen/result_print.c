@@ -139,11 +139,12 @@ void result_print(const struct result *result, FILE *out)
         print_opening(result, out);
         (void)fprintf(out,
                       "delivered   %" PRIu64 " of %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s "
-                      "(published %.0f/s)\n",
+                      "(published %.0f/s; %.2f events a send)\n",
                       result->deliveries, result->events, seconds(result->elapsed_ns),
                       per_second(result->deliveries, result->elapsed_ns),
                       per_second(result->bytes, result->elapsed_ns) / 1e6,
-                      per_second(result->events, result->publishing_ns));
+                      per_second(result->events, result->publishing_ns),
+                      result_events_per_send(result));
         print_times(out, "latency", &result->latency);
         if (result->pace == PACE_RATE) {
             print_times(out, "lateness", &result->lateness);
@@ -241,6 +242,7 @@ static void write_run(struct json_writer *writer, const struct result *result)
     write_real(writer, "deliveries_per_s", per_second(result->deliveries, elapsed_ns));
     write_real(writer, "bytes_per_s", per_second(result->bytes, elapsed_ns));
     write_real(writer, "published_per_s", per_second(result->events, result->publishing_ns));
+    write_real(writer, "events_per_send", result_events_per_send(result));
     write_times(writer, "latency", &result->latency);
     write_times(writer, "lateness", &result->lateness);
     if (result->has_server) {
