@@ -52,6 +52,7 @@ struct lookup {
     enum lookup_goal goal;
     enum rc_error error;
     bool begun;
+    bool looked_in_memory; // FIND
     bool reading;
     enum lookup_buffer reading_into;
     uint64_t value;     // sequence, time; or what is still missing of the last events or bytes

@@ -232,7 +232,8 @@ static enum lookup_outcome find_in_memory(struct log *log, struct lookup *lookup
 
 enum lookup_outcome lookup_find(struct log *log, struct lookup *lookup, struct log_stream *stream)
 {
-    if (lookup->segment == 0) {
+    if (!lookup->looked_in_memory) {
+        lookup->looked_in_memory = true;
         if (lookup->request->from == LOG_FROM_SEQUENCE &&
             lookup->value < stream->discarded_sequence) {
             return lookup_found(lookup, stream, stream->discarded_id);

@@ -252,7 +252,11 @@ struct log_lookup harness_lookup(unsigned reader, uint64_t number, enum log_look
             }
         }
     }
-    cr_assert_fail("no answer");
+    const struct pool *pool = &harness.log->lookups.pool;
+    const struct lookup *stuck = pool_at(pool, pool_next_live(pool, 0));
+    cr_assert_fail("no answer from %d value %llu: goal %d segment %llu page %u entry %u", from,
+                   (unsigned long long)value, stuck->goal, (unsigned long long)stuck->segment,
+                   stuck->page, stuck->entry);
     return lookup;
 }
 
