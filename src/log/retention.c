@@ -49,6 +49,7 @@ void retention_take_settings(struct log *log, struct log_stream *stream, struct 
     extra->settings = settings;
     extra->checked_id = 0;
     extra->check_at_ms = 0;
+    extra->counted = false;
     streams_trim_extra(&log->streams, stream);
 }
 
@@ -210,6 +211,25 @@ static bool look_up(struct log *log, uint64_t number, enum log_lookup_from from,
     return retention->is_looking;
 }
 
+// By count, then by bytes, where both are set. Returns false where it could not be looked at now.
+static bool check_amounts(struct log *log, const struct log_stream *stream,
+                          struct stream_extra *extra)
+{
+    const struct stream_settings *settings = &extra->settings;
+    bool by_count = settings->retention_count != 0 && !extra->counted;
+    enum log_lookup_from from =
+        by_count ? LOG_FROM_LAST : (enum log_lookup_from)LOOKUP_FROM_LAST_BYTES;
+    if (!look_up(log, stream->number, from,
+                 by_count ? settings->retention_count : settings->retention_bytes)) {
+        return false;
+    }
+    extra->counted = by_count && settings->retention_bytes != 0;
+    if (!extra->counted) {
+        extra->checked_id = stream->last_id;
+    }
+    return true;
+}
+
 // Returns false where it could not be looked at now.
 static bool check_settings(struct log *log, struct stream_extra *extra)
 {
@@ -218,15 +238,14 @@ static bool check_settings(struct log *log, struct stream_extra *extra)
     if (stream->last_id <= stream->discarded_id) {
         return true; // it keeps nothing
     }
-    bool is_new = extra->checked_id != stream->last_id;
-    if (settings->idle_ttl_ms != 0 && is_new &&
+    if (settings->idle_ttl_ms != 0 && extra->idle_id != stream->last_id &&
         stream->last_time_ms + settings->idle_ttl_ms < log->time_ms && stream->pending == 0 &&
         stream->controls == 0) {
         // Told in the log, so that a restart does not bring it back.
         if (!log_append_discard(log, stream)) {
             return false;
         }
-        extra->checked_id = stream->last_id;
+        extra->idle_id = stream->last_id;
         return true;
     }
     if (settings->retention_age_ms != 0 && log->time_ms >= extra->check_at_ms &&
@@ -236,19 +255,9 @@ static bool check_settings(struct log *log, struct stream_extra *extra)
         return look_up(log, stream->number, LOG_FROM_TIME,
                        log->time_ms - settings->retention_age_ms);
     }
-    if (!is_new || settings->idle_ttl_ms != 0 ||
-        (settings->retention_count | settings->retention_bytes) == 0) {
-        return true;
-    }
-    bool by_count = settings->retention_count != 0;
-    enum log_lookup_from from =
-        by_count ? LOG_FROM_LAST : (enum log_lookup_from)LOOKUP_FROM_LAST_BYTES;
-    if (!look_up(log, stream->number, from,
-                 by_count ? settings->retention_count : settings->retention_bytes)) {
-        return false;
-    }
-    extra->checked_id = stream->last_id;
-    return true;
+    bool has_amounts = (settings->retention_count | settings->retention_bytes) != 0;
+    return !has_amounts || extra->checked_id == stream->last_id ||
+           check_amounts(log, stream, extra);
 }
 
 static void check_streams(struct log *log)

@@ -54,10 +54,11 @@ struct stream_extra {
     uint64_t interest;         // bit per reader
     uint64_t cumulative_bytes; // frame bytes handed out since this extra was made
     struct stream_settings settings;
-    uint64_t checked_id;  // last_id when its retention was last worked out
+    uint64_t idle_id;     // last_id when its discarding for idleness was last put into the log
+    uint64_t checked_id;  // last_id when its retention by count and bytes was last worked out
     uint64_t check_at_ms; // retention by age: not before
     uint32_t slot;
-    uint32_t spare;
+    bool counted; // retention by count was worked out, that by bytes not yet
 };
 
 struct streams {
