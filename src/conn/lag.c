@@ -103,7 +103,8 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
             (uint64_t)((double)lag.events * (double)options->lag_bytes_max / (double)lag.bytes);
         keep = fitting < keep ? fitting : keep;
     }
-    if (!history_ask(&shard->histories, worst, LOG_FROM_LAST, keep, conn_handle(shard, conn))) {
+    if (!history_ask(&shard->histories, worst, LOG_FROM_LAST, keep, false,
+                     conn_handle(shard, conn))) {
         conn_close(shard, conn);
         return false;
     }

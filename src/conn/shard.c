@@ -234,12 +234,21 @@ void shard_looked_up(struct shard *shard, struct log_lookup *lookup)
     }
     stream->references--;
     start_release_stream(shard, stream);
-    if (shard->histories.starved.count > 0) {
-        struct waiters starved = shard->histories.starved;
-        shard->histories.starved = (struct waiters){0};
-        wake(shard, &starved);
-        waiters_free(&starved);
-    }
+}
+
+void shard_begin_round(struct shard *shard)
+{
+    cold_round(&shard->cold);
+    struct waiters woken = {0};
+    history_round(&shard->histories, &woken);
+    wake(shard, &woken);
+    waiters_free(&woken);
+}
+
+bool shard_needs_round(const struct shard *shard)
+{
+    return shard->ready_count > 0 || history_needs_round(&shard->histories) ||
+           cold_needs_round(&shard->cold);
 }
 
 void shard_subscribed(struct shard *shard, struct log_subscription *subscription)

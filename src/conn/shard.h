@@ -229,6 +229,11 @@ static inline struct context *conn_context(const struct shard *shard, const stru
 }
 
 void shard_release_idle(struct shard *shard);
+// Begins a round: what was given out in the last one may go, and those who found no room for a
+// look-up or a block look again.
+void shard_begin_round(struct shard *shard);
+// Whether there is something to do at once, without a message or a completion.
+bool shard_needs_round(const struct shard *shard);
 // Questions for the log, as its inbox and the quota allow: post returns false when there is no
 // room.
 bool shard_post_requests(struct shard *shard,

@@ -236,7 +236,8 @@ static void start_after_id(const struct shard *shard, struct context *context)
     }
 }
 
-// Asks the log for the streams that are not resolved yet. False when memory ran out.
+// Asks the log for the streams that are not resolved yet: anew, since an answer given before the
+// resume point was would make that seem to be ahead of the log. False when memory ran out.
 static bool ask(struct shard *shard, struct conn *conn, struct context *context,
                 enum log_lookup_from from)
 {
@@ -244,7 +245,7 @@ static bool ask(struct shard *shard, struct conn *conn, struct context *context,
     for (uint32_t i = 0; i < context->stream_count; i++) {
         if (context->start_ids[i] == (uint64_t)START_UNRESOLVED &&
             !history_ask(&shard->histories, context_stream(shard, context, i), from,
-                         context->subscribe.start_value, conn_handle(shard, conn))) {
+                         context->subscribe.start_value, true, conn_handle(shard, conn))) {
             return false;
         }
     }

@@ -47,7 +47,7 @@ static enum walk_result find_run(struct walk *walk, uint32_t index, struct found
         }
         struct history *history = history_find(&shard->histories, stream, found->from);
         if (history == NULL) {
-            return history_ask(&shard->histories, stream, LOG_FROM_ID, found->from,
+            return history_ask(&shard->histories, stream, LOG_FROM_ID, found->from, false,
                                conn_handle(shard, walk->conn))
                        ? WALK_WAIT
                        : WALK_FAILED;
@@ -176,6 +176,7 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
     switch (open_block(walk, found.run, &block)) {
     case COLD_READY: break;
     case COLD_WAIT: return WALK_WAIT;
+    case COLD_FAILED: return WALK_FAILED;
     case COLD_STALE:
         forget_positions(walk, 0);
         *is_scanning = true; // look again
@@ -231,6 +232,7 @@ static enum walk_result choose_merged(struct walk *walk)
     switch (open_block(walk, founds[first].run, &block)) {
     case COLD_READY: break;
     case COLD_WAIT: return WALK_WAIT;
+    case COLD_FAILED: return WALK_FAILED;
     case COLD_STALE: forget_positions(walk, first); return WALK_SPAN;
     case COLD_BROKEN:
         return tell_gap(walk, first, founds[first].from, founds[first].run->last_id,

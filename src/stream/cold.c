@@ -11,6 +11,8 @@
 enum {
     COLD_BLOCKS_MAX = 1024,
     COLD_FAILED_MAX = 1024, // remembered; then forgotten all at once
+    COLD_WOKEN_MAX = 64,    // of those who starve, a round
+    UNUSED_ROUNDS_MAX = 64, // those who waited for a block have their turn by then
 };
 
 // What cold_cache.failed holds for a position.
@@ -78,6 +80,7 @@ static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t us
     struct waiters waiters = block->waiters;
     block->waiters = (struct waiters){0};
     if (is_valid) {
+        block->round = cache->round;
         list_push_back(&cache->valid, &block->age_node);
         u64_map_remove(&cache->failed, block->position, NULL);
     } else {
@@ -125,8 +128,13 @@ void cold_cache_free(struct cold_cache *cache)
     pool_destroy(&cache->pool);
 }
 
-// Lets the oldest blocks go that nobody looked at in this round. A block larger than the whole
-// bound is let in alone.
+// Not while pointers into it are out, and not before somebody who waited for it had his turn.
+static bool may_go(const struct cold_cache *cache, const struct cold_block *block)
+{
+    return cache->round - block->round > (block->is_used ? 0 : UNUSED_ROUNDS_MAX);
+}
+
+// Lets the oldest blocks go. A block larger than the whole bound is let in alone.
 static bool make_room(struct cold_cache *cache, uint32_t length)
 {
     while (cache->bytes_used > 0 &&
@@ -136,7 +144,7 @@ static bool make_room(struct cold_cache *cache, uint32_t length)
             return false;
         }
         struct cold_block *block = LIST_ENTRY(node, struct cold_block, age_node);
-        if (block->used_in_round == cache->round) {
+        if (!may_go(cache, block)) {
             return false;
         }
         list_remove(node);
@@ -155,8 +163,7 @@ static enum cold_result start_read(struct cold_cache *cache, uint64_t position, 
     }
     struct cold_block *block = make_room(cache, length) ? pool_alloc(&cache->pool) : NULL;
     if (block == NULL) {
-        waiters_add(&cache->starved, handle);
-        return COLD_WAIT;
+        return waiters_add(&cache->starved, handle) ? COLD_WAIT : COLD_FAILED;
     }
     memset(block, 0, sizeof(*block));
     block->bytes = malloc(length);
@@ -165,8 +172,7 @@ static enum cold_result start_read(struct cold_cache *cache, uint64_t position, 
         free(block->bytes);
         waiters_free(&block->waiters);
         pool_free(&cache->pool, block);
-        waiters_add(&cache->starved, handle);
-        return COLD_WAIT;
+        return COLD_FAILED;
     }
     block->position = position;
     block->length = length;
@@ -185,14 +191,12 @@ enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t 
     if (u64_map_get(&cache->by_position, position, &index)) {
         struct cold_block *block = pool_at(&cache->pool, index);
         if (!list_is_linked(&block->age_node)) {
-            if (!waiters_add(&block->waiters, handle)) {
-                waiters_add(&cache->starved, handle);
-            }
-            return COLD_WAIT;
+            return waiters_add(&block->waiters, handle) ? COLD_WAIT : COLD_FAILED;
         }
         list_remove(&block->age_node);
         list_push_back(&cache->valid, &block->age_node);
-        block->used_in_round = cache->round;
+        block->is_used = true;
+        block->round = cache->round;
         *bytes = block->bytes;
         return block->length == length ? COLD_READY : COLD_STALE;
     }
@@ -213,8 +217,13 @@ void cold_round(struct cold_cache *cache)
     cache->round++;
     if (cache->starved.count > 0) {
         struct waiters waiters = {0};
-        waiters_swap(&cache->starved, &waiters);
+        waiters_take(&cache->starved, COLD_WOKEN_MAX, &waiters);
         cache->ready(cache->context, &waiters);
         waiters_free(&waiters);
     }
+}
+
+bool cold_needs_round(const struct cold_cache *cache)
+{
+    return cache->starved.count > 0 && !list_is_empty(&cache->valid);
 }

@@ -3,6 +3,9 @@
 // waits. One thread.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/list.h"
 #include "base/map.h"
 #include "base/pool.h"
@@ -14,7 +17,8 @@ struct cold_block {
     struct list_node age_node; // in `valid`, least recently used first; in no list while it is read
     uint64_t position;
     uint64_t salt;
-    uint64_t used_in_round; // pointers into it were given out in this round
+    uint64_t round; // in which it was read or last given out
+    bool is_used;   // it was given out since it was read
     uint32_t length;
     uint32_t read_bytes;
     int fd;
@@ -42,7 +46,8 @@ struct cold_cache {
 
 enum cold_result {
     COLD_READY,
-    COLD_WAIT,   // the handle waits, or memory ran out: try again in a later round
+    COLD_WAIT,   // the handle waits
+    COLD_FAILED, // memory ran out
     COLD_STALE,  // the position is no longer good: ask the log anew
     COLD_BROKEN, // it failed again after being asked anew: the disk has lost it
 };
@@ -56,5 +61,7 @@ void cold_cache_free(struct cold_cache *cache);
 // good until the round ends.
 enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length,
                           uint64_t handle, const uint8_t **bytes);
-// Starts a round: what was given out before may go.
+// Starts a round: what was given out before may go, and those who found no room look again.
 void cold_round(struct cold_cache *cache);
+// Whether some wait for room that a later round has, without a read that ends.
+bool cold_needs_round(const struct cold_cache *cache);

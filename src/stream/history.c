@@ -4,6 +4,9 @@
 
 #include "base/assert.h"
 
+// Those who waited have their turn by then; if not, they are gone.
+enum { UNUSED_ROUNDS_MAX = 64 };
+
 int history_table_init(struct history_table *table, uint32_t histories_max)
 {
     memset(table, 0, sizeof(*table));
@@ -35,6 +38,8 @@ struct history *history_find(struct history_table *table, struct stream *stream,
         if (covers(history, cursor)) {
             list_remove(&history->age_node);
             list_push_back(&table->answered, &history->age_node);
+            history->is_used = true;
+            history->round = table->round;
             return history;
         }
     }
@@ -57,12 +62,13 @@ const struct log_run *history_run(const struct history *history, uint64_t cursor
 }
 
 static struct history *find_asking(const struct stream *stream, enum log_lookup_from from,
-                                   uint64_t value)
+                                   uint64_t value, bool is_fresh)
 {
     LIST_EACH(node, &stream->histories)
     {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
-        if (history->is_asking && history->lookup.from == from &&
+        bool is_sent = !list_is_linked(&history->age_node);
+        if (history->is_asking && history->lookup.from == from && !(is_fresh && is_sent) &&
             (history->lookup.value == value ||
              (from == LOG_FROM_ID && history->lookup.value < value))) {
             return history;
@@ -71,12 +77,18 @@ static struct history *find_asking(const struct stream *stream, enum log_lookup_
     return NULL;
 }
 
+static bool may_go(const struct history_table *table, const struct history *history)
+{
+    uint64_t rounds = table->round - history->round;
+    return !history->is_pinned && rounds > (history->is_used ? 0 : UNUSED_ROUNDS_MAX);
+}
+
 static void drop_oldest(struct history_table *table)
 {
     LIST_EACH(node, &table->answered)
     {
         struct history *history = LIST_ENTRY(node, struct history, age_node);
-        if (!history->is_pinned) {
+        if (may_go(table, history)) {
             history_drop(table, history);
             return;
         }
@@ -84,10 +96,10 @@ static void drop_oldest(struct history_table *table)
 }
 
 bool history_ask(struct history_table *table, struct stream *stream, enum log_lookup_from from,
-                 uint64_t value, uint64_t handle)
+                 uint64_t value, bool is_fresh, uint64_t handle)
 {
     ASSERT(stream->state == STREAM_LIVE);
-    struct history *history = find_asking(stream, from, value);
+    struct history *history = find_asking(stream, from, value, is_fresh);
     if (history != NULL) {
         return waiters_add(&history->waiters, handle);
     }
@@ -106,6 +118,7 @@ bool history_ask(struct history_table *table, struct stream *stream, enum log_lo
     history->stream = stream;
     history->is_asking = true;
     history->is_pinned = false;
+    history->is_used = false;
     history->lookup.owner = history;
     history->lookup.number = stream->number;
     history->lookup.from = from;
@@ -123,10 +136,31 @@ struct history *history_answered(struct history_table *table, struct log_lookup 
     ASSERT(&history->lookup == lookup && history->is_asking);
     ASSERT(lookup->run_count <= LOG_LOOKUP_RUNS);
     history->is_asking = false;
+    history->round = table->round;
     history->low = lookup->from == LOG_FROM_ID ? lookup->value : lookup->start_id;
     history->gap_to = lookup->discarded_id > history->low ? lookup->discarded_id : 0;
     list_push_back(&table->answered, &history->age_node);
     return history;
+}
+
+void history_round(struct history_table *table, struct waiters *woken)
+{
+    table->round++;
+    if (table->starved.count == 0) {
+        return;
+    }
+    uint32_t room = table->pool.capacity - pool_used(&table->pool);
+    LIST_EACH(node, &table->answered)
+    {
+        room += may_go(table, LIST_ENTRY(node, struct history, age_node));
+    }
+    waiters_take(&table->starved, room, woken);
+}
+
+bool history_needs_round(const struct history_table *table)
+{
+    return table->starved.count > 0 &&
+           (!pool_is_full(&table->pool) || !list_is_empty(&table->answered));
 }
 
 void history_drop(struct history_table *table, struct history *history)

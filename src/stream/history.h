@@ -3,7 +3,8 @@
 //
 // A history with an answer covers low < id <= lookup.end_id of its stream. The worker lends
 // history->lookup to the log while is_asking. Bounded by a pool; the least recently used answer
-// goes first.
+// goes first, but none that was used in this round (a send that is cut short is walked again), and
+// none before somebody who waited for it had his turn.
 #pragma once
 
 #include "stream/stream.h"
@@ -14,6 +15,8 @@ struct history {
     struct stream *stream;
     bool is_asking;
     bool is_pinned; // its waiters are being told: not to be pushed out
+    bool is_used;   // history_find gave it out since it was answered
+    uint64_t round; // in which it was answered or last given out
     uint64_t low;
     uint64_t gap_to; // events of the stream above low up to and with this id are gone; 0: none
     struct waiters waiters;
@@ -24,7 +27,8 @@ struct history_table {
     struct pool pool;
     struct list answered;   // least recently used first
     struct list unsent;     // not yet taken by the log's inbox
-    struct waiters starved; // wanted a look-up when all were asking
+    struct waiters starved; // wanted a look-up when there was no room for one
+    uint64_t round;
 };
 
 int history_table_init(struct history_table *table, uint32_t histories_max);
@@ -36,10 +40,17 @@ struct history *history_find(struct history_table *table, struct stream *stream,
 const struct log_run *history_run(const struct history *history, uint64_t cursor);
 
 // Makes `handle` wait for the answer to this question; an equal one under way is shared (for
-// LOG_FROM_ID: one that starts at or before). With all in use it waits in `starved`. New questions
-// stand in `unsent`. False when memory ran out.
+// LOG_FROM_ID: one that starts at or before). is_fresh: only one that the log cannot have answered
+// yet. With all in use it waits in `starved`. New questions stand in `unsent`. False when memory
+// ran out.
 bool history_ask(struct history_table *table, struct stream *stream, enum log_lookup_from from,
-                 uint64_t value, uint64_t handle);
+                 uint64_t value, bool is_fresh, uint64_t handle);
+
+// Begins a round. Takes as many of `starved` as there is room for, the first ones first, into
+// `woken` (which is empty): they are to ask again.
+void history_round(struct history_table *table, struct waiters *woken);
+// Whether some starve that a later round has room for, without an answer of the log.
+bool history_needs_round(const struct history_table *table);
 
 // The answer came. The history is kept (or, with lookup.error, to be dropped with history_drop
 // after its waiters were told).

@@ -1,6 +1,7 @@
 #include "stream/waiters.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 
@@ -25,6 +26,24 @@ void waiters_swap(struct waiters *waiters, struct waiters *into)
     struct waiters taken = *waiters;
     *waiters = *into;
     *into = taken;
+}
+
+void waiters_take(struct waiters *waiters, uint32_t most, struct waiters *into)
+{
+    ASSERT(into->count == 0);
+    if (most >= waiters->count) {
+        waiters_swap(waiters, into);
+        return;
+    }
+    uint32_t taken = 0;
+    while (taken < most && waiters_add(into, waiters->handles[taken])) {
+        taken++;
+    }
+    if (taken > 0) {
+        waiters->count -= taken;
+        memmove(waiters->handles, waiters->handles + taken,
+                waiters->count * sizeof(*waiters->handles));
+    }
 }
 
 void waiters_free(struct waiters *waiters)

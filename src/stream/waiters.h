@@ -17,4 +17,6 @@ bool waiters_add(struct waiters *waiters, uint64_t handle);
 // Takes all into `into` (which must be empty), leaving the memory of `into` behind: no allocation
 // in steady state.
 void waiters_swap(struct waiters *waiters, struct waiters *into);
+// Moves the first ones, `most` of them, into `into` (which is empty), as far as there is memory.
+void waiters_take(struct waiters *waiters, uint32_t most, struct waiters *into);
 void waiters_free(struct waiters *waiters);

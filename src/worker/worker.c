@@ -251,7 +251,7 @@ static bool on_round(void *context)
     struct worker *worker = context;
     struct shard *shard = &worker->shard;
     enter(worker);
-    cold_round(&shard->cold);
+    shard_begin_round(shard);
     bool has_more = fan_out(worker);
     has_more |= pump_ready(worker);
     shard_flush(shard);
@@ -261,7 +261,7 @@ static bool on_round(void *context)
     }
     shard_release_idle(shard);
     resume_if_lapped(worker);
-    return has_more || shard->ready_count > 0;
+    return has_more || shard_needs_round(shard);
 }
 
 // --- life ---

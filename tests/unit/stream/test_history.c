@@ -58,10 +58,10 @@ Test(history, equal_questions_are_asked_once)
 {
     struct stream *stream = open_live("a", 1, 100);
     for (uint64_t handle = 0; handle < 1000; handle++) {
-        cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 10, handle));
+        cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 10, false, handle));
     }
     cr_assert(
-        history_ask(&histories, stream, LOG_FROM_ID, 20, 1000)); // covered by the one under way
+        history_ask(&histories, stream, LOG_FROM_ID, 20, false, 1000)); // covered by the one under way
     struct log_lookup *lookup = take_question();
     cr_assert(list_is_empty(&histories.unsent));
     cr_assert_eq(lookup->number, 1);
@@ -72,16 +72,16 @@ Test(history, equal_questions_are_asked_once)
 Test(history, different_questions_are_different)
 {
     struct stream *stream = open_live("a", 1, 100);
-    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 10, 1));
-    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 9, 2));
-    cr_assert(history_ask(&histories, stream, LOG_FROM_LAST, 10, 3));
+    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 10, false, 1));
+    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 9, false, 2));
+    cr_assert(history_ask(&histories, stream, LOG_FROM_LAST, 10, false, 3));
     cr_assert_eq(pool_used(&histories.pool), 3);
 }
 
 Test(history, an_answer_covers_its_range)
 {
     struct stream *stream = open_live("a", 1, 100);
-    history_ask(&histories, stream, LOG_FROM_ID, 10, 1);
+    history_ask(&histories, stream, LOG_FROM_ID, 10, false, 1);
     struct history *history = answer(take_question(), 10, 90, 0);
     cr_assert_eq(history_find(&histories, stream, 10), history);
     cr_assert_eq(history_find(&histories, stream, 89), history);
@@ -96,7 +96,7 @@ Test(history, an_answer_covers_its_range)
 Test(history, what_is_gone_is_told)
 {
     struct stream *stream = open_live("a", 1, 100);
-    history_ask(&histories, stream, LOG_FROM_ID, 10, 1);
+    history_ask(&histories, stream, LOG_FROM_ID, 10, false, 1);
     struct history *history = answer(take_question(), 40, 90, 40);
     cr_assert_eq(history->low, 10);
     cr_assert_eq(history->gap_to, 40);
@@ -107,22 +107,26 @@ Test(history, the_least_recently_used_answer_goes_first)
     struct stream *stream = open_live("a", 1, 1000);
     struct history *kept[HISTORIES];
     for (uint64_t i = 0; i < HISTORIES; i++) {
-        history_ask(&histories, stream, LOG_FROM_ID, 100 * i, i);
+        history_ask(&histories, stream, LOG_FROM_ID, 100 * i, false, i);
         kept[i] = answer(take_question(), 100 * i, 100 * i + 50, 0);
     }
-    cr_assert_eq(history_find(&histories, stream, 0), kept[0]); // now the youngest
-    history_ask(&histories, stream, LOG_FROM_ID, 700, 9);
+    for (uint64_t i = HISTORIES; i-- > 0;) { // now the first is the youngest
+        cr_assert_eq(history_find(&histories, stream, 100 * i), kept[i]);
+    }
+    struct waiters woken = {0};
+    history_round(&histories, &woken);
+    history_ask(&histories, stream, LOG_FROM_ID, 700, false, 9);
     cr_assert_eq(history_find(&histories, stream, 0), kept[0]);
-    cr_assert_null(history_find(&histories, stream, 100));
+    cr_assert_null(history_find(&histories, stream, 300));
 }
 
 Test(history, with_all_asking_one_starves_until_an_answer)
 {
     struct stream *stream = open_live("a", 1, 1000);
     for (uint64_t i = 0; i < HISTORIES; i++) {
-        history_ask(&histories, stream, LOG_FROM_ID, 1000 - i, i);
+        history_ask(&histories, stream, LOG_FROM_ID, 1000 - i, false, i);
     }
-    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 1, 77));
+    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 1, false, 77));
     cr_assert_eq(histories.starved.count, 1);
     cr_assert_eq(histories.starved.handles[0], 77);
 }
@@ -130,11 +134,11 @@ Test(history, with_all_asking_one_starves_until_an_answer)
 Test(history, a_pinned_answer_is_not_pushed_out)
 {
     struct stream *stream = open_live("a", 1, 1000);
-    history_ask(&histories, stream, LOG_FROM_ID, 0, 1);
+    history_ask(&histories, stream, LOG_FROM_ID, 0, false, 1);
     struct history *pinned = answer(take_question(), 0, 50, 0);
     pinned->is_pinned = true;
     for (uint64_t i = 1; i < 2 * HISTORIES; i++) {
-        history_ask(&histories, stream, LOG_FROM_ID, 1000 - i, i);
+        history_ask(&histories, stream, LOG_FROM_ID, 1000 - i, false, i);
     }
     history_drop_answers(&histories, stream);
     cr_assert_eq(history_find(&histories, stream, 10), pinned);
@@ -143,10 +147,60 @@ Test(history, a_pinned_answer_is_not_pushed_out)
 Test(history, a_streams_answers_can_be_dropped)
 {
     struct stream *stream = open_live("a", 1, 1000);
-    history_ask(&histories, stream, LOG_FROM_ID, 0, 1);
+    history_ask(&histories, stream, LOG_FROM_ID, 0, false, 1);
     answer(take_question(), 0, 50, 0);
-    history_ask(&histories, stream, LOG_FROM_ID, 60, 1);
+    history_ask(&histories, stream, LOG_FROM_ID, 60, false, 1);
     history_drop_answers(&histories, stream);
     cr_assert_null(history_find(&histories, stream, 10));
     cr_assert_eq(pool_used(&histories.pool), 1); // the one that is still asked
+}
+
+Test(history, those_who_starve_are_woken_in_order_as_there_is_room)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    struct log_lookup *lookups[HISTORIES];
+    for (uint64_t i = 0; i < HISTORIES; i++) {
+        history_ask(&histories, stream, LOG_FROM_ID, 1000 - i, false, i);
+    }
+    for (uint64_t i = 0; i < HISTORIES; i++) {
+        lookups[i] = take_question();
+    }
+    for (uint64_t i = 0; i < HISTORIES; i++) {
+        history_ask(&histories, stream, LOG_FROM_LAST, 1 + i, false, 100 + i);
+    }
+    struct waiters woken = {0};
+    history_round(&histories, &woken);
+    cr_assert_eq(woken.count, 0);
+    cr_assert_not(history_needs_round(&histories)); // an answer of the log brings one
+    answer(lookups[0], 1000, 1100, 0);
+    answer(lookups[1], 999, 1100, 0);
+    history_round(&histories, &woken);
+    cr_assert_eq(woken.count, 0); // those who waited for the answers come first
+    cr_assert(history_needs_round(&histories));
+    cr_assert_not_null(history_find(&histories, stream, 1000));
+    history_round(&histories, &woken);
+    cr_assert_eq(woken.count, 1);
+    cr_assert_eq(woken.handles[0], 100);
+    woken.count = 0;
+    history_ask(&histories, stream, LOG_FROM_LAST, 1, false, 100); // takes its place
+    uint32_t rounds = 0;
+    while (woken.count == 0 && rounds++ < 1000) { // nobody comes for the other answer
+        history_round(&histories, &woken);
+    }
+    cr_assert_eq(woken.count, 1);
+    cr_assert_eq(woken.handles[0], 101);
+    waiters_free(&woken);
+}
+
+Test(history, a_fresh_question_is_not_answered_by_one_that_was_sent)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    history_ask(&histories, stream, LOG_FROM_ID, 10, false, 1);
+    history_ask(&histories, stream, LOG_FROM_ID, 10, true, 2);
+    cr_assert_eq(pool_used(&histories.pool), 1);
+    take_question();
+    history_ask(&histories, stream, LOG_FROM_ID, 10, true, 3);
+    cr_assert_eq(pool_used(&histories.pool), 2);
+    history_ask(&histories, stream, LOG_FROM_ID, 10, false, 4);
+    cr_assert_eq(pool_used(&histories.pool), 2);
 }

@@ -35,7 +35,12 @@ static struct {
     uint64_t blocks[FAKE_BLOCKS_MAX];
     uint32_t block_count;
     uint32_t lookups, unsubscribes, lapped_at;
-    bool is_lapping, keeps_memory;
+    bool is_lapping, keeps_memory, is_holding;
+    uint32_t laps_again;
+    enum rc_error lookup_error;
+    struct log_message held[FAKE_HELD_MAX];
+    uint32_t held_count;
+    uint32_t admin_answers;
     _Atomic uint32_t connections;
 } fake;
 
@@ -56,9 +61,19 @@ static struct fake_stream *find_stream(struct slice name, bool create)
     return stream;
 }
 
-static void deliver(struct log_message *message)
+static void deliver(const struct log_message *message)
 {
     cr_assert(loop_post(worker_loop(fake.worker), &fake.loop, message, 0));
+}
+
+static void answer(const struct log_message *message)
+{
+    if (!fake.is_holding) {
+        deliver(message);
+        return;
+    }
+    cr_assert_lt(fake.held_count, FAKE_HELD_MAX);
+    fake.held[fake.held_count++] = *message;
 }
 
 static void answer_subscription(struct log_subscription *subscription)
@@ -76,7 +91,7 @@ static void answer_subscription(struct log_subscription *subscription)
     }
     subscription->state.log_last_id = fake.next_id - 1;
     struct log_message message = {.kind = LOG_SUBSCRIBED, .pointer = subscription};
-    deliver(&message);
+    answer(&message);
 }
 
 static const uint8_t *block_at(uint32_t index)
@@ -153,8 +168,12 @@ static void answer_lookup(struct log_lookup *lookup)
                                  .flags = entries[i].flags};
         }
     }
+    if (fake.lookup_error != ERR_NONE) {
+        lookup->error = fake.lookup_error;
+        lookup->run_count = 0;
+    }
     struct log_message message = {.kind = LOG_LOOKED_UP, .pointer = lookup};
-    deliver(&message);
+    answer(&message);
 }
 
 static void deliver_block(uint32_t index)
@@ -170,6 +189,12 @@ static void deliver_block(uint32_t index)
 static void resume(uint64_t position)
 {
     log_tail_set_lapped(fake.tail, 0, false);
+    if (fake.laps_again > 0) { // the inbox is full again before the worker looked
+        fake.laps_again--;
+        log_tail_set_lapped(fake.tail, 0, true);
+        loop_wake(worker_loop(fake.worker), &fake.loop);
+        return;
+    }
     if (!fake.keeps_memory) {
         struct log_message message = {
             .kind = LOG_LAPPED, .position = fake.next_position, .id = fake.next_id - 1};
@@ -195,6 +220,7 @@ static void on_message(void *context, const void *bytes)
         break;
     case LOG_LOOKUP: answer_lookup(message->pointer); break;
     case LOG_RESUME: resume(message->position); break;
+    case MESSAGE_ADMIN_DONE: fake.admin_answers++; break;
     default: break;
     }
 }
@@ -216,7 +242,9 @@ static void fill_options(struct shard_options *shard)
         shard->descriptors_per_ring_max ? shard->descriptors_per_ring_max : 1024;
     shard->streams_max = shard->streams_max ? shard->streams_max : 1024;
     shard->request_timeout_ms = shard->request_timeout_ms ? shard->request_timeout_ms : 5000;
-    shard->heartbeat_ms = shard->heartbeat_ms ? shard->heartbeat_ms : 60000;
+    shard->heartbeat_ms = shard->heartbeat_ms == FAKE_NO_HEARTBEAT ? 0
+                          : shard->heartbeat_ms > 0                ? shard->heartbeat_ms
+                                                                   : 60000;
     shard->retry_ms = 5000;
     shard->cold_bytes_max = shard->cold_bytes_max ? shard->cold_bytes_max : 1 << 20;
 }
@@ -424,6 +452,67 @@ void fake_lap(bool lap, bool keep_memory)
     }
 }
 
+void fake_lap_again(uint32_t times)
+{
+    fake.laps_again = times;
+}
+
+void fake_hold(void)
+{
+    fake.is_holding = true;
+}
+
+void fake_release(uint32_t count)
+{
+    fake.is_holding = count != FAKE_RELEASE_ALL;
+    count = count < fake.held_count ? count : fake.held_count;
+    for (uint32_t i = 0; i < count; i++) {
+        deliver(&fake.held[i]);
+    }
+    fake.held_count -= count;
+    memmove(fake.held, fake.held + count, fake.held_count * sizeof(fake.held[0]));
+    loop_submit(&fake.loop);
+}
+
+void fake_wait_held(uint32_t count)
+{
+    for (int i = 0; i < 1000 && fake.held_count < count; i++) {
+        fake_run(5);
+    }
+    cr_assert_eq(fake.held_count, count);
+}
+
+void fake_fail_lookups(enum rc_error error)
+{
+    fake.lookup_error = error;
+}
+
+void fake_transient(struct log_transient *transient)
+{
+    struct fake_stream *stream = find_stream(transient->name, true);
+    transient->number = stream->number;
+    struct log_message message = {
+        .kind = LOG_TRANSIENT, .number = stream->number, .pointer = transient};
+    deliver(&message);
+    loop_submit(&fake.loop);
+}
+
+void fake_admin(struct admin_request *request)
+{
+    uint32_t before = fake.admin_answers;
+    struct log_message message = {.kind = MESSAGE_ADMIN, .pointer = request};
+    deliver(&message);
+    for (int i = 0; i < 1000 && fake.admin_answers == before; i++) {
+        fake_run(5);
+    }
+    cr_assert_eq(fake.admin_answers, before + 1);
+}
+
+uint32_t fake_connections(void)
+{
+    return fake.connections;
+}
+
 uint32_t fake_lookups(void)
 {
     return fake.lookups;
@@ -458,15 +547,32 @@ int fake_connect(const char *request, int receive_buffer_bytes)
     return client;
 }
 
+int fake_get(const char *target, const char *fields)
+{
+    char request[2048];
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", target, fields);
+    return fake_connect(request, 0);
+}
+
+void fake_expect(int client, struct fake_text *text, const char *until)
+{
+    cr_assert(fake_read(client, text, until, FAKE_WAIT_MS), "waited for <%s>, got <%s>", until,
+              text->bytes ? text->bytes : "");
+}
+
 bool fake_read(int client, struct fake_text *text, const char *until, uint64_t for_ms)
 {
     uint64_t end_ms = clock_monotonic_ms() + for_ms;
+    size_t searched = 0; // until ends behind it
     for (;;) {
-        if (until != NULL && text->bytes != NULL && strstr(text->bytes, until) != NULL) {
+        if (until != NULL && text->bytes != NULL && strstr(text->bytes + searched, until) != NULL) {
             return true;
         }
         if (text->is_over || clock_monotonic_ms() > end_ms) {
             return until == NULL && text->is_over;
+        }
+        if (until != NULL && text->length >= strlen(until)) {
+            searched = text->length - strlen(until) + 1;
         }
         if (text->capacity - text->length < 65537) {
             text->capacity = text->capacity * 2 + 131072;

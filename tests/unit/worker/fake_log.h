@@ -9,8 +9,12 @@
 #include <stdint.h>
 
 enum {
-    FAKE_STREAMS_MAX = 256,
+    FAKE_STREAMS_MAX = 1024,
     FAKE_BLOCKS_MAX = 1 << 16,
+    FAKE_HELD_MAX = 1024,
+    FAKE_NO_HEARTBEAT = 1 << 30,
+    FAKE_RELEASE_ALL = 1 << 30,
+    FAKE_WAIT_MS = 5000,
     FAKE_SEGMENT_BYTES = 64 << 20,
     FAKE_TAIL_BYTES = 64 << 20,
 };
@@ -44,12 +48,29 @@ void fake_corrupt(void);
 // From now on (true) blocks are not delivered, as with a full inbox; false: the worker is told and
 // may resume.
 void fake_lap(bool lap, bool keep_memory);
+// The next RESUMEs find the inbox full again: the worker is lapped once more at once.
+void fake_lap_again(uint32_t times);
+// From now on answers to subscriptions and look-ups are kept back.
+void fake_hold(void);
+// The first ones go out; FAKE_RELEASE_ALL: all, also those to come.
+void fake_release(uint32_t count);
+// Waits until that many are kept back.
+void fake_wait_held(uint32_t count);
+// Look-ups are answered with this error; ERR_NONE: as they should be.
+void fake_fail_lookups(enum rc_error error);
+// An ephemeral event of the stream transient->name; one reference of it is the worker's.
+void fake_transient(struct log_transient *transient);
+// Asks the worker and waits for its answer.
+void fake_admin(struct admin_request *request);
+uint32_t fake_connections(void); // as counted for the whole broker
 uint32_t fake_lookups(void);
 uint32_t fake_unsubscribes(void);
 struct worker *fake_worker(void);
 
 // A client: connects and sends the request text.
 int fake_connect(const char *request, int receive_buffer_bytes);
+// A GET of the target with these header fields, each with its line end.
+int fake_get(const char *target, const char *fields);
 // Reads until `until` appears, end_of_stream, or the time is over, running the log meanwhile.
 // Appends to text (NUL-terminated).
 struct fake_text {
@@ -59,4 +80,6 @@ struct fake_text {
     bool is_over;
 };
 bool fake_read(int socket, struct fake_text *text, const char *until, uint64_t for_ms);
+// As fake_read, for FAKE_WAIT_MS; fails the test where it does not come.
+void fake_expect(int socket, struct fake_text *text, const char *until);
 void fake_text_free(struct fake_text *text);

@@ -11,24 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 5000 };
-
 static const struct fake_options defaults;
 
 TestSuite(worker, .timeout = 60);
-
-static int get(const char *target, const char *fields)
-{
-    char request[1024];
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", target, fields);
-    return fake_connect(request, 0);
-}
-
-static void expect(int client, struct fake_text *text, const char *until)
-{
-    cr_assert(fake_read(client, text, until, WAIT_MS), "waited for <%s>, got <%s>", until,
-              text->bytes ? text->bytes : "");
-}
 
 // Ids of all `id:` lines, in order; checks that they rise and counts gap notices.
 struct ids {
@@ -66,15 +51,15 @@ Test(worker, streams_live_events_exactly_as_framed)
 {
     fake_start(&defaults);
     struct fake_text text = {0};
-    int client = get("/streams/a", "");
-    expect(client, &text, "retry: 5000\n\n");
+    int client = fake_get("/streams/a", "");
+    fake_expect(client, &text, "retry: 5000\n\n");
     cr_assert_not_null(strstr(text.bytes, "HTTP/1.1 200 OK\r\n"));
     cr_assert_not_null(strstr(text.bytes, "Content-Type: text/event-stream\r\n"));
     fake_publish_one("a", "one\ntwo");
-    expect(client, &text, "retry: 5000\n\nid: 1\ndata: one\ndata: two\n\n");
+    fake_expect(client, &text, "retry: 5000\n\nid: 1\ndata: one\ndata: two\n\n");
     fake_publish_one("b", "not for us");
     fake_publish_one("a", "three");
-    expect(client, &text, "data: two\n\nid: 3\ndata: three\n\n");
+    fake_expect(client, &text, "data: two\n\nid: 3\ndata: three\n\n");
     close(client);
     for (int i = 0; i < 500 && fake_unsubscribes() == 0; i++) {
         fake_run(10);
@@ -91,10 +76,10 @@ Test(worker, replays_then_goes_on_live)
         fake_publish_one("a", "old");
     }
     struct fake_text text = {0};
-    int client = get("/streams/a?from=earliest", "");
-    expect(client, &text, "id: 40\n");
+    int client = fake_get("/streams/a?from=earliest", "");
+    fake_expect(client, &text, "id: 40\n");
     fake_publish_one("a", "new");
-    expect(client, &text, "id: 41\ndata: new\n\n");
+    fake_expect(client, &text, "id: 41\ndata: new\n\n");
     static struct ids ids;
     read_ids(&text, &ids);
     cr_assert_eq(ids.count, 41);
@@ -126,8 +111,8 @@ Test(worker, starts_where_it_is_asked_to)
     };
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
         struct fake_text text = {0};
-        int client = get(starts[i].target, starts[i].fields);
-        expect(client, &text, starts[i].first);
+        int client = fake_get(starts[i].target, starts[i].fields);
+        fake_expect(client, &text, starts[i].first);
         close(client);
         fake_text_free(&text);
     }
@@ -152,8 +137,8 @@ Test(worker, tells_of_what_cannot_be_resumed)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct fake_text text = {0};
-        int client = get("/streams/a", cases[i].fields);
-        expect(client, &text, "id: 11\ndata: kept\n\n"); // then served from what there is
+        int client = fake_get("/streams/a", cases[i].fields);
+        fake_expect(client, &text, "id: 11\ndata: kept\n\n"); // then served from what there is
         cr_assert_not_null(strstr(text.bytes, cases[i].header), "%s", text.bytes);
         cr_assert_not_null(strstr(text.bytes, cases[i].frame), "%s", text.bytes);
         close(client);
@@ -172,17 +157,17 @@ Test(worker, answers_errors_and_keeps_the_connection)
                               "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
                               "GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n",
                               0);
-    expect(client, &text, "text/event-stream");
+    fake_expect(client, &text, "text/event-stream");
     cr_assert_not_null(strstr(text.bytes, "HTTP/1.1 400"));
     cr_assert_not_null(strstr(text.bytes, "\"stream_not_found\""));
     cr_assert_not_null(strstr(text.bytes, "HTTP/1.1 405"));
     cr_assert_not_null(strstr(text.bytes, "ok\n"));
     fake_publish_one("a", "after all that");
-    expect(client, &text, "data: after all that\n\n");
+    fake_expect(client, &text, "data: after all that\n\n");
     close(client);
     fake_text_free(&text);
     client = fake_connect("nonsense\r\n\r\n", 0);
-    cr_assert(fake_read(client, &text, NULL, WAIT_MS));
+    cr_assert(fake_read(client, &text, NULL, FAKE_WAIT_MS));
     cr_assert_not_null(strstr(text.bytes, "HTTP/1.1 400"));
     close(client);
     fake_stop();
@@ -195,12 +180,12 @@ Test(worker, cuts_off_slow_requests)
     fake_start(&options);
     struct fake_text text = {0};
     int client = fake_connect("GET /streams/a HT", 0);
-    cr_assert(fake_read(client, &text, NULL, WAIT_MS));
+    cr_assert(fake_read(client, &text, NULL, FAKE_WAIT_MS));
     cr_assert_not_null(strstr(text.bytes, "HTTP/1.1 408"));
     close(client);
     fake_text_free(&text);
     client = fake_connect("", 0); // says nothing: is told nothing
-    cr_assert(fake_read(client, &text, NULL, WAIT_MS));
+    cr_assert(fake_read(client, &text, NULL, FAKE_WAIT_MS));
     cr_assert_eq(text.length, 0);
     close(client);
     fake_stop();
@@ -214,12 +199,12 @@ Test(worker, refuses_beyond_the_limit)
     struct fake_text text = {0};
     int clients[2];
     for (int i = 0; i < 2; i++) {
-        clients[i] = get("/streams/a", "");
-        expect(clients[i], &text, "retry");
+        clients[i] = fake_get("/streams/a", "");
+        fake_expect(clients[i], &text, "retry");
         fake_text_free(&text);
     }
-    int third = get("/streams/a", "");
-    cr_assert(fake_read(third, &text, NULL, WAIT_MS));
+    int third = fake_get("/streams/a", "");
+    cr_assert(fake_read(third, &text, NULL, FAKE_WAIT_MS));
     cr_assert_not_null(strstr(text.bytes, "HTTP/1.1 503"), "%s", text.bytes);
     cr_assert_not_null(strstr(text.bytes, "Retry-After: "));
     fake_text_free(&text);
@@ -227,8 +212,8 @@ Test(worker, refuses_beyond_the_limit)
     close(clients[0]);
     for (int i = 0; i < 100; i++) { // room again
         fake_run(10);
-        third = get("/streams/a", "");
-        fake_read(third, &text, "\r\n\r\n", WAIT_MS);
+        third = fake_get("/streams/a", "");
+        fake_read(third, &text, "\r\n\r\n", FAKE_WAIT_MS);
         close(third);
         if (strstr(text.bytes, " 200 ") != NULL) {
             break;
@@ -250,11 +235,11 @@ Test(worker, merges_streams_in_id_order_with_envelopes)
         fake_publish(events, 1 + (uint32_t)i % 4);
     }
     struct fake_text text = {0};
-    int client = get("/events?stream=a&stream=b&stream=c&from=earliest", "");
+    int client = fake_get("/events?stream=a&stream=b&stream=c&from=earliest", "");
     struct fake_event events[] = {{"c", "x", 0, 0}, {"b", "last", 0, 0}};
-    expect(client, &text, "\"data\":");
+    fake_expect(client, &text, "\"data\":");
     fake_publish(events, 2);
-    expect(client, &text, "\"data\":\"last\"}\n\n");
+    fake_expect(client, &text, "\"data\":\"last\"}\n\n");
     static struct ids ids;
     read_ids(&text, &ids);
     cr_assert_eq(ids.count, 73 + 2);
@@ -276,10 +261,10 @@ Test(worker, passes_over_what_expired)
                                   {"a", "gone too", 10, 1000}};
     fake_publish(events, 4);
     struct fake_text text = {0};
-    int client = get("/streams/a?from=earliest", "");
-    expect(client, &text, "id: 3\n");
+    int client = fake_get("/streams/a?from=earliest", "");
+    fake_expect(client, &text, "id: 3\n");
     fake_publish_one("a", "next");
-    expect(client, &text, "id: 5\n");
+    fake_expect(client, &text, "id: 5\n");
     static struct ids ids;
     read_ids(&text, &ids);
     cr_assert_eq(ids.count, 3);
@@ -298,10 +283,10 @@ Test(worker, reads_cold_blocks_from_disk)
     }
     fake_make_cold();
     struct fake_text text = {0};
-    int client = get("/streams/a?from=earliest", "");
-    expect(client, &text, "id: 399\n");
+    int client = fake_get("/streams/a?from=earliest", "");
+    fake_expect(client, &text, "id: 399\n");
     fake_publish_one("a", "warm");
-    expect(client, &text, "id: 401\n");
+    fake_expect(client, &text, "id: 401\n");
     static struct ids ids;
     read_ids(&text, &ids);
     cr_assert_eq(ids.count, 201);
@@ -320,8 +305,8 @@ Test(worker, tells_of_what_the_disk_lost)
     fake_make_cold();
     fake_publish_one("a", "there");
     struct fake_text text = {0};
-    int client = get("/streams/a?from=earliest", "");
-    expect(client, &text, "id: 3\ndata: there\n\n");
+    int client = fake_get("/streams/a?from=earliest", "");
+    fake_expect(client, &text, "id: 3\ndata: there\n\n");
     cr_assert_not_null(strstr(text.bytes, "\"reason\":\"corrupt\""));
     cr_assert_null(strstr(text.bytes, "lost"));
     close(client);
@@ -333,18 +318,18 @@ static void lap_and_come_back(bool keeps_memory)
 {
     fake_start(&defaults);
     struct fake_text text = {0};
-    int client = get("/streams/a", "");
-    expect(client, &text, "retry");
+    int client = fake_get("/streams/a", "");
+    fake_expect(client, &text, "retry");
     fake_publish_one("a", "before");
-    expect(client, &text, "id: 1\n");
+    fake_expect(client, &text, "id: 1\n");
     fake_lap(true, keeps_memory);
     for (int i = 0; i < 20; i++) {
         fake_publish_one("a", "missed");
     }
     fake_lap(false, keeps_memory);
-    expect(client, &text, "id: 21\n");
+    fake_expect(client, &text, "id: 21\n");
     fake_publish_one("a", "after");
-    expect(client, &text, "id: 22\n");
+    fake_expect(client, &text, "id: 22\n");
     static struct ids ids;
     read_ids(&text, &ids);
     cr_assert_eq(ids.count, 22);
@@ -372,7 +357,7 @@ Test(worker, drops_the_oldest_of_a_reader_that_lags_and_tells_it)
     memset(data, 'x', sizeof(data) - 1);
     struct fake_text text = {0};
     int client = fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
-    expect(client, &text, "retry");
+    fake_expect(client, &text, "retry");
     enum { EVENTS = 4000 };
     for (int i = 0; i < EVENTS; i++) {
         fake_publish_one("a", data);
@@ -380,7 +365,7 @@ Test(worker, drops_the_oldest_of_a_reader_that_lags_and_tells_it)
     }
     char last[32];
     snprintf(last, sizeof(last), "id: %d\ndata", EVENTS);
-    expect(client, &text, last);
+    fake_expect(client, &text, last);
     static struct ids ids;
     read_ids(&text, &ids);
     cr_assert_geq(ids.gaps, 1);
@@ -408,12 +393,12 @@ Test(worker, closes_a_reader_that_lags_where_that_is_the_policy)
     memset(data, 'x', sizeof(data) - 1);
     struct fake_text text = {0};
     int client = fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
-    expect(client, &text, "retry");
+    fake_expect(client, &text, "retry");
     for (int i = 0; i < 200; i++) {
         fake_publish_one("a", data);
         fake_run(0);
     }
-    cr_assert(fake_read(client, &text, NULL, 4 * WAIT_MS));
+    cr_assert(fake_read(client, &text, NULL, 4 * FAKE_WAIT_MS));
     cr_assert_null(strstr(text.bytes, "id: 200\n"));
     close(client);
     fake_stop();
@@ -427,12 +412,12 @@ Test(worker, beats_when_silent)
     struct fake_text comment = {0};
     struct fake_text event = {0};
     struct fake_text off = {0};
-    int one = get("/streams/a", "");
-    int two = get("/streams/a?heartbeat=event", "");
-    int three = get("/streams/a?heartbeat=off", "");
-    expect(three, &off, "retry: 5000\n\n");
-    expect(one, &comment, "retry: 5000\n\n:\n\n:\n\n");
-    expect(two, &event, "event: heartbeat\ndata: {\"timestamp\":");
+    int one = fake_get("/streams/a", "");
+    int two = fake_get("/streams/a?heartbeat=event", "");
+    int three = fake_get("/streams/a?heartbeat=off", "");
+    fake_expect(three, &off, "retry: 5000\n\n");
+    fake_expect(one, &comment, "retry: 5000\n\n:\n\n:\n\n");
+    fake_expect(two, &event, "event: heartbeat\ndata: {\"timestamp\":");
     fake_read(three, &off, "never", 300);
     cr_assert_str_eq(strstr(off.bytes, "retry:"), "retry: 5000\n\n");
     close(one);
@@ -448,8 +433,8 @@ Test(worker, says_goodbye_when_it_stops)
 {
     fake_start(&defaults);
     struct fake_text text = {0};
-    int client = get("/streams/a", "");
-    expect(client, &text, "retry: 5000\n\n");
+    int client = fake_get("/streams/a", "");
+    fake_expect(client, &text, "retry: 5000\n\n");
     fake_publish_one("a", "last words");
     fake_stop();
     char rest[4096];
@@ -488,7 +473,7 @@ Test(worker, serves_readers_of_every_pace)
         char request[256];
         snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", targets[i % 4]);
         clients[i] = fake_connect(request, i % 3 == 0 ? 4096 : 0);
-        expect(clients[i], &texts[i], "retry: 5000\n\n");
+        fake_expect(clients[i], &texts[i], "retry: 5000\n\n");
     }
     static char owner[BLOCKS * 8 + 2];
     uint64_t id = 0;
@@ -519,7 +504,7 @@ Test(worker, serves_readers_of_every_pace)
         }
         char end[32];
         snprintf(end, sizeof(end), "id: %llu\n", (unsigned long long)last);
-        expect(clients[i], &texts[i], end);
+        fake_expect(clients[i], &texts[i], end);
         fake_read(clients[i], &texts[i], "no such thing", 5);
         read_ids(&texts[i], &ids);
         cr_assert_eq(ids.gaps, 0);
