@@ -104,8 +104,8 @@ static void ingest_accepted(void *context, struct loop *loop, unsigned ring, uin
         listen_unix_close(&ingest->listener);
         return;
     }
-    bool is_passing = result >= 0 || result == -ECONNABORTED || result == -EINTR ||
-                      result == -EAGAIN;
+    bool is_passing =
+        result >= 0 || result == -ECONNABORTED || result == -EINTR || result == -EAGAIN;
     if (!is_passing) {
         LOGGER_EVERY(1000, LOGGER_WARN, "ingest", "cannot accept a producer: %s",
                      strerror(-result));
@@ -305,8 +305,7 @@ bool ingest_flush(struct ingest *ingest)
     for (struct list_node *node = list_pop_front(&now); node != NULL; node = list_pop_front(&now)) {
         producer_flush(LIST_ENTRY(node, struct producer, dirty));
     }
-    LIST_EACH_SAFE(node, &ingest->closed)
-    {
+    LIST_EACH_SAFE (node, &ingest->closed) {
         producer_release(LIST_ENTRY(node, struct producer, dirty));
     }
     return !list_is_empty(&ingest->runnable) || !list_is_empty(&ingest->dirty);
@@ -316,7 +315,9 @@ void ingest_acknowledge(struct ingest *ingest, const struct log_acknowledgement 
 {
     struct producer *producer = producer_find(ingest, (uint32_t)acknowledgement->producer,
                                               (uint32_t)(acknowledgement->producer >> 32));
-    if (producer != NULL && producer->state != PRODUCER_CLOSED) {
+    bool is_there = producer != NULL && producer->state != PRODUCER_CLOSED &&
+                    producer->state != PRODUCER_CLOSING;
+    if (is_there) {
         producer_acknowledge(producer, acknowledgement);
     }
 }
@@ -429,8 +430,7 @@ static void ingest_close_all(struct ingest *ingest)
     for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
         producer_close(pool_at(&ingest->producers, slot));
     }
-    LIST_EACH_SAFE(node, &ingest->closed)
-    {
+    LIST_EACH_SAFE (node, &ingest->closed) {
         producer_release(LIST_ENTRY(node, struct producer, dirty));
     }
 }
@@ -451,8 +451,7 @@ void ingest_destroy(struct ingest *ingest)
     }
     wheel_cancel(&ingest->loop->wheel, &ingest->sweep);
     listen_unix_close(&ingest->listener);
-    LIST_EACH_SAFE(node, &ingest->operations)
-    {
+    LIST_EACH_SAFE (node, &ingest->operations) {
         struct operation *operation = LIST_ENTRY(node, struct operation, node);
         list_remove(node);
         operation->admin.pending = 0; // the workers have ended

@@ -211,8 +211,7 @@ void operation_post_all(struct ingest *ingest)
         return;
     }
     ingest->operations_unposted = false;
-    LIST_EACH(node, &ingest->operations)
-    {
+    LIST_EACH (node, &ingest->operations) {
         operation_post(LIST_ENTRY(node, struct operation, node));
     }
 }

@@ -210,7 +210,9 @@ static void producer_answer_in_order(struct producer *producer)
 // Answers the request if there is nothing left to wait for.
 static void producer_settle(struct producer *producer, struct request *request)
 {
-    if (request->is_open || request->pending > 0 || request->is_done) {
+    // After ERROR with RC_ERROR_CLOSING nothing is said any more.
+    bool is_over = producer->state == PRODUCER_CLOSING;
+    if (is_over || request->is_open || request->pending > 0 || request->is_done) {
         return;
     }
     struct operation *operation = request->operation;
