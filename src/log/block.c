@@ -79,6 +79,10 @@ enum block_verdict block_check_header(const uint8_t *block, uint64_t salt)
     switch (header->kind) {
     case BLOCK_EVENTS: return events_header_is_plausible(header) ? BLOCK_VALID : BLOCK_CORRUPT;
     case BLOCK_INDEX: return index_header_is_plausible(header) ? BLOCK_VALID : BLOCK_CORRUPT;
+    case BLOCK_GAP:
+        return index_header_is_plausible(header) && header->length == BLOCK_HEADER_BYTES
+                   ? BLOCK_VALID
+                   : BLOCK_CORRUPT;
     default: return BLOCK_CORRUPT;
     }
 }

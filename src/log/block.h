@@ -54,6 +54,10 @@ enum {
 enum block_kind {
     BLOCK_EVENTS = 1, // events and control records
     BLOCK_INDEX = 2,  // the sealed segment's index, after its last BLOCK_EVENTS
+    // Left by `ringcast log repair` behind the last block before a gap (and behind the index that
+    // may stand there): the ids first_id to last_id are lost, and that is known. Only a header.
+    // previous_position: what the block behind the gap names as its own.
+    BLOCK_GAP = 3,
 };
 
 enum record_kind {

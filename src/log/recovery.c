@@ -289,8 +289,9 @@ static void segment_salvage(struct recovery *recovery, struct recovery_segment *
 {
     segment->header = (struct segment_header){.number = segment->number,
                                               .segment_bytes = recovery->segment_bytes};
-    segment->is_valid =
+    segment->is_salvaged =
         salt_of_checkpoint(recovery, segment) || salt_of_first_block(recovery, segment);
+    segment->is_valid = segment->is_salvaged;
     struct recovery_fault fault = recovery_segment_fault(RECOVERY_FAULT_HEADER, segment->number, 0);
     recovery_report(recovery, &recovery->visitor, &fault, "%s: %s", what,
                     segment->is_valid ? "its blocks are read all the same" : "its events are lost");

@@ -59,6 +59,7 @@ struct recovery_segment {
     // Its salt is known: from the header or, where that is corrupt, from the checkpoint or its
     // first block.
     bool is_valid;
+    bool is_salvaged; // valid, yet the header itself is not
     bool is_pending; // SEGMENT_PENDING: holds nothing that counts, to be removed
     // Removed according to the checkpoint, yet its file is still there: to be removed.
     bool is_surplus;

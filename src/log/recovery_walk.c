@@ -146,16 +146,6 @@ static size_t find_header(const uint8_t *bytes, size_t length, uint64_t salt)
     return length;
 }
 
-// Whether the block's predecessor is among what is missing, or (after a repair, which joins what is
-// left) is the last one accepted. Anything else is a copy of a block that stood elsewhere.
-static bool stands_behind_gap(const struct walk *walk, uint64_t position,
-                              const struct block_header *header)
-{
-    uint64_t previous = header->previous_position;
-    return (previous >= walk->end && previous < position) ||
-           (previous == walk->expected && walk->expected != 0);
-}
-
 // The first block from `from` on, in this segment, that stands behind something that is missing.
 static struct found find_in_segment(struct walk *walk, size_t index, uint64_t from)
 {
@@ -179,7 +169,8 @@ static struct found find_in_segment(struct walk *walk, size_t index, uint64_t fr
         position += skipped;
         const uint8_t *block =
             position >= limit ? NULL : events_at(recovery, index, position, limit, walk->last_id);
-        if (block != NULL && stands_behind_gap(walk, position, block_header_of(block))) {
+        if (block != NULL && block_header_of(block)->previous_position >= walk->end &&
+            block_header_of(block)->previous_position < position) {
             return found_at(index, position, block);
         }
         position += BLOCK_ALIGNMENT;
@@ -374,6 +365,33 @@ static bool is_chained(const struct walk *walk, struct found found)
     return walk->expected == 0 ? found.previous < walk->end : found.previous == walk->expected;
 }
 
+// Whether a repair left its mark that this gap is known.
+static bool is_marked(const struct walk *walk, struct found found)
+{
+    struct recovery *recovery = walk->recovery;
+    uint64_t number = segment_number_of(walk->end - 1, recovery->segment_bytes);
+    size_t index = 0;
+    while (index < recovery->segment_count && recovery->segments[index].number != number) {
+        index++;
+    }
+    if (!found.is_found || index == recovery->segment_count) {
+        return false;
+    }
+    uint64_t position = walk->end;
+    enum block_verdict verdict;
+    const uint8_t *block = block_at(recovery, index, position, &verdict);
+    if (block != NULL && verdict == BLOCK_VALID && block_header_of(block)->kind == BLOCK_INDEX) {
+        position += block_header_of(block)->length;
+        block = block_at(recovery, index, position, &verdict);
+    }
+    if (block == NULL || verdict != BLOCK_VALID) {
+        return false;
+    }
+    const struct block_header *header = block_header_of(block);
+    return header->kind == BLOCK_GAP && header->first_id == walk->last_id + 1 &&
+           header->last_id == found.first_id - 1 && header->previous_position == found.previous;
+}
+
 // No block follows at *position. Returns true where the walk goes on in this segment, at *position
 // then.
 static bool pass_gap(struct walk *walk, size_t index, uint64_t *position)
@@ -389,7 +407,8 @@ static bool pass_gap(struct walk *walk, size_t index, uint64_t *position)
         *position = found.position;
         return found.index == index;
     }
-    bool is_lost = is_proven_synced(walk, found);
+    bool is_known = is_marked(walk, found);
+    bool is_lost = is_known || is_proven_synced(walk, found);
     if ((!is_lost || !found.is_found) && recovery->unreadable_end > walk->end &&
         (recovery->flags & RECOVERY_SKIP_UNREADABLE) == 0) {
         walk->is_unsure = true;
@@ -397,7 +416,9 @@ static bool pass_gap(struct walk *walk, size_t index, uint64_t *position)
         return false;
     }
     if (is_lost) {
-        report_lost(walk, found);
+        if (!is_known) {
+            report_lost(walk, found);
+        }
         walk->ended = !found.is_found;
         walk->expected = found.previous;
         *position = found.position;

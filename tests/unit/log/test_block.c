@@ -122,7 +122,8 @@ Test(block, with_any_bit_flipped)
 Test(block, with_a_header_that_makes_no_sense)
 {
     SPOIL(header()->kind, 0);
-    SPOIL(header()->kind, 3);
+    SPOIL(header()->kind, BLOCK_GAP);
+    SPOIL(header()->kind, 4);
     SPOIL(header()->kind, BLOCK_INDEX);
     SPOIL(header()->zero, 1);
     SPOIL(header()->first_id, 0);
@@ -204,6 +205,22 @@ Test(block, of_the_index_kind)
     SPOIL(header()->frames_length, 8);
     SPOIL(header()->heap_offset, 0);
     SPOIL(header()->first_id, 1);
+}
+
+Test(block, of_the_gap_kind)
+{
+    struct block_header gap = {.magic = BLOCK_MAGIC,
+                               .salt = SALT,
+                               .length = BLOCK_HEADER_BYTES,
+                               .kind = BLOCK_GAP,
+                               .first_id = 5,
+                               .last_id = 9,
+                               .heap_offset = BLOCK_HEADER_BYTES};
+    memcpy(block(), &gap, sizeof gap);
+    cr_assert_eq(check_sealed(), BLOCK_VALID);
+    SPOIL(header()->record_count, 1);
+    SPOIL(header()->last_id, 4);
+    SPOIL(header()->length, BLOCK_HEADER_BYTES + 8);
 }
 
 Test(block, crc_in_pieces)
