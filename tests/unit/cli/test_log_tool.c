@@ -6,6 +6,7 @@
 
 #include "cli/log_tool.h"
 
+#include "base/crc32c.h"
 #include "base/json.h"
 #include "unit/log/sample_log.h"
 #include "unit/log/sim_disk.h"
@@ -219,6 +220,14 @@ Test(log_tool, repairs_corrupt_blocks_at_the_ends_of_segments)
     expect_repaired("are lost", 24);
 }
 
+Test(log_tool, repairs_a_lost_beginning)
+{
+    build();
+    spoil(0);
+    spoil(1);
+    expect_repaired("events between id 1 and 6 are lost", 30);
+}
+
 Test(log_tool, repairs_a_torn_end)
 {
     build();
@@ -293,10 +302,10 @@ Test(log_tool, tells_of_a_checkpoint_that_lies)
     segment.last_id++;
     sample_log_roll(&sample, 0, 0);
     append(1);
-    sample.next_id += 5;
-    sample_log_checkpoint(&sample, &segment, 1);
     sample.next_id -= 5;
-    expect_repaired("checkpoint+0", 15);
+    sample_log_checkpoint(&sample, &segment, 1);
+    sample.next_id += 5;
+    expect_repaired("ends at event 15, not 10", 15);
 }
 
 Test(log_tool, stops_where_the_disk_fails)
@@ -319,7 +328,6 @@ Test(log_tool, of_another_version)
 {
     struct slice file = sim_file(META_NAME);
     uint8_t bytes[META_BYTES];
-    uint32_t crc32c(uint32_t seed, const void *at, size_t length);
     memcpy(bytes, file.at, sizeof(bytes));
     store_le32(bytes + 12, 99);
     store_le32(bytes + 8, crc32c(0, bytes + 12, sizeof(bytes) - 12));
