@@ -2,6 +2,7 @@
 #include "app/serve.h"
 #include "base/bytes.h"
 #include "base/text.h"
+#include "cli/log_tool.h"
 #include "cli/publish.h"
 #include "cli/status.h"
 #include "cli/subscribe.h"
@@ -23,6 +24,7 @@ static const struct command {
     {"publish", cli_publish, "publish events: from arguments, or lines of standard input"},
     {"subscribe", cli_subscribe, "print the events of streams as they come"},
     {"status", cli_status, "show the broker's connections, streams and log"},
+    {"log", cli_log, "dump, verify or repair a log directory"},
     {"vitals", cli_vitals, "publish this machine's CPU, memory, disk and network readings"},
     {"help", run_help, "this list, or `ringcast help COMMAND`"},
     {"version", run_version, "the version"},
