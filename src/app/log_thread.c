@@ -157,6 +157,7 @@ static void *run(void *context)
         threads_notify(thread->options.notice_fd);
         return NULL;
     }
+    loop_round(&thread->loop, 0); // in which ingest begins to accept
     while (!atomic_load_explicit(&thread->should_end, memory_order_acquire)) {
         loop_round(&thread->loop, wait_ns(thread));
     }
