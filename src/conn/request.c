@@ -35,21 +35,12 @@ void request_begin(struct shard *shard, struct conn *conn)
     request_arm_receive(shard, conn);
 }
 
-static void release_buffer(struct shard *shard, const struct conn *conn, struct context *context)
-{
-    if (context->has_buffer) {
-        buffers_give_back(&shard->rings[conn->ring].buffers, context->buffer);
-        context->has_buffer = false;
-    }
-}
-
 void request_end(struct shard *shard, struct conn *conn)
 {
     struct context *context = conn_context(shard, conn);
     if (context == NULL) {
         return;
     }
-    release_buffer(shard, conn, context);
     start_abandon(shard, context);
     pool_free(&shard->contexts, context);
     conn->context = CONN_NONE;
@@ -72,10 +63,27 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     context->stream_count = 0;
     context->is_looking_up = false;
     context->has_gap = false;
-    context->has_buffer = false;
+    context->received_at = 0;
+    context->received_length = 0;
     http_request_init(&context->request);
     conn->context = pool_index(&shard->contexts, context);
     return context;
+}
+
+// Copies what came: a receive buffer is back at once, however long its request waits.
+static void take_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes,
+                       uint32_t length)
+{
+    struct context *context = open_context(shard, conn);
+    if (context == NULL) {
+        conn->flags |= CONN_REFUSED;
+    } else {
+        ASSERT(context->received_at == context->received_length && length <= RECEIVE_BUFFER_BYTES);
+        memcpy(context->received, bytes, length);
+        context->received_at = 0;
+        context->received_length = length;
+    }
+    conn_make_ready(shard, conn);
 }
 
 void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
@@ -87,24 +95,11 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
     struct buffers *buffers = &shard->rings[ring].buffers;
     ASSERT(conn->generation == loop_tag_generation(user_data));
     conn->ops &= (uint8_t)~CONN_OP_RECEIVE;
-    bool has_buffer = (cqe_flags & IORING_CQE_F_BUFFER) != 0;
-    struct context *taken = NULL;
-    if (conn->state == CONN_REQUEST && result > 0 && has_buffer) {
-        taken = open_context(shard, conn);
-        if (taken == NULL) {
-            conn->flags |= CONN_REFUSED;
-        } else {
-            ASSERT(!taken->has_buffer);
-            buffers_take(buffers, cqe_flags);
-            taken->has_buffer = true;
-            taken->buffer = buffers_id(cqe_flags);
-            taken->buffer_at = 0;
-            taken->buffer_length = (uint32_t)result;
+    if ((cqe_flags & IORING_CQE_F_BUFFER) != 0) {
+        const uint8_t *bytes = buffers_take(buffers, cqe_flags);
+        if (conn->state == CONN_REQUEST && result > 0) {
+            take_bytes(shard, conn, bytes, (uint32_t)result);
         }
-        conn_make_ready(shard, conn);
-    }
-    if (has_buffer && taken == NULL) {
-        buffers_take(buffers, cqe_flags);
         buffers_give_back(buffers, buffers_id(cqe_flags));
     }
     if (conn->state == CONN_CLOSING) {
@@ -291,21 +286,20 @@ void request_progress(struct shard *shard, struct conn *conn)
         return;
     }
     struct context *context = conn_context(shard, conn);
-    if (context == NULL || !context->has_buffer) {
+    if (context == NULL || context->received_at == context->received_length) {
         if (context != NULL && !http_request_has_started(&context->request)) {
             request_end(shard, conn); // idle between requests: holds nothing
         }
         request_arm_receive(shard, conn);
         return;
     }
-    const uint8_t *bytes =
-        buffers_address(&shard->rings[conn->ring].buffers, context->buffer) + context->buffer_at;
     size_t consumed = 0;
-    enum http_progress progress = http_request_feed(
-        &context->request, bytes, context->buffer_length - context->buffer_at, &consumed);
-    context->buffer_at += (uint32_t)consumed;
-    if (progress != HTTP_COMPLETE || context->buffer_at == context->buffer_length) {
-        release_buffer(shard, conn, context);
+    enum http_progress progress =
+        http_request_feed(&context->request, context->received + context->received_at,
+                          context->received_length - context->received_at, &consumed);
+    context->received_at += (uint32_t)consumed;
+    if (progress != HTTP_COMPLETE) {
+        context->received_at = context->received_length;
     }
     switch (progress) {
     case HTTP_NEED_MORE: request_arm_receive(shard, conn); break;

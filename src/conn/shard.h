@@ -35,7 +35,7 @@ enum {
 enum {
     CONN_NONE = UINT32_MAX,
     SHARD_CONTEXTS_MAX =
-        4096, // requests being read or started at once, 12 KiB each, committed as used
+        4096, // requests being read or started at once, 16 KiB each, committed as used
     SHARD_STARTS_PAUSE = SHARD_CONTEXTS_MAX / 2, // with so many no new connections are accepted
     SHARD_REQUESTS_MAX = 256,      // subscriptions and look-ups with the log at once: the quota
     SHARD_PIECES_MAX = 16384,      // iovecs of one batch of sends
@@ -72,10 +72,8 @@ struct context {
     uint32_t conn;
     bool is_looking_up;
     bool has_gap;
-    bool has_buffer; // bytes received and not yet parsed: buffer, at, length
-    uint16_t buffer; // of the ring's receive buffers
-    uint32_t buffer_at;
-    uint32_t buffer_length;
+    uint32_t received_at; // bytes received and not yet parsed: received[at..length)
+    uint32_t received_length;
     uint8_t gap_reason;
     uint32_t stream_count; // how many of streams[] it holds a reference on
     uint32_t streams[CONNECTION_STREAMS_MAX];
@@ -85,6 +83,7 @@ struct context {
     struct http_route route;
     struct subscribe_request subscribe;
     struct http_request request;
+    uint8_t received[RECEIVE_BUFFER_BYTES];
 };
 
 struct conn_ring {
