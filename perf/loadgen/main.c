@@ -1,8 +1,10 @@
 // ringcast-bench: a load generator for servers of event streams (SSE). perf/README.md says what its
 // numbers mean. Each mode is a line of the table here and a file.
 #include "fanout.h"
+#include "ingest.h"
 #include "options.h"
 #include "result.h"
+#include "status.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,41 +15,35 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum {
-    EXIT_GOOD = 0,
-    EXIT_BAD = 1,   // ran, and events were lost, repeated or out of order
-    EXIT_WRONG = 2, // could not run
-};
-
 struct mode {
     const char *name;
     const char *summary;
     // What differs from the defaults. May be NULL.
     void (*prepare)(struct options *options);
-    int (*run)(const struct mode *mode, const struct options *options);
+    enum status (*run)(const struct mode *mode, const struct options *options);
 };
 
-static int run_with_subscribers(const struct mode *mode, const struct options *options,
-                                enum publisher_pace pace)
+static enum status run_with_subscribers(const struct mode *mode, const struct options *options,
+                                        enum publisher_pace pace)
 {
     if (options->streams > options->connections) {
         (void)fprintf(stderr, "ringcast-bench: more --streams than --connections\n");
-        return EXIT_WRONG;
+        return STATUS_WRONG;
     }
     if (options->threads > options->connections) {
         (void)fprintf(stderr, "ringcast-bench: more --threads than --connections\n");
-        return EXIT_WRONG;
+        return STATUS_WRONG;
     }
     struct result *result = malloc(sizeof *result);
     if (result == NULL) {
-        return EXIT_WRONG;
+        return STATUS_WRONG;
     }
     int code = fanout_run(result, options, pace);
     result->mode = mode->name;
     if (code < 0 && findings_are_good(&result->findings)) {
         (void)fprintf(stderr, "ringcast-bench: %s\n", result->error);
         free(result);
-        return EXIT_WRONG;
+        return STATUS_WRONG;
     }
     result_print(result, options->json ? stderr : stdout);
     if (options->json) {
@@ -55,10 +51,10 @@ static int run_with_subscribers(const struct mode *mode, const struct options *o
     }
     bool is_good = result_is_good(result);
     free(result);
-    return is_good ? EXIT_GOOD : EXIT_BAD;
+    return is_good ? STATUS_GOOD : STATUS_BAD;
 }
 
-static int run_fanout(const struct mode *mode, const struct options *options)
+static enum status run_fanout(const struct mode *mode, const struct options *options)
 {
     return run_with_subscribers(mode, options, options->rate > 0 ? PACE_RATE : PACE_WINDOW);
 }
@@ -75,9 +71,20 @@ static void prepare_latency(struct options *options)
     options->workers = 1;
 }
 
-static int run_latency(const struct mode *mode, const struct options *options)
+static enum status run_latency(const struct mode *mode, const struct options *options)
 {
     return run_with_subscribers(mode, options, PACE_SINGLE);
+}
+
+static void prepare_ingest(struct options *options)
+{
+    options->window = 4096;
+}
+
+static enum status run_ingest(const struct mode *mode, const struct options *options)
+{
+    (void)mode;
+    return ingest_run(options);
 }
 
 static const struct mode MODES[] = {
@@ -87,6 +94,7 @@ static const struct mode MODES[] = {
      run_fanout},
     {"latency", "one event at a time, from publish to receipt, to one subscriber", prepare_latency,
      run_latency},
+    {"ingest", "producers alone, as fast as they are acknowledged", prepare_ingest, run_ingest},
 };
 
 enum {
@@ -101,9 +109,8 @@ static void print_help(FILE *out)
     }
     (void)fprintf(out, "\noptions\n");
     options_print(out);
-    (void)fprintf(out,
-                  "\nexit status: 0 every subscriber got every event, in order and once; 1 not so; "
-                  "2 could not run\n");
+    (void)fprintf(out, "\nexit status: 0 every event arrived, in order and once; 1 not so; "
+                       "2 could not run\n");
 }
 
 // A ring's table of descriptors is bounded by RLIMIT_NOFILE: as many as we may have.
@@ -126,6 +133,7 @@ int main(int argc, char **argv)
         .threads = 1,
         .workers = cores > 0 && cores < OPTIONS_THREADS_MAX ? (uint32_t)cores : 1,
         .coalesce = 1,
+        .producers = 1,
         .window = 256,
         .batch = 64,
         .opening = 256,
@@ -144,7 +152,7 @@ int main(int argc, char **argv)
     if (mode == NULL) {
         bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
         print_help(asked ? stdout : stderr);
-        return asked ? EXIT_GOOD : EXIT_WRONG;
+        return asked ? STATUS_GOOD : STATUS_WRONG;
     }
     if (mode->prepare != NULL) {
         mode->prepare(&options);
@@ -152,10 +160,10 @@ int main(int argc, char **argv)
     enum options_outcome outcome = options_read(&options, argc - 2, argv + 2);
     if (outcome == OPTIONS_HELP) {
         print_help(stdout);
-        return EXIT_GOOD;
+        return STATUS_GOOD;
     }
     if (outcome == OPTIONS_WRONG) {
-        return EXIT_WRONG;
+        return STATUS_WRONG;
     }
     raise_limits();
     (void)signal(SIGPIPE, SIG_IGN);

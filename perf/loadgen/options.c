@@ -57,10 +57,12 @@ static const struct option_entry entries[] = {
     {"pid", OPTION_PID, AT(pid), 1, INT_MAX, "PID",
      "the server's process, to measure what it uses"},
     {"window", OPTION_COUNT, AT(window), 1, 1 << 20, "EVENTS",
-     "how many are on their way at --rate 0"},
+     "how many are on their way at --rate 0, or unanswered in ingest"},
     {"batch", OPTION_COUNT, AT(batch), 1, OPTIONS_BATCH_MAX, "EVENTS",
      "most that are published as one request"},
     {"ack", OPTION_ACK, AT(ack), 0, 0, "LEVEL", "received, written or synced"},
+    {"producers", OPTION_COUNT, AT(producers), 1, OPTIONS_THREADS_MAX, "P",
+     "of ingest, a thread each"},
     {"header", OPTION_HEADER, AT(headers), 0, 0, "FIELD",
      "a request header such as 'X-Name: value'; may repeat"},
     {"threads", OPTION_COUNT, AT(threads), 1, OPTIONS_THREADS_MAX, "T",
@@ -92,13 +94,30 @@ static const struct option_entry *entry_find(const char *name, size_t length)
     return NULL;
 }
 
+static const struct level {
+    const char *word;
+    enum rc_ack ack;
+} levels[] = {
+    {"received", RC_ACK_RECEIVED},
+    {"written", RC_ACK_WRITTEN},
+    {"synced", RC_ACK_SYNCED},
+};
+
+const char *options_ack_text(enum rc_ack ack)
+{
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (levels[i].ack == ack) {
+            return levels[i].word;
+        }
+    }
+    return "default";
+}
+
 static bool take_ack(enum rc_ack *ack, const char *value)
 {
-    static const char *const words[] = {"received", "written", "synced"};
-    static const enum rc_ack levels[] = {RC_ACK_RECEIVED, RC_ACK_WRITTEN, RC_ACK_SYNCED};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            *ack = levels[i];
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (strcmp(value, levels[i].word) == 0) {
+            *ack = levels[i].ack;
             return true;
         }
     }

@@ -28,6 +28,7 @@ struct options {
     uint32_t threads;
     uint32_t workers;
     uint32_t coalesce;
+    uint32_t producers;
     uint32_t window;
     uint32_t batch;
     uint32_t opening;
@@ -52,5 +53,8 @@ enum options_outcome {
 enum options_outcome options_read(struct options *options, int argc, char **argv);
 
 void options_print(FILE *out);
+
+// "received", "written" or "synced".
+const char *options_ack_text(enum rc_ack ack);
 
 #endif

@@ -224,6 +224,8 @@ static void write_server(struct json_writer *writer, const struct result *result
 {
     const struct usage *server = &result->server;
     write_count(writer, "server_cpu_per_delivery_ns", result_cpu_per_delivery_ns(result));
+    write_real(writer, "server_cpu_per_send_ns",
+               (double)result_cpu_per_delivery_ns(result) * result_events_per_send(result));
     write_real(writer, "server_cpu_cores", percent(server->cpu_ns, result->elapsed_ns) / 100.0);
     write_count(writer, "resident_before_bytes", result->resident_before);
     write_count(writer, "resident_connected_bytes", result->resident_connected);
