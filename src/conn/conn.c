@@ -121,6 +121,19 @@ void shard_choose_accepting(struct shard *shard)
     }
 }
 
+// False where the broker holds as many as it may. Those that are refused do not count while they are
+// told so: else a storm of them would keep the places that become free.
+static bool count_in(struct shard *shard)
+{
+    _Atomic uint32_t *connections = shard->options.connections;
+    if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) <
+        shard->options.connections_max) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(connections, 1, memory_order_relaxed);
+    return false;
+}
+
 static void on_accept(void *context, unsigned ring_index, int descriptor,
                       const struct sockaddr *address, socklen_t address_length)
 {
@@ -144,10 +157,8 @@ static void on_accept(void *context, unsigned ring_index, int descriptor,
     ring->used++;
     shard->conn_count++;
     shard->stats.accepted++;
-    if (atomic_fetch_add_explicit(shard->options.connections, 1, memory_order_relaxed) >=
-            shard->options.connections_max ||
-        shard->is_stopping) {
-        conn->flags |= CONN_REFUSED;
+    if (shard->is_stopping || !count_in(shard)) {
+        conn->flags |= CONN_REFUSED | CONN_UNCOUNTED;
     }
     request_begin(shard, conn);
     shard_choose_accepting(shard);
@@ -320,7 +331,9 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
     shard->stats.closed++;
     shard->conn_count--;
     shard->rings[ring].used--;
-    atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
+    if ((conn->flags & CONN_UNCOUNTED) == 0) {
+        atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
+    }
     conn->state = CONN_FREE;
     shard_choose_accepting(shard);
 }

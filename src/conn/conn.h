@@ -40,6 +40,7 @@ enum {
     CONN_BLOCKED = 1 << 9,    // the socket was full since its lag was last looked at
     CONN_TIMER_DUE = 1 << 10, // its timer expired: the next pump sees to it
     CONN_REFUSED = 1 << 11,   // no room for its request: 503
+    CONN_UNCOUNTED = 1 << 12, // not among shard_options.connections
 };
 
 // One stream that a connection reads.
