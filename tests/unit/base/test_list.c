@@ -55,13 +55,11 @@ Test(list, walks_and_lets_the_body_remove)
         list_node_init(&items[i].node);
         list_push_back(&list, &items[i].node);
     }
-    LIST_EACH(node, &list)
-    {
+    LIST_EACH (node, &list) {
         sum += LIST_ENTRY(node, struct item, node)->number;
     }
     cr_assert_eq(sum, 15);
-    LIST_EACH_SAFE(node, &list)
-    {
+    LIST_EACH_SAFE (node, &list) {
         if (LIST_ENTRY(node, struct item, node)->number % 2 == 0) {
             list_remove(node);
         }

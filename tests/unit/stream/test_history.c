@@ -60,8 +60,8 @@ Test(history, equal_questions_are_asked_once)
     for (uint64_t handle = 0; handle < 1000; handle++) {
         cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 10, false, handle));
     }
-    cr_assert(
-        history_ask(&histories, stream, LOG_FROM_ID, 20, false, 1000)); // covered by the one under way
+    cr_assert(history_ask(&histories, stream, LOG_FROM_ID, 20, false,
+                          1000)); // covered by the one under way
     struct log_lookup *lookup = take_question();
     cr_assert(list_is_empty(&histories.unsent));
     cr_assert_eq(lookup->number, 1);
