@@ -74,7 +74,8 @@
 //         8   8  its sequence in its stream; 0 as above
 //        16   4  events accepted, repeats not counted
 //        20   4  repeats
-//        24   4  events refused; the first RC_BATCH_ERRORS_MAX of them were each told by an ERROR with
+//        24   4  events refused; the first RC_BATCH_ERRORS_MAX of them were each told by an ERROR
+//        with
 //                RC_ERROR_MORE before
 //        28   4  zero
 //     At level received the answer is immediate: before the event has an id, and before it is

@@ -109,7 +109,7 @@ bool publisher_poll(struct publisher *publisher, int wait_ms)
     if (publisher->published > PUBLISHER_BATCH_EVENTS_MAX) {
         terminal_progress_show(&publisher->progress, "%llu events sent, %llu acknowledged",
                                (unsigned long long)publisher->published,
-                               (unsigned long long)(publisher->accepted + publisher->duplicates));
+                               (unsigned long long)publisher->accepted + publisher->duplicates);
     }
     return true;
 }

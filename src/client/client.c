@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "client/internal.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -129,7 +129,7 @@ int rc_client_open(const char *path, const struct rc_options *options, struct rc
         errno = ENAMETOOLONG;
         return RC_BAD_ARGUMENT;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     struct rc_client *new = calloc(1, sizeof *new);
     uint8_t *received = malloc(RC_RECEIVE_BYTES);
     if (new == NULL || received == NULL) {

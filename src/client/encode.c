@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "client/internal.h"
 
 #include <string.h>
 

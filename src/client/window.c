@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "client/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -83,9 +83,9 @@ void ingest_stop(struct ingest *ingest);
 // After ingest_stop: everything taken is answered and sent, and no worker owes an answer.
 bool ingest_is_idle(const struct ingest *ingest);
 
-// Closes all connections and the listener and removes the socket file. Outside of the loop's callbacks, before
-// loop_stop; runs rounds of the loop (bounded) until the kernel has given back all memory. The workers have ended, or
-// owe no answer; the log is still there. NULL is allowed.
+// Closes all connections and the listener and removes the socket file. Outside of the loop's
+// callbacks, before loop_stop; runs rounds of the loop (bounded) until the kernel has given back
+// all memory. The workers have ended, or owe no answer; the log is still there. NULL is allowed.
 void ingest_destroy(struct ingest *ingest);
 
 struct ingest_status {

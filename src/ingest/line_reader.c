@@ -134,7 +134,7 @@ bool line_read_u64(struct line_reader *reader, uint64_t maximum, uint64_t *value
 
 bool line_read_u32(struct line_reader *reader, uint32_t *value)
 {
-    uint64_t wide;
+    uint64_t wide = 0;
     if (!line_read_u64(reader, UINT32_MAX, &wide)) {
         return false;
     }
@@ -160,7 +160,7 @@ bool line_add_attribute(struct line_reader *reader, uint8_t kind, struct slice v
 bool line_read_attribute(struct line_reader *reader, uint8_t kind)
 {
     size_t position = line_position(reader);
-    struct slice value;
+    struct slice value = slice_empty();
     return line_read_text(reader, ATTRIBUTE_BYTES_MAX, &value) &&
            line_add_attribute(reader, kind, value, position);
 }
@@ -185,7 +185,7 @@ bool line_read_quantity(struct line_reader *reader, bool (*parse)(struct slice, 
         return line_read_u64(reader, UINT64_MAX, value);
     }
     size_t position = line_position(reader);
-    struct slice text;
+    struct slice text = slice_empty();
     return line_read_text(reader, NAME_BYTES_MAX, &text) &&
            (parse(text, value) || line_fail_value(reader, position, expected));
 }

@@ -248,11 +248,13 @@ static void producer_refuse_connection(struct producer *producer)
 static enum step producer_step(struct producer *producer)
 {
     if (producer->protocol == PROTOCOL_UNKNOWN) {
-        if (input_length(&producer->input) == 0) {
+        struct slice bytes = input_slice(&producer->input);
+        if (bytes.length == 0) {
             producer->wanted_bytes = 1;
             return STEP_STARVED;
         }
-        bool is_binary = input_slice(&producer->input).at[0] == RC_PROTOCOL_FIRST_BYTE;
+        ASSERT(bytes.at != NULL);
+        bool is_binary = bytes.at[0] == RC_PROTOCOL_FIRST_BYTE;
         producer->protocol = is_binary ? PROTOCOL_BINARY : PROTOCOL_LINES;
     }
     if (producer->refusal != ERR_NONE) {

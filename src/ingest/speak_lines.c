@@ -8,6 +8,7 @@
 
 static struct slice lines_trim(struct slice line)
 {
+    ASSERT(line.at != NULL || line.length == 0);
     while (line.length > 0 &&
            (line.at[line.length - 1] == '\r' || line.at[line.length - 1] == ' ' ||
             line.at[line.length - 1] == '\t')) {

@@ -46,6 +46,16 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+// The broker has the events with the data 0 to count - 1, in order.
+static void expect_events(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char expected[16];
+        snprintf(expected, sizeof expected, "%d", i);
+        cr_assert_str_eq(fake_broker.events[i].data, expected);
+    }
+}
+
 struct tally {
     int calls;
     int failures;
@@ -129,9 +139,7 @@ Test(client, publishes_without_waiting)
     cr_expect_eq(tally.calls, 10000);
     cr_expect_eq(tally.failures, 0);
     cr_assert_eq(fake_broker.count, 10000);
-    for (int i = 0; i < 10000; i++) {
-        cr_assert_eq(atoi(fake_broker.events[i].data), i);
-    }
+    expect_events(10000);
 }
 
 Test(client, batches)
@@ -363,10 +371,7 @@ static void publish_through_hang_ups(bool batches, bool unread)
     cr_expect_eq(tally.calls, batches ? COUNT / 4 : COUNT);
     cr_expect_eq(tally.failures, 0);
     cr_assert_eq(fake_broker.count, COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        cr_assert_eq(atoi(fake_broker.events[i].data), i, "%d is %s", i,
-                     fake_broker.events[i].data);
-    }
+    expect_events(COUNT);
     cr_expect_gt(rc_reconnects(client), 5);
     if (unread) {
         cr_expect_gt(fake_broker.repeats, 0);

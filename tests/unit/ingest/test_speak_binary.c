@@ -319,7 +319,9 @@ Test(speak_binary, batches_over_many_rounds)
     cr_expect_eq(answer.request, 2);
     cr_expect_eq(answer.accepted, 3);
     for (uint32_t i = 0; i < 20000; i++) {
-        cr_assert_eq(atoi(fake_log.records[i].data), i);
+        char expected[16];
+        snprintf(expected, sizeof expected, "%u", i);
+        cr_assert_str_eq(fake_log.records[i].data, expected);
     }
 }
 
