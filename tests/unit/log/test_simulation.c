@@ -40,12 +40,15 @@ struct sim_event {
     uint32_t stream;
     uint32_t life;
     enum ack_level level;
+    bool binary;
     bool acknowledged;
-    bool handed; // a reader had it
-    bool kept;   // found at a start, and so synced by it
-    bool seen;   // in the reading that is going on
-    uint64_t id; // 0: not known
+    bool handed;  // a reader had it
+    bool is_lost; // through a flipped bit, and that was told
+    bool kept;    // found at a start, and so synced by it
+    bool seen;    // in the reading that is going on
+    uint64_t id;  // 0: not known
     uint64_t sequence;
+    uint64_t producer_sequence; // 0: not idempotent
 };
 
 static struct {
@@ -64,6 +67,12 @@ static struct {
     uint64_t last_sequence;
     uint32_t reading;
     bool live; // the reader reads, not the check after a start
+    // What this run has besides:
+    bool has_retention;
+    bool has_flips;      // bits of files are flipped between lives
+    bool has_unreadable; // ... and something could not be read for it
+    uint64_t discarded[STREAMS];
+    uint64_t producer_sequences[STREAMS];
     struct sim_faults faults;
 } sim;
 
@@ -209,11 +218,24 @@ static void read_stream(uint32_t stream, uint64_t number, uint64_t after)
 {
     sim.last_id = after;
     sim.last_sequence = 0;
-    for (;;) {
+    for (unsigned attempts = 0;;) {
         struct log_lookup lookup = harness_lookup(0, number, LOG_FROM_ID, sim.last_id);
+        if (lookup.error == ERR_LOG_ERROR && sim.has_flips) {
+            sim.has_unreadable = true;
+            return;
+        }
         CHECK(lookup.error == ERR_NONE, "a look-up failed: %u", lookup.error);
         for (uint32_t i = 0; i < lookup.run_count; i++) {
             int count = harness_read_run(&lookup.runs[i], number, NULL, check_event, &stream);
+            if (count < 0 && sim.has_flips) {
+                sim.has_unreadable = true;
+                continue;
+            }
+            if (count < 0 && sim.has_retention && attempts++ < 100) {
+                lookup.more = true; // it went right after the answer: ask again
+                lookup.end_id = sim.last_id;
+                break;
+            }
             CHECK(count >= 0, "a run cannot be read");
             CHECK((uint32_t)count == lookup.runs[i].count, "a run lacks events");
             CHECK(sim.last_id == lookup.runs[i].last_id, "a run's last id is wrong");
@@ -221,6 +243,7 @@ static void read_stream(uint32_t stream, uint64_t number, uint64_t after)
         if (!lookup.more) {
             return;
         }
+        sim.last_id = lookup.end_id;
     }
 }
 
@@ -228,10 +251,15 @@ enum ending { END_KILL, END_POWER_CUT, END_CLEAN };
 
 static bool must_be_there(const struct sim_event *event, enum ending ending)
 {
+    if (event->id != 0 && event->id <= sim.discarded[event->stream]) {
+        CHECK(sim.has_retention, "nothing discards here");
+        return false;
+    }
     if (event->kept || (event->acknowledged && event->level == ACK_SYNCED)) {
         return true;
     }
-    return ending != END_POWER_CUT && event->life + 1 == sim.life &&
+    // A flipped bit in what was never synced cannot be told from a torn end.
+    return ending != END_POWER_CUT && !sim.has_flips && event->life + 1 == sim.life &&
            (event->handed || (event->acknowledged && event->level == ACK_WRITTEN));
 }
 
@@ -243,19 +271,33 @@ static void check_after_start(enum ending ending)
         log_handle_message(harness.log,
                            &(struct log_message){.kind = LOG_SUBSCRIBE, .pointer = &subscription});
         struct log_message answer;
-        CHECK(harness_take(0, &answer) && answer.kind == LOG_SUBSCRIBED, "no answer");
+        do {
+            CHECK(harness_take(0, &answer), "no answer");
+        } while (answer.kind != LOG_SUBSCRIBED); // but what retention discarded meanwhile
         if (subscription.state.number != 0) {
             read_stream(stream, subscription.state.number, 0);
-            CHECK(sim.last_id == subscription.state.last_id, "the stream's last id is wrong");
+            CHECK(sim.last_id == subscription.state.last_id || sim.has_flips ||
+                      subscription.state.last_id <= subscription.state.discarded_id,
+                  "the stream's last id is wrong");
         }
+    }
+    for (uint32_t stream = 0; stream < STREAMS; stream++) {
+        const struct log_stream *entry =
+            streams_find(&harness.log->streams, slice_of(stream_name(stream)));
+        sim.discarded[stream] = entry == NULL ? 0 : entry->discarded_id; // also what went meanwhile
     }
     uint64_t first_lost = UINT64_MAX; // of the life that ended, among those with an id
     for (uint32_t i = 0; i < sim.event_count; i++) {
-        const struct sim_event *event = &sim.events[i];
+        struct sim_event *event = &sim.events[i];
         if (!event->seen) {
-            CHECK(!must_be_there(event, ending), "event %u (id %llu, level %u, life %u) is lost", i,
-                  (unsigned long long)event->id, event->level, event->life);
-            if (event->life + 1 == sim.life && event->id != 0 && event->id < first_lost) {
+            bool is_told =
+                sim.has_flips && (sim.has_unreadable || harness.log->counts.faults_at_start > 0);
+            CHECK(is_told || event->is_lost || !must_be_there(event, ending),
+                  "event %u (id %llu, level %u, life %u) is lost", i, (unsigned long long)event->id,
+                  event->level, event->life);
+            event->is_lost = event->is_lost || is_told;
+            if (event->life + 1 == sim.life && event->id > sim.discarded[event->stream] &&
+                event->id < first_lost && !sim.has_flips) {
                 first_lost = event->id;
             }
         }
@@ -275,7 +317,8 @@ static void check_after_start(enum ending ending)
             sim.sequence_max[event->stream] = event->sequence;
         }
     }
-    CHECK(harness.log->next_id > sim.id_max, "ids would be given out again: next %llu, max %llu", (unsigned long long)harness.log->next_id, (unsigned long long)sim.id_max);
+    CHECK(harness.log->next_id > sim.id_max, "ids would be given out again: next %llu, max %llu",
+          (unsigned long long)harness.log->next_id, (unsigned long long)sim.id_max);
 }
 
 // --- a life ---
@@ -287,12 +330,17 @@ static void take_acks(void)
         struct sim_event *event = &sim.events[ack->reference];
         CHECK(ack->error == ERR_NONE, "an acknowledgement failed");
         CHECK(!event->acknowledged, "event %u is acknowledged twice", (unsigned)ack->reference);
+        event->acknowledged = true;
+        if (ack->duplicate) {
+            CHECK(event->producer_sequence != 0, "no producer, and yet a repeat");
+            CHECK(ack->id == 0 || event->id == 0 || ack->id == event->id, "a repeat of another");
+            continue;
+        }
         CHECK(ack->id > sim.id_max, "id %llu was given out before", (unsigned long long)ack->id);
         CHECK(ack->sequence > sim.sequence_max[event->stream], "sequence %llu was given out before",
               (unsigned long long)ack->sequence);
         CHECK(event->id == 0 || (event->id == ack->id && event->sequence == ack->sequence),
               "acknowledged as another");
-        event->acknowledged = true;
         event->id = ack->id;
         event->sequence = ack->sequence;
     }
@@ -345,6 +393,44 @@ static void read_messages(void)
     }
 }
 
+static struct event event_of(const struct sim_event *event)
+{
+    return (struct event){.stream = slice_of(stream_name(event->stream)),
+                          .data = slice_from(event->payload, event->length),
+                          .binary = event->binary,
+                          .priority = PRIORITY_NORMAL,
+                          .producer_id = event->producer_sequence != 0 ? 77 : 0,
+                          .producer_epoch = 1,
+                          .producer_sequence = event->producer_sequence};
+}
+
+// As the client library does after a lost connection: what was not acknowledged is sent again, in
+// order.
+static void send_again(void)
+{
+    for (uint32_t number = 0; number < sim.event_count; number++) {
+        struct sim_event *event = &sim.events[number];
+        if (event->producer_sequence == 0 || event->acknowledged || event->level == ACK_RECEIVED) {
+            continue;
+        }
+        if (!event->kept) { // it was lost, and gets other numbers
+            event->id = 0;
+            event->sequence = 0;
+            event->handed = false;
+        }
+        event->life = sim.life;
+        struct event given = event_of(event);
+        enum rc_error error = ERR_NONE;
+        enum log_append_result result;
+        while ((result = log_append(harness.log, &given, event->level, 1, number, &error)) ==
+               LOG_APPEND_FULL) {
+            harness_round();
+            harness.now_ms++;
+        }
+        CHECK(result == LOG_APPEND_TAKEN, "refused with %u", error);
+    }
+}
+
 static void append(void)
 {
     if (sim.event_count == EVENTS_MAX) {
@@ -355,14 +441,19 @@ static void append(void)
     *event = (struct sim_event){.stream = (uint32_t)prng_below(&sim.prng, STREAMS),
                                 .life = sim.life,
                                 .level = (enum ack_level)prng_below(&sim.prng, 3)};
-    bool binary = make_payload(event, number);
-    struct event given = {.stream = slice_of(stream_name(event->stream)),
-                          .data = slice_from(event->payload, event->length),
-                          .binary = binary,
-                          .priority = PRIORITY_NORMAL};
+    event->binary = make_payload(event, number);
+    if (event->level != ACK_RECEIVED && event->stream % 2 == 0) {
+        event->producer_sequence = sim.producer_sequences[event->stream] + 1;
+    }
+    struct event given = event_of(event);
     enum rc_error error = ERR_NONE;
     switch (log_append(harness.log, &given, event->level, 1, number, &error)) {
-    case LOG_APPEND_TAKEN: sim.event_count++; return;
+    case LOG_APPEND_TAKEN:
+        sim.event_count++;
+        if (event->producer_sequence != 0) {
+            sim.producer_sequences[event->stream] = event->producer_sequence;
+        }
+        return;
     case LOG_APPEND_REFUSED:
         CHECK(error == ERR_LOG_ERROR, "refused with %u", error);
         struct log_status status;
@@ -402,6 +493,7 @@ static void live(void)
     harness.ack_count = 0;
     harness.readers[1].capacity = prng_chance(&sim.prng, 1, 2) ? HARNESS_INBOX_MAX : 6;
     subscribe_all();
+    send_again();
     sim.faults = choose_faults();
     sim_set_faults(&sim.faults);
     if (prng_chance(&sim.prng, 1, 10)) {
@@ -486,6 +578,19 @@ static void on_abort(int signal_number)
     (void)raise(signal_number);
 }
 
+static void flip_bits(void)
+{
+    const char *names[64];
+    unsigned count = sim_names(names, 64);
+    for (uint64_t flips = prng_below(&sim.prng, 4); flips > 0 && count > 0; flips--) {
+        const char *name = names[prng_below(&sim.prng, count)];
+        size_t length = sim_file(name).length;
+        if (length > 0 && strcmp(name, META_NAME) != 0) {
+            sim_flip_bit(name, prng_below(&sim.prng, length), (unsigned)prng_below(&sim.prng, 8));
+        }
+    }
+}
+
 static void run(uint64_t seed)
 {
     prng_seed(&sim.prng, seed);
@@ -494,9 +599,16 @@ static void run(uint64_t seed)
     sim.life = 0;
     sim.id_max = 0;
     memset(sim.sequence_max, 0, sizeof(sim.sequence_max));
+    memset(sim.discarded, 0, sizeof(sim.discarded));
+    memset(sim.producer_sequences, 0, sizeof(sim.producer_sequences));
+    sim.has_retention = prng_chance(&sim.prng, 1, 4);
+    sim.has_flips = prng_chance(&sim.prng, 1, 8);
     harness_prepare(seed);
     harness.options.segment_bytes = UINT64_C(16) << (10 + prng_below(&sim.prng, 3));
     harness.options.tail_bytes = UINT64_C(64) << (10 + prng_below(&sim.prng, 2));
+    if (sim.has_retention) {
+        harness.options.retention_bytes = 3 * harness.options.segment_bytes;
+    }
     harness.options.streams_max = 100;
     harness.options.producers_max = 16;
     bool opened = harness_open();
@@ -506,6 +618,10 @@ static void run(uint64_t seed)
         live();
         enum ending ending = end_life();
         sim.life++;
+        sim.has_unreadable = false;
+        if (sim.has_flips) {
+            flip_bits();
+        }
         opened = harness_open();
         CHECK(opened, "%s", harness.message);
         harness.readers[1].capacity = HARNESS_INBOX_MAX;
