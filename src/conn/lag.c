@@ -6,6 +6,8 @@
 struct lag {
     uint64_t events;
     uint64_t bytes;
+    struct stream *worst; // of a connection: the stream with the most of them
+    uint64_t worst_events;
 };
 
 void conn_set_gap(struct conn *conn, uint64_t from, uint64_t to, enum notice_reason reason)
@@ -30,7 +32,7 @@ static uint64_t events_left(const struct log_run *run, uint64_t from)
 
 static struct lag lag_of(struct shard *shard, const struct stream *stream, uint64_t from)
 {
-    struct lag lag = {0, 0};
+    struct lag lag = {0};
     if (from >= stream->last_id) {
         return lag;
     }
@@ -56,11 +58,10 @@ static struct lag lag_of(struct shard *shard, const struct stream *stream, uint6
     return lag;
 }
 
-// Of all its streams; *worst is the one with the most events.
-static struct lag lag_of_conn(struct shard *shard, const struct conn *conn, struct stream **worst)
+// Of all its streams.
+static struct lag lag_of_conn(struct shard *shard, const struct conn *conn)
 {
-    struct lag sum = {0, 0};
-    uint64_t worst_events = 0;
+    struct lag sum = {0};
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         const struct conn_stream *entry = &conn->streams[i];
         struct stream *stream = stream_table_at(&shard->streams, entry->stream);
@@ -68,12 +69,34 @@ static struct lag lag_of_conn(struct shard *shard, const struct conn *conn, stru
             lag_of(shard, stream, entry->start_id > conn->cursor ? entry->start_id : conn->cursor);
         sum.events += lag.events;
         sum.bytes += lag.bytes;
-        if (lag.events >= worst_events) {
-            worst_events = lag.events;
-            *worst = stream;
+        if (lag.events >= sum.worst_events) {
+            sum.worst_events = lag.events;
+            sum.worst = stream;
         }
     }
     return sum;
+}
+
+#define ROUNDING 0.001 // what is whole but for the division's rounding stays whole
+
+static bool is_over(uint64_t lag, uint64_t lag_max)
+{
+    return lag_max > 0 && lag > lag_max;
+}
+
+// How many events of the worst stream may stay, so that of all streams, which lag by much the same
+// time, as much stays as is allowed.
+static uint64_t events_to_keep(const struct shard_options *options, const struct lag *lag)
+{
+    double share = 1;
+    if (is_over(lag->events, options->lag_events_max)) {
+        share = (double)options->lag_events_max / (double)lag->events;
+    }
+    if (is_over(lag->bytes, options->lag_bytes_max)) {
+        double of_bytes = (double)options->lag_bytes_max / (double)lag->bytes;
+        share = of_bytes < share ? of_bytes : share;
+    }
+    return (uint64_t)((double)lag->worst_events * share + ROUNDING);
 }
 
 bool conn_check_lag(struct shard *shard, struct conn *conn)
@@ -82,11 +105,9 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
     if ((conn->flags & (CONN_BLOCKED | CONN_CAUGHT_UP)) != (CONN_BLOCKED | CONN_CAUGHT_UP)) {
         return true;
     }
-    struct stream *worst = NULL;
-    struct lag lag = lag_of_conn(shard, conn, &worst);
-    bool is_over = (options->lag_events_max > 0 && lag.events > options->lag_events_max) ||
-                   (options->lag_bytes_max > 0 && lag.bytes > options->lag_bytes_max);
-    if (!is_over) {
+    struct lag lag = lag_of_conn(shard, conn);
+    if (!is_over(lag.events, options->lag_events_max) &&
+        !is_over(lag.bytes, options->lag_bytes_max)) {
         conn->flags &= (uint16_t)~CONN_BLOCKED;
         return true;
     }
@@ -95,16 +116,8 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
         conn_goodbye(shard, conn, options->retry_ms);
         return false;
     }
-    uint64_t keep = options->lag_events_max > 0 && options->lag_events_max < lag.events
-                        ? options->lag_events_max
-                        : lag.events;
-    if (options->lag_bytes_max > 0 && lag.bytes > options->lag_bytes_max) {
-        uint64_t fitting =
-            (uint64_t)((double)lag.events * (double)options->lag_bytes_max / (double)lag.bytes);
-        keep = fitting < keep ? fitting : keep;
-    }
-    if (!history_ask(&shard->histories, worst, LOG_FROM_LAST, keep, false,
-                     conn_handle(shard, conn))) {
+    if (!history_ask(&shard->histories, lag.worst, LOG_FROM_LAST, events_to_keep(options, &lag),
+                     false, conn_handle(shard, conn))) {
         conn_close(shard, conn);
         return false;
     }
@@ -119,10 +132,10 @@ void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct his
     uint64_t start_id = history->lookup.start_id;
     if (start_id > conn->cursor) {
         conn_set_gap(conn, conn->cursor, start_id, NOTICE_LAGGED);
-        struct stream *worst = NULL;
-        uint64_t before = lag_of_conn(shard, conn, &worst).events;
+        uint64_t before = lag_of_conn(shard, conn).events;
         conn->cursor = start_id;
-        shard->stats.events_lagged += before - lag_of_conn(shard, conn, &worst).events;
+        uint64_t after = lag_of_conn(shard, conn).events;
+        shard->stats.events_lagged += before > after ? before - after : 0;
     }
     conn_make_ready(shard, conn);
 }
