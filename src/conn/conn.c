@@ -340,24 +340,26 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
 
 // --- timers ---
 
-static uint64_t next_heartbeat_ms(struct shard *shard)
+// How often a connection is looked at: where there are no heartbeats, for those that take nothing.
+static uint64_t beat_interval_ms(const struct shard *shard)
 {
-    // Spread: the first falls anywhere in an interval, so that 100,000 that came at once do not
-    // beat at once.
-    uint64_t interval = shard->options.heartbeat_ms;
-    return interval / 2 + prng_below(&shard->prng, interval / 2 + 1);
+    return shard->options.heartbeat_ms > 0 ? shard->options.heartbeat_ms
+                                           : shard->options.stall_ms_max;
 }
 
 void conn_arm_heartbeat(struct shard *shard, struct conn *conn)
 {
-    if (shard->options.heartbeat_ms > 0) {
-        conn_arm(shard, conn, next_heartbeat_ms(shard));
+    uint64_t interval = beat_interval_ms(shard);
+    if (interval > 0) {
+        // Spread: the first falls anywhere in the second half of an interval, so that 100,000 that
+        // came at once do not beat at once.
+        conn_arm(shard, conn, interval / 2 + prng_below(&shard->prng, interval / 2 + 1));
     }
 }
 
 static void beat(struct shard *shard, struct conn *conn)
 {
-    uint64_t interval = shard->options.heartbeat_ms;
+    uint64_t interval = beat_interval_ms(shard);
     uint32_t silent_ms = (uint32_t)shard->now_ms - conn->last_send_ms;
     bool is_stalled =
         (conn->ops & CONN_OP_WRITABLE) != 0 && shard->options.stall_ms_max > 0 &&
@@ -367,8 +369,8 @@ static void beat(struct shard *shard, struct conn *conn)
         conn_close(shard, conn);
         return;
     }
-    if (silent_ms + WHEEL_TICK_MS < interval || (conn->flags & CONN_HEARTBEAT_OFF) != 0 ||
-        !conn_is_clear(shard, conn)) {
+    bool is_silent = shard->options.heartbeat_ms == 0 || (conn->flags & CONN_HEARTBEAT_OFF) != 0;
+    if (silent_ms + WHEEL_TICK_MS < interval || is_silent || !conn_is_clear(shard, conn)) {
         conn_arm(shard, conn, silent_ms < interval ? interval - silent_ms : interval);
         return;
     }
