@@ -55,7 +55,7 @@ struct producer {
     struct rc_event *events;
     uint8_t *bytes; // of a batch
     struct request *requests;
-    struct request **free_requests;
+    uint32_t *free_requests; // by number
     uint32_t free_count;
     uint64_t record_from_ns;
     uint64_t end_ns;
@@ -96,7 +96,7 @@ static void on_answer(void *context, const struct rc_result *result)
         }
     }
     producer->unanswered -= request->count;
-    producer->free_requests[producer->free_count++] = request;
+    producer->free_requests[producer->free_count++] = (uint32_t)(request - producer->requests);
 }
 
 // --- the producer's thread ---
@@ -104,7 +104,8 @@ static void on_answer(void *context, const struct rc_result *result)
 static int batch_publish(struct producer *producer, uint32_t count)
 {
     const struct options *options = producer->options;
-    struct request *request = producer->free_requests[--producer->free_count];
+    uint32_t number = producer->free_requests[--producer->free_count];
+    struct request *request = &producer->requests[number];
     request->sent_ns = clock_monotonic_ns();
     request->count = count;
     for (uint32_t i = 0; i < count; i++) {
@@ -128,7 +129,7 @@ static int batch_publish(struct producer *producer, uint32_t count)
                           : rc_batch(producer->client, producer->events, count, on_answer, request);
     if (code != RC_OK) {
         producer->unanswered -= count;
-        producer->free_requests[producer->free_count++] = request;
+        producer->free_requests[producer->free_count++] = number;
     }
     return code;
 }
@@ -187,7 +188,7 @@ static int producer_open(struct producer *producer, const struct options *option
     }
     for (uint32_t i = 0; i < options->window; i++) {
         producer->requests[i].producer = producer;
-        producer->free_requests[producer->free_count++] = &producer->requests[i];
+        producer->free_requests[producer->free_count++] = i;
     }
     for (uint32_t i = 0; i < options->streams; i++) {
         struct buffer name;

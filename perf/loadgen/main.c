@@ -169,5 +169,5 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     // Timers to the nanosecond: the publisher sleeps until an event is due.
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
-    return mode->run(mode, &options);
+    return (int)mode->run(mode, &options);
 }
