@@ -120,12 +120,8 @@ static int take_lock(int directory, const char *path, char *message, size_t mess
     // Only for people who look; it is the lock that counts.
     char own[16];
     int length = snprintf(own, sizeof own, "%ld\n", (long)getpid());
-    if (ftruncate(lock, 0) < 0 || pwrite(lock, own, (size_t)length, 0) < 0) {
-        snprintf(message, message_size, "data directory %s cannot be written: %s", path,
-                 strerror(errno));
-        close(lock);
-        return -1;
-    }
+    bool is_told = ftruncate(lock, 0) == 0 && pwrite(lock, own, (size_t)length, 0) == length;
+    (void)is_told;
     return lock;
 }
 
@@ -192,6 +188,7 @@ void disk_close(struct disk *disk)
 void disk_boot_id(struct disk *disk, uint8_t id[16])
 {
     (void)disk;
+    static const char hex[] = "0123456789abcdef";
     char text[64] = "";
     int file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
@@ -201,10 +198,9 @@ void disk_boot_id(struct disk *disk, uint8_t id[16])
     unsigned digits = 0;
     memset(id, 0, 16);
     for (ssize_t i = 0; i < length && digits < 32; i++) {
-        const char *hex = "0123456789abcdef";
-        const char *digit = text[i] == 0 ? NULL : strchr(hex, text[i]);
-        if (digit != NULL) {
-            id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | (digit - hex));
+        if (text[i] != '-') {
+            size_t digit = strcspn(hex, (char[]){text[i], 0}) & 15;
+            id[digits / 2] = (uint8_t)((size_t)id[digits / 2] << 4 | digit);
             digits++;
         }
     }
@@ -307,13 +303,12 @@ static void temporary_name(char *into, size_t size, const char *name)
     ASSERT(length > 0 && (size_t)length < size);
 }
 
+// Durably.
 static int rename_now(struct disk *disk, const char *from, const char *to)
 {
-    return renameat(disk->directory, from, disk->directory, to) < 0 ? -errno : 0;
-}
-
-static int sync_directory_now(struct disk *disk)
-{
+    if (renameat(disk->directory, from, disk->directory, to) < 0) {
+        return -errno;
+    }
     return fsync(disk->directory) < 0 ? -errno : 0;
 }
 
@@ -335,9 +330,8 @@ int disk_replace_now(struct disk *disk, const char *name, const void *bytes, siz
     failed = failed < 0 ? failed : rename_now(disk, temporary, name);
     if (failed < 0) {
         unlinkat(disk->directory, temporary, 0);
-        return failed;
     }
-    return sync_directory_now(disk);
+    return failed;
 }
 
 // Some file systems cannot; the file then grows as it is written.
@@ -352,11 +346,7 @@ int disk_prepare_now(struct disk *disk, const char *name, const char *recycle, u
     if (is_reading(disk)) {
         return -EROFS;
     }
-    int failed = 0;
-    if (recycle != NULL) {
-        failed = rename_now(disk, recycle, PREPARE_NAME);
-        failed = failed < 0 ? failed : sync_directory_now(disk);
-    }
+    int failed = recycle == NULL ? 0 : rename_now(disk, recycle, PREPARE_NAME);
     if (failed < 0) {
         return failed;
     }
@@ -372,7 +362,6 @@ int disk_prepare_now(struct disk *disk, const char *name, const char *recycle, u
         failed = written < 0 ? (int)written : fsync(file) < 0 ? -errno : 0;
     }
     failed = failed < 0 ? failed : rename_now(disk, PREPARE_NAME, name);
-    failed = failed < 0 ? failed : sync_directory_now(disk);
     if (failed < 0) {
         close(file);
         unlinkat(disk->directory, PREPARE_NAME, 0);
@@ -463,8 +452,9 @@ static enum step next_step(const struct request *request, int32_t result)
 // is removed (a plain call: rare, and the file is new).
 static void request_finish(struct disk *disk, struct request *request, int64_t result)
 {
-    bool makes = request->operation == DISK_PREPARE || request->operation == DISK_REPLACE;
-    if (makes && request->operation == DISK_PREPARE && result >= 0) {
+    enum disk_operation operation = request->operation;
+    bool makes = operation == DISK_PREPARE || operation == DISK_REPLACE;
+    if (operation == DISK_PREPARE && result >= 0) {
         result = request->file;
     } else if (makes && request->file >= 0) {
         close(request->file);
@@ -472,7 +462,6 @@ static void request_finish(struct disk *disk, struct request *request, int64_t r
     if (makes && result < 0) {
         unlinkat(disk->directory, request->temporary, 0);
     }
-    enum disk_operation operation = request->operation;
     uint64_t tag = request->tag;
     request->generation++;
     pool_free(&disk->requests, request);
@@ -536,55 +525,53 @@ static struct request *request_make(struct disk *disk, enum disk_operation opera
     return request;
 }
 
-static void copy_name(char *into, size_t size, const char *name)
+static void copy_name(char into[FILE_NAME_BYTES], const char *name)
 {
-    size_t length = strlen(name);
-    ASSERT(length > 0 && length < size);
-    memcpy(into, name, length + 1);
+    int length = snprintf(into, FILE_NAME_BYTES, "%s", name);
+    ASSERT(length > 0 && length < FILE_NAME_BYTES);
+}
+
+// One of `from` and `into` is meant.
+static void submit_transfer(struct disk *disk, enum disk_operation operation, int file,
+                            const void *from, void *into, uint32_t length, uint64_t offset,
+                            uint64_t tag)
+{
+    struct request *request = request_make(disk, operation, STEP_TRANSFER, tag);
+    request->file = file;
+    request->bytes = from;
+    request->into = into;
+    request->length = length;
+    request->offset = offset;
+    request_submit(disk, request);
 }
 
 void disk_submit_write(struct disk *disk, int file, const void *from, uint32_t length,
                        uint64_t offset, uint64_t tag)
 {
-    struct request *request = request_make(disk, DISK_WRITE, STEP_TRANSFER, tag);
-    request->file = file;
-    request->bytes = from;
-    request->length = length;
-    request->offset = offset;
-    request_submit(disk, request);
+    submit_transfer(disk, DISK_WRITE, file, from, NULL, length, offset, tag);
 }
 
 void disk_submit_read(struct disk *disk, int file, void *to, uint32_t length, uint64_t offset,
                       uint64_t tag)
 {
-    struct request *request = request_make(disk, DISK_READ, STEP_TRANSFER, tag);
-    request->file = file;
-    request->into = to;
-    request->length = length;
-    request->offset = offset;
-    request_submit(disk, request);
+    submit_transfer(disk, DISK_READ, file, NULL, to, length, offset, tag);
 }
 
 void disk_submit_sync(struct disk *disk, int file, uint64_t tag)
 {
-    struct request *request = request_make(disk, DISK_SYNC, STEP_TRANSFER, tag);
-    request->file = file;
-    request_submit(disk, request);
+    submit_transfer(disk, DISK_SYNC, file, NULL, NULL, 0, 0, tag);
 }
 
 void disk_submit_prepare(struct disk *disk, const char *name, const char *recycle, uint64_t size,
                          const void *header, uint32_t header_length, uint64_t tag)
 {
-    ASSERT(!is_reading(disk));
-    ASSERT(header_length > 0);
+    ASSERT(!is_reading(disk) && header_length > 0);
     struct request *request =
         request_make(disk, DISK_PREPARE, recycle != NULL ? STEP_RETIRE : STEP_OPEN, tag);
-    copy_name(request->name, sizeof request->name, name);
-    copy_name(request->temporary, sizeof request->temporary, PREPARE_NAME);
-    if (recycle != NULL) {
-        copy_name(request->recycle, sizeof request->recycle, recycle);
-        request->recycles = true;
-    }
+    copy_name(request->name, name);
+    copy_name(request->temporary, PREPARE_NAME);
+    copy_name(request->recycle, recycle != NULL ? recycle : PREPARE_NAME);
+    request->recycles = recycle != NULL;
     request->bytes = header;
     request->length = header_length;
     request->size = size;
@@ -595,17 +582,16 @@ void disk_submit_remove(struct disk *disk, const char *name, uint64_t tag)
 {
     ASSERT(!is_reading(disk));
     struct request *request = request_make(disk, DISK_REMOVE, STEP_UNLINK, tag);
-    copy_name(request->name, sizeof request->name, name);
+    copy_name(request->name, name);
     request_submit(disk, request);
 }
 
 void disk_submit_replace(struct disk *disk, const char *name, const void *bytes, size_t length,
                          uint64_t tag)
 {
-    ASSERT(!is_reading(disk));
-    ASSERT(length > 0);
+    ASSERT(!is_reading(disk) && length > 0);
     struct request *request = request_make(disk, DISK_REPLACE, STEP_OPEN, tag);
-    copy_name(request->name, sizeof request->name, name);
+    copy_name(request->name, name);
     temporary_name(request->temporary, sizeof request->temporary, name);
     request->bytes = bytes;
     request->length = length;

@@ -15,8 +15,6 @@ enum {
     OPERATION_KINDS = DISK_REPLACE + 1,
 };
 
-static const char prepare_name[] = "prepare.tmp";
-
 struct operation {
     enum disk_operation kind;
     uint64_t tag;
@@ -25,10 +23,8 @@ struct operation {
     const uint8_t *from;
     uint64_t length;
     uint64_t offset;
-    uint64_t size;
-    uint32_t writes_before; // the number of the last write completed before a sync was submitted
-    char name[SIM_NAME_BYTES];
-    char recycle[SIM_NAME_BYTES];
+    uint32_t writes_before;   // the number of the last write completed before a sync was submitted
+    struct sim_making making; // of a preparation, replacement or removal
 };
 
 struct planned_failure {
@@ -50,26 +46,10 @@ static struct machine {
     struct sim_faults faults;
     struct planned_failure planned[OPERATION_KINDS];
     unsigned failures[OPERATION_KINDS];
-    uint64_t space;
     uint8_t boot;
     struct disk *disk; // the one that holds the lock
     struct sim_stats stats;
 } machine;
-
-static uint64_t space_used(void)
-{
-    uint64_t used = 0;
-    for (unsigned i = 0; i < sim_files.directory.count; i++) {
-        used += sim_files.directory.entries[i].inode->size;
-    }
-    return used;
-}
-
-static bool has_space(const struct sim_inode *inode, uint64_t new_size)
-{
-    return machine.space == 0 || new_size <= inode->size ||
-           space_used() + (new_size - inode->size) <= machine.space;
-}
 
 // --- failures ---
 
@@ -99,7 +79,7 @@ static int64_t do_write(struct sim_inode *inode, const uint8_t *from, uint64_t l
 {
     machine.stats.writes++;
     int failed = failure_of(DISK_WRITE, with_faults ? machine.faults.write_error : 0, -EIO);
-    if (failed == 0 && !has_space(inode, offset + length)) {
+    if (failed == 0 && !sim_has_space(inode, offset + length)) {
         failed = -ENOSPC;
     }
     uint64_t done = length;
@@ -141,85 +121,6 @@ static int do_sync(struct sim_inode *inode, uint32_t writes_before, bool with_fa
     return failed;
 }
 
-static struct sim_inode *make_file(const char *name, bool truncate)
-{
-    struct sim_inode *inode = sim_find(name);
-    if (inode == NULL || truncate) {
-        inode = sim_inode_make();
-        sim_directory_change("", name, inode);
-    }
-    return inode;
-}
-
-enum {
-    PREPARE_STEPS = 8,
-    REPLACE_STEPS = 5,
-    REPLACE_RENAMED = 4,
-};
-
-// The first `steps` steps of a preparation, in the order of the real disk's.
-static int do_prepare(const struct operation *operation, int steps, struct sim_inode **made)
-{
-    bool recycles = operation->recycle[0] != 0;
-    if (recycles && steps >= 1) {
-        int failed = sim_rename(operation->recycle, prepare_name);
-        if (failed < 0) {
-            return failed;
-        }
-    }
-    if (recycles && steps >= 2) {
-        sim_directory_sync();
-    }
-    if (steps < 3) {
-        return 0;
-    }
-    struct sim_inode *inode = make_file(prepare_name, !recycles);
-    *made = inode;
-    if (steps >= 4 && !has_space(inode, operation->size)) {
-        sim_directory_change(prepare_name, "", NULL);
-        return -ENOSPC;
-    }
-    if (steps >= 4 && inode->size < operation->size) {
-        sim_inode_reserve(inode, operation->size);
-        inode->size = operation->size;
-    }
-    if (steps >= 5) {
-        sim_inode_write(inode, operation->from, operation->length, 0);
-    }
-    if (steps >= 6) {
-        sim_inode_sync(inode, sim_files.write_number, false);
-    }
-    if (steps >= 7) {
-        sim_rename(prepare_name, operation->name);
-    }
-    if (steps >= 8) {
-        sim_directory_sync();
-    }
-    return 0;
-}
-
-static void do_replace(const struct operation *operation, int steps)
-{
-    char temporary[SIM_NAME_BYTES + 4];
-    snprintf(temporary, sizeof temporary, "%s.tmp", operation->name);
-    if (steps < 1) {
-        return;
-    }
-    struct sim_inode *inode = make_file(temporary, true);
-    if (steps >= 2) {
-        sim_inode_write(inode, operation->from, operation->length, 0);
-    }
-    if (steps >= 3) {
-        sim_inode_sync(inode, sim_files.write_number, false);
-    }
-    if (steps >= REPLACE_RENAMED) {
-        sim_rename(temporary, operation->name);
-    }
-    if (steps >= REPLACE_STEPS) {
-        sim_directory_sync();
-    }
-}
-
 static int handle_make(struct sim_inode *inode)
 {
     for (int i = 0; i < HANDLES_MAX; i++) {
@@ -244,11 +145,12 @@ static int prepare_whole(const struct operation *operation, bool with_faults)
     int failed = failure_of(DISK_PREPARE, with_faults ? machine.faults.prepare_error : 0,
                             sim_toss() ? -EIO : -ENOSPC);
     struct sim_inode *made = NULL;
-    int steps = failed < 0 ? (int)prng_below(&sim_files.prng, PREPARE_STEPS) : PREPARE_STEPS;
-    int result = do_prepare(operation, steps, &made);
+    int steps =
+        failed < 0 ? (int)prng_below(&sim_files.prng, SIM_PREPARE_STEPS) : SIM_PREPARE_STEPS;
+    int result = sim_prepare_steps(&operation->making, steps, &made);
     if (failed < 0) {
-        if (sim_find(prepare_name) != NULL) {
-            sim_directory_change(prepare_name, "", NULL);
+        if (sim_find(SIM_PREPARE_NAME) != NULL) {
+            sim_directory_change(SIM_PREPARE_NAME, "", NULL);
         }
         return failed;
     }
@@ -258,8 +160,9 @@ static int prepare_whole(const struct operation *operation, bool with_faults)
 static int replace_whole(const struct operation *operation, bool with_faults)
 {
     int failed = failure_of(DISK_REPLACE, with_faults ? machine.faults.replace_error : 0, -EIO);
-    do_replace(operation,
-               failed < 0 ? (int)prng_below(&sim_files.prng, REPLACE_STEPS) : REPLACE_STEPS);
+    sim_replace_steps(&operation->making, failed < 0
+                                              ? (int)prng_below(&sim_files.prng, SIM_REPLACE_STEPS)
+                                              : SIM_REPLACE_STEPS);
     return failed;
 }
 
@@ -286,7 +189,7 @@ static int64_t operation_run(const struct operation *operation)
                        true);
     case DISK_SYNC: return do_sync(operation->inode, operation->writes_before, true);
     case DISK_PREPARE: return prepare_whole(operation, true);
-    case DISK_REMOVE: return remove_whole(operation->name);
+    case DISK_REMOVE: return remove_whole(operation->making.name);
     case DISK_REPLACE: return replace_whole(operation, true);
     }
     UNREACHABLE();
@@ -322,15 +225,17 @@ static void operation_interrupt(const struct operation *operation, bool power)
         }
         break;
     case DISK_PREPARE:
-        do_prepare(operation, (int)prng_below(&sim_files.prng, PREPARE_STEPS + 1), &made);
+        sim_prepare_steps(&operation->making,
+                          (int)prng_below(&sim_files.prng, SIM_PREPARE_STEPS + 1), &made);
         break;
     case DISK_REMOVE:
         if (sim_toss()) {
-            remove_whole(operation->name);
+            remove_whole(operation->making.name);
         }
         break;
     case DISK_REPLACE:
-        do_replace(operation, (int)prng_below(&sim_files.prng, REPLACE_STEPS + 1));
+        sim_replace_steps(&operation->making,
+                          (int)prng_below(&sim_files.prng, SIM_REPLACE_STEPS + 1));
         break;
     case DISK_READ: break;
     }
@@ -387,7 +292,6 @@ void sim_reset(uint64_t seed)
     memset(machine.planned, 0, sizeof machine.planned);
     memset(machine.failures, 0, sizeof machine.failures);
     machine.stats = (struct sim_stats){0};
-    machine.space = 0;
     machine.boot = 1;
 }
 
@@ -469,71 +373,9 @@ void sim_fail(enum disk_operation operation, unsigned after, int error)
     machine.planned[operation] = (struct planned_failure){true, after, error};
 }
 
-void sim_set_space(uint64_t bytes)
-{
-    machine.space = bytes;
-}
-
 unsigned sim_failures(enum disk_operation operation)
 {
     return machine.failures[operation];
-}
-
-bool sim_exists(const char *name)
-{
-    return sim_find(name) != NULL;
-}
-
-struct slice sim_file(const char *name)
-{
-    struct sim_inode *inode = sim_find(name);
-    return inode == NULL ? slice_empty() : slice_from(inode->cache, inode->size);
-}
-
-void sim_put(const char *name, struct slice bytes)
-{
-    struct sim_inode *inode = sim_inode_make();
-    sim_directory_change("", name, inode);
-    sim_inode_write(inode, bytes.at, bytes.length, 0);
-    sim_inode_sync(inode, sim_files.write_number, false);
-    sim_directory_sync();
-}
-
-void sim_remove(const char *name)
-{
-    sim_directory_change(name, "", NULL);
-    sim_directory_sync();
-}
-
-void sim_spoil(const char *name, uint64_t offset, struct slice bytes)
-{
-    struct sim_inode *inode = sim_find(name);
-    ASSERT(inode != NULL && offset + bytes.length <= inode->size);
-    memcpy(inode->cache + offset, bytes.at, bytes.length);
-    memcpy(inode->durable + offset, bytes.at, bytes.length);
-}
-
-void sim_flip_bit(const char *name, uint64_t offset, unsigned bit)
-{
-    struct sim_inode *inode = sim_find(name);
-    ASSERT(inode != NULL && offset < inode->size && bit < 8);
-    inode->cache[offset] ^= (uint8_t)(1u << bit);
-    inode->durable[offset] ^= (uint8_t)(1u << bit);
-}
-
-static int compare_names(const void *one, const void *other)
-{
-    return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
-unsigned sim_names(const char **names, unsigned most)
-{
-    unsigned count = 0;
-    for (; count < sim_files.directory.count && count < most; count++) {
-        names[count] = sim_files.directory.entries[count].name;
-    }
-    qsort(names, count, sizeof *names, compare_names);
-    return count;
 }
 
 void sim_set_boot(uint8_t boot)
@@ -562,17 +404,15 @@ struct disk *disk_open(const char *directory, char *message, size_t message_size
     if (sim_find("lock") == NULL) {
         sim_directory_change("", "lock", sim_inode_make());
     }
-    if (sim_find(prepare_name) != NULL) {
-        sim_directory_change(prepare_name, "", NULL);
+    if (sim_find(SIM_PREPARE_NAME) != NULL) {
+        sim_directory_change(SIM_PREPARE_NAME, "", NULL);
     }
     return machine.disk;
 }
 
 struct disk *disk_open_reading(const char *directory, char *message, size_t message_size)
 {
-    (void)directory;
-    (void)message;
-    (void)message_size;
+    (void)snprintf(message, message_size, "%s", directory); // never a failure
     struct disk *disk = calloc(1, sizeof *disk);
     ASSERT(disk != NULL);
     disk->is_reading = true;
@@ -615,7 +455,7 @@ int disk_open_file(struct disk *disk, const char *name, bool create, bool writab
     if (inode == NULL && !create) {
         return -ENOENT;
     }
-    return handle_make(inode == NULL ? make_file(name, false) : inode);
+    return handle_make(inode == NULL ? sim_make_file(name, false) : inode);
 }
 
 void disk_close_file(struct disk *disk, int file)
@@ -657,8 +497,8 @@ int disk_replace_now(struct disk *disk, const char *name, const void *bytes, siz
     if (disk->is_reading) {
         return -EROFS;
     }
-    struct operation operation = {.from = bytes, .length = length};
-    sim_copy_name(operation.name, name);
+    struct operation operation = {.making = {.from = bytes, .length = length}};
+    sim_copy_name(operation.making.name, name);
     return replace_whole(&operation, machine.faults.now_too);
 }
 
@@ -666,9 +506,11 @@ static struct operation prepare_operation(const char *name, const char *recycle,
                                           const void *header, uint32_t header_length, uint64_t tag)
 {
     struct operation operation = {
-        .kind = DISK_PREPARE, .tag = tag, .from = header, .length = header_length, .size = size};
-    sim_copy_name(operation.name, name);
-    sim_copy_name(operation.recycle, recycle == NULL ? "" : recycle);
+        .kind = DISK_PREPARE,
+        .tag = tag,
+        .making = {.from = header, .length = header_length, .size = size}};
+    sim_copy_name(operation.making.name, name);
+    sim_copy_name(operation.making.recycle, recycle == NULL ? "" : recycle);
     return operation;
 }
 
@@ -744,7 +586,7 @@ void disk_submit_prepare(struct disk *disk, const char *name, const char *recycl
 void disk_submit_remove(struct disk *disk, const char *name, uint64_t tag)
 {
     struct operation operation = {.kind = DISK_REMOVE, .tag = tag};
-    sim_copy_name(operation.name, name);
+    sim_copy_name(operation.making.name, name);
     submit(disk, operation);
 }
 
@@ -752,7 +594,7 @@ void disk_submit_replace(struct disk *disk, const char *name, const void *bytes,
                          uint64_t tag)
 {
     struct operation operation = {
-        .kind = DISK_REPLACE, .tag = tag, .from = bytes, .length = length};
-    sim_copy_name(operation.name, name);
+        .kind = DISK_REPLACE, .tag = tag, .making = {.from = bytes, .length = length}};
+    sim_copy_name(operation.making.name, name);
     submit(disk, operation);
 }

@@ -238,6 +238,156 @@ int sim_rename(const char *from, const char *to)
     return 0;
 }
 
+static uint64_t space_used(void)
+{
+    uint64_t used = 0;
+    for (unsigned i = 0; i < sim_files.directory.count; i++) {
+        used += sim_files.directory.entries[i].inode->size;
+    }
+    return used;
+}
+
+bool sim_has_space(const struct sim_inode *inode, uint64_t new_size)
+{
+    return sim_files.space == 0 || new_size <= inode->size ||
+           space_used() + (new_size - inode->size) <= sim_files.space;
+}
+
+struct sim_inode *sim_make_file(const char *name, bool truncate)
+{
+    struct sim_inode *inode = sim_find(name);
+    if (inode == NULL || truncate) {
+        inode = sim_inode_make();
+        sim_directory_change("", name, inode);
+    }
+    return inode;
+}
+
+// The first `steps` steps of a preparation, in the order of the real disk's.
+int sim_prepare_steps(const struct sim_making *making, int steps, struct sim_inode **made)
+{
+    bool recycles = making->recycle[0] != 0;
+    if (recycles && steps >= 1) {
+        int failed = sim_rename(making->recycle, SIM_PREPARE_NAME);
+        if (failed < 0) {
+            return failed;
+        }
+    }
+    if (recycles && steps >= 2) {
+        sim_directory_sync();
+    }
+    if (steps < 3) {
+        return 0;
+    }
+    struct sim_inode *inode = sim_make_file(SIM_PREPARE_NAME, !recycles);
+    *made = inode;
+    if (steps >= 4 && !sim_has_space(inode, making->size)) {
+        sim_directory_change(SIM_PREPARE_NAME, "", NULL);
+        return -ENOSPC;
+    }
+    if (steps >= 4 && inode->size < making->size) {
+        sim_inode_reserve(inode, making->size);
+        inode->size = making->size;
+    }
+    if (steps >= 5) {
+        sim_inode_write(inode, making->from, making->length, 0);
+    }
+    if (steps >= 6) {
+        sim_inode_sync(inode, sim_files.write_number, false);
+    }
+    if (steps >= 7) {
+        sim_rename(SIM_PREPARE_NAME, making->name);
+    }
+    if (steps >= 8) {
+        sim_directory_sync();
+    }
+    return 0;
+}
+
+void sim_replace_steps(const struct sim_making *making, int steps)
+{
+    char temporary[SIM_NAME_BYTES + 4];
+    snprintf(temporary, sizeof temporary, "%s.tmp", making->name);
+    if (steps < 1) {
+        return;
+    }
+    struct sim_inode *inode = sim_make_file(temporary, true);
+    if (steps >= 2) {
+        sim_inode_write(inode, making->from, making->length, 0);
+    }
+    if (steps >= 3) {
+        sim_inode_sync(inode, sim_files.write_number, false);
+    }
+    if (steps >= 4) {
+        sim_rename(temporary, making->name);
+    }
+    if (steps >= SIM_REPLACE_STEPS) {
+        sim_directory_sync();
+    }
+}
+
+bool sim_exists(const char *name)
+{
+    return sim_find(name) != NULL;
+}
+
+struct slice sim_file(const char *name)
+{
+    struct sim_inode *inode = sim_find(name);
+    return inode == NULL ? slice_empty() : slice_from(inode->cache, inode->size);
+}
+
+void sim_put(const char *name, struct slice bytes)
+{
+    struct sim_inode *inode = sim_inode_make();
+    sim_directory_change("", name, inode);
+    sim_inode_write(inode, bytes.at, bytes.length, 0);
+    sim_inode_sync(inode, sim_files.write_number, false);
+    sim_directory_sync();
+}
+
+void sim_remove(const char *name)
+{
+    sim_directory_change(name, "", NULL);
+    sim_directory_sync();
+}
+
+void sim_spoil(const char *name, uint64_t offset, struct slice bytes)
+{
+    struct sim_inode *inode = sim_find(name);
+    ASSERT(inode != NULL && offset + bytes.length <= inode->size);
+    memcpy(inode->cache + offset, bytes.at, bytes.length);
+    memcpy(inode->durable + offset, bytes.at, bytes.length);
+}
+
+void sim_flip_bit(const char *name, uint64_t offset, unsigned bit)
+{
+    struct sim_inode *inode = sim_find(name);
+    ASSERT(inode != NULL && offset < inode->size && bit < 8);
+    inode->cache[offset] ^= (uint8_t)(1u << bit);
+    inode->durable[offset] ^= (uint8_t)(1u << bit);
+}
+
+static int compare_names(const void *one, const void *other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+unsigned sim_names(const char **names, unsigned most)
+{
+    unsigned count = 0;
+    for (; count < sim_files.directory.count && count < most; count++) {
+        names[count] = sim_files.directory.entries[count].name;
+    }
+    qsort(names, count, sizeof *names, compare_names);
+    return count;
+}
+
+void sim_set_space(uint64_t bytes)
+{
+    sim_files.space = bytes;
+}
+
 void sim_files_cut(void)
 {
     // The journal is in order: what was synced, and then some of the changes since.
@@ -261,5 +411,6 @@ void sim_files_clear(uint64_t seed)
     sim_sweep();
     sim_files.write_number = 0;
     sim_files.sectors_lost = 0;
+    sim_files.space = 0;
     prng_seed(&sim_files.prng, seed);
 }

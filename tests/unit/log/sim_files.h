@@ -23,7 +23,7 @@ struct sim_inode {
     size_t durable_size;
     size_t capacity;
     uint32_t sync_covers; // the writes up to this number are being synced, or were
-    unsigned pins; // descriptors and operations in flight
+    unsigned pins;        // descriptors and operations in flight
     bool marked;
 };
 
@@ -44,6 +44,22 @@ struct sim_change {
     struct sim_inode *inode;
 };
 
+#define SIM_PREPARE_NAME "prepare.tmp"
+
+enum {
+    SIM_PREPARE_STEPS = 8, // as the real disk takes them: see sim_prepare_steps
+    SIM_REPLACE_STEPS = 5,
+};
+
+// What a preparation, replacement or removal is to make, and of what.
+struct sim_making {
+    const uint8_t *from;
+    uint64_t length;
+    uint64_t size;
+    char name[SIM_NAME_BYTES];
+    char recycle[SIM_NAME_BYTES]; // "": none
+};
+
 extern struct sim_files {
     struct prng prng;
     struct sim_inode *inodes;
@@ -53,6 +69,7 @@ extern struct sim_files {
     unsigned change_count;
     uint32_t write_number; // of the last write
     uint64_t sectors_lost;
+    uint64_t space; // 0: no limit
 } sim_files;
 
 bool sim_chance(uint32_t of_10000);
@@ -70,6 +87,12 @@ void sim_copy_name(char into[SIM_NAME_BYTES], const char *name);
 void sim_directory_change(const char *from, const char *to, struct sim_inode *inode);
 void sim_directory_sync(void);
 int sim_rename(const char *from, const char *to);
+
+struct sim_inode *sim_make_file(const char *name, bool truncate);
+bool sim_has_space(const struct sim_inode *inode, uint64_t new_size);
+// The first `steps` steps; *made is the file once there is one. 0 or a negative errno.
+int sim_prepare_steps(const struct sim_making *making, int steps, struct sim_inode **made);
+void sim_replace_steps(const struct sim_making *making, int steps);
 
 // Frees the inodes that nothing leads to.
 void sim_sweep(void);
