@@ -127,6 +127,10 @@ done
 echo "ringcast beside a bare server: $connections subscribers on one stream, $workers workers, medians of $rounds" \
   "rounds (lowest to highest), ${SECONDS} s"
 echo "Every run delivered every event to every subscriber, in order and once."
+awk '{ at = index($0, key); others = substr($0, at + length(key)) + 0; sum += others }
+  others > most { most = others }
+  END { printf "Other processes used %.2f cores meanwhile, in the worst run %.2f.\n", sum / NR, most }' \
+  key='"others_cpu_cores":' "$work"/*-*.json
 for size in 64 200; do
   heading "events of $size bytes, 100/s: one event a send, unless the machine is busy with other things"
   row "CPU a delivery, us" "paced-$size" server_cpu_per_delivery_ns 0.001 %.2f

@@ -335,6 +335,9 @@ static void collect(struct fanout *fanout)
         }
         reader_stop(reader);
         struct findings *findings = &reader->ledger.findings;
+        // The meter, which holds the publisher back, took those passed over for received.
+        uint64_t lost = findings->lost;
+        result->deliveries -= lost < result->deliveries ? lost : result->deliveries;
         for (uint32_t k = 0; result->has_run && k < reader->config.count; k++) {
             const struct subscriber *subscriber = &reader->subscribers[k];
             subscriber_check_end(subscriber, findings,

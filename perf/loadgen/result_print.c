@@ -37,6 +37,13 @@ static double percent(uint64_t part, uint64_t whole)
     return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
 }
 
+// The CPU time of all other processes, to within some ticks of 10 ms.
+static uint64_t others_ns(const struct result *result)
+{
+    uint64_t ours = result->server.cpu_ns + result->generator.cpu_ns;
+    return result->machine.busy_ns > ours ? result->machine.busy_ns - ours : 0;
+}
+
 // --- for people ---
 
 static void print_times(FILE *out, const char *label, const struct histogram *histogram)
@@ -102,12 +109,11 @@ static void print_generator(const struct result *result, FILE *out)
     (void)fprintf(out, "generator   %.3f us of CPU a delivery; ",
                   (double)result->generator.cpu_ns / 1e3 / (double)deliveries);
     print_threads(out, &result->generator, result->elapsed_ns);
-    uint64_t ours = result->server.cpu_ns + result->generator.cpu_ns;
-    uint64_t busy = result->machine.busy_ns;
-    (void)fprintf(out, "machine     idle %.1f %%, others' CPU %.1f %% of a core, stolen %.1f %%\n",
-                  percent(result->machine.idle_ns, busy + result->machine.idle_ns),
-                  busy > ours ? percent(busy - ours, result->elapsed_ns) : 0.0,
-                  percent(result->machine.stolen_ns, result->elapsed_ns));
+    (void)fprintf(
+        out, "machine     idle %.1f %%, others' CPU %.1f %% of a core, stolen %.1f %%\n",
+        percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns),
+        percent(others_ns(result), result->elapsed_ns),
+        percent(result->machine.stolen_ns, result->elapsed_ns));
     (void)fprintf(out, "bottleneck  %s\n", bottleneck_text(result_bottleneck(result, NULL)));
 }
 
@@ -252,6 +258,7 @@ static void write_run(struct json_writer *writer, const struct result *result)
     }
     write_real(writer, "generator_cpu_cores", percent(result->generator.cpu_ns, elapsed_ns) / 100);
     write_threads(writer, "generator_threads", &result->generator, elapsed_ns);
+    write_real(writer, "others_cpu_cores", percent(others_ns(result), elapsed_ns) / 100);
     write_real(writer, "machine_idle_percent",
                percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns));
     json_write_key(writer, "bottleneck");
