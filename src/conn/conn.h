@@ -34,13 +34,14 @@ enum {
     CONN_ENVELOPE = 1 << 3,
     CONN_HEARTBEAT_EVENT = 1 << 4,
     CONN_HEARTBEAT_OFF = 1 << 5,
-    CONN_GAP = 1 << 6,        // gap_from .. gap_to is to be told before anything else
-    CONN_DROPPING = 1 << 7,   // it lags beyond its bound; asked the log where to go on
-    CONN_GOODBYE = 1 << 8,    // close it once its outbox is sent
-    CONN_BLOCKED = 1 << 9,    // the socket was full since its lag was last looked at
-    CONN_TIMER_DUE = 1 << 10, // its timer expired: the next pump sees to it
-    CONN_REFUSED = 1 << 11,   // no room for its request: 503
-    CONN_UNCOUNTED = 1 << 12, // not among shard_options.connections
+    CONN_GAP = 1 << 6,          // gap_from .. gap_to is to be told before anything else
+    CONN_DROPPING = 1 << 7,     // it lags beyond its bound; asked the log where to go on
+    CONN_GOODBYE = 1 << 8,      // close it once its outbox is sent
+    CONN_BLOCKED = 1 << 9,      // the socket was full since its lag was last looked at
+    CONN_TIMER_DUE = 1 << 10,   // its timer expired: the next pump sees to it
+    CONN_REFUSED = 1 << 11,     // no room for its request: 503
+    CONN_UNCOUNTED = 1 << 12,   // not among shard_options.connections
+    CONN_CATCHING_UP = 1 << 13, // the send under way ends at the end of its streams, if taken whole
 };
 
 // One stream that a connection reads.

@@ -251,7 +251,7 @@ static void send_events(struct shard *shard, struct conn *conn, bool one_frame)
         if (walk.cursor > conn->cursor && conn->frame_offset == 0) {
             conn->cursor = walk.cursor; // passed over what had expired
         }
-        conn->flags |= CONN_CAUGHT_UP;
+        conn->flags |= load.piece_count > 0 ? CONN_CATCHING_UP : CONN_CAUGHT_UP;
         break;
     case WALK_WAIT: conn->flags |= CONN_WAITING; break;
     case WALK_FULL:
@@ -304,6 +304,10 @@ void conn_pump(struct shard *shard, struct conn *conn)
     if (conn->state != CONN_ACTIVE || (conn->flags & CONN_WAITING) != 0) {
         return;
     }
+    if ((conn->flags & CONN_CATCHING_UP) != 0) { // that send was taken whole
+        conn->flags &= (uint16_t)~CONN_CATCHING_UP;
+        conn->flags |= CONN_CAUGHT_UP;
+    }
     if (conn->frame_offset > 0 && (conn->flags & CONN_BLOCKED) != 0) {
         send_events(shard, conn, true); // the frame that is half sent comes before anything else
     } else if ((conn->flags & CONN_GAP) != 0) {
@@ -350,6 +354,7 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
         return;
     }
     shard->stats.short_sends++;
+    conn->flags &= (uint16_t)~CONN_CATCHING_UP;
     if ((result < 0 && result != -EAGAIN) ||
         !settle(shard, conn, result > 0 ? (uint64_t)result : 0)) {
         conn_close(shard, conn);
