@@ -45,7 +45,7 @@ enum rendition_result rendition_get(struct renditions *renditions, const uint8_t
     struct rendition *slot = &renditions->slots[record->id % RENDITION_SLOTS];
     // An entry is good while its bytes were not overwritten.
     if (slot->id == record->id && slot->length > 0 &&
-        renditions->head - slot->at <= renditions->bytes_max) {
+        renditions->reached - slot->at <= renditions->bytes_max) {
         // Bytes older than the pin come under it again: hold on to them by not writing over them.
         if (slot->at < renditions->pinned) {
             renditions->pinned = slot->at;
@@ -64,6 +64,9 @@ enum rendition_result rendition_get(struct renditions *renditions, const uint8_t
     }
     if (head + size_max - renditions->pinned > renditions->bytes_max) {
         return renditions->pinned == renditions->head ? RENDITION_FAILED : RENDITION_PINNED;
+    }
+    if (head + size_max > renditions->reached) {
+        renditions->reached = head + size_max;
     }
     struct buffer out;
     buffer_wrap(&out, renditions->bytes + head % renditions->bytes_max, size_max);

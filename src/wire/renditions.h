@@ -21,8 +21,9 @@ struct rendition {
 struct renditions {
     uint8_t *bytes; // NULL until first used
     uint64_t bytes_max;
-    uint64_t head;   // running offset of the next byte
-    uint64_t pinned; // what was written from here on may be in use
+    uint64_t head;    // running offset of the next byte
+    uint64_t reached; // what was written to ends before here: a rendition may be shortened in place
+    uint64_t pinned;  // what was written from here on may be in use
     uint64_t made;
     struct rendition slots[RENDITION_SLOTS];
 };
