@@ -14,13 +14,17 @@ void shard_flush(struct shard *shard)
     if (!shard->is_in_batch) {
         return;
     }
+    // Submitted on all rings, sends are over. What they pointed to may go before they are reaped:
+    // those that were cut short are walked again, and may render anew.
+    loop_submit(shard->loop);
+    rendition_unpin(&shard->renditions);
     loop_submit_and_reap(shard->loop);
+    rendition_unpin(&shard->renditions);
     shard->is_in_batch = false;
     shard->batch++;
     shard->piece_count = 0;
     shard->message_count = 0;
     shard->scratch_used = 0;
-    rendition_unpin(&shard->renditions);
 }
 
 void shard_make_room(struct shard *shard, unsigned ring, uint32_t pieces, uint32_t scratch_bytes)
@@ -326,6 +330,7 @@ static bool settle(struct shard *shard, struct conn *conn, uint64_t sent)
     struct walk walk;
     walk_begin(&walk, shard, conn, true);
     uint64_t left = sent + conn->frame_offset;
+    rendition_unpin(&shard->renditions); // no send is queued while completions are handled
     while (left > 0) {
         struct span span;
         if (walk_next(&walk, &span) != WALK_SPAN) {
