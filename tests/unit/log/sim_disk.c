@@ -325,11 +325,11 @@ unsigned sim_in_flight(void)
     return machine.operation_count;
 }
 
-unsigned sim_in_flight_of(enum disk_operation kind)
+unsigned sim_in_flight_of(enum disk_operation operation)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < machine.operation_count; i++) {
-        count += machine.operations[i].kind == kind;
+        count += machine.operations[i].kind == operation;
     }
     return count;
 }
