@@ -195,7 +195,7 @@ static void begin(void)
 static void send_piece(int fd, struct slice *bytes)
 {
     size_t most = plan_has(6) ? 1 + bytes->length / 3 : bytes->length;
-    most = plan_has(7) && most > 7 ? 7 : most;
+    most = plan_has(7) ? 1 + bytes->length / 64 : most;
     ssize_t count = send(fd, bytes->at, most, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count > 0) {
         *bytes = slice_after(*bytes, (size_t)count);
