@@ -112,7 +112,7 @@ Test(block, with_any_bit_flipped)
 // The checksum does not make up for what makes no sense: each of these is sealed anew.
 #define SPOIL(what, value)                                              \
     do {                                                                \
-        typeof(what) former = (what);                                   \
+        __typeof__(what) former = (what);                               \
         (what) = (value);                                               \
         cr_assert_neq(check_sealed(), BLOCK_VALID, #what " = " #value); \
         (what) = former;                                                \

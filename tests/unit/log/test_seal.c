@@ -325,7 +325,7 @@ Test(seal, out_of_order)
     struct log_run *runs = (struct log_run *)(void *)chunk;
 #define SPOIL_RUN(what, value)                                                           \
     do {                                                                                 \
-        typeof(what) former = (what);                                                    \
+        __typeof__(what) former = (what);                                                \
         (what) = (value);                                                                \
         entry.runs_crc = crc32c(block_crc_begin(SALT), chunk, seal_chunk_bytes(&entry)); \
         cr_assert_not(seal_chunk_check(chunk, &entry, SALT), #what);                     \
@@ -341,7 +341,7 @@ Test(seal, out_of_order)
     SPOIL_RUN(entry.last_id, 1);
 #define SPOIL_ENTRY(what, value)                                                        \
     do {                                                                                \
-        typeof(what) former = (what);                                                   \
+        __typeof__(what) former = (what);                                               \
         (what) = (value);                                                               \
         store_le32(page, crc32c(block_crc_begin(SALT), page + 4, SEAL_PAGE_BYTES - 4)); \
         cr_assert_not(seal_page_check(page, SALT, 0), #what);                           \
