@@ -121,8 +121,8 @@ void shard_choose_accepting(struct shard *shard)
     }
 }
 
-// False where the broker holds as many as it may. Those that are refused do not count while they are
-// told so: else a storm of them would keep the places that become free.
+// False where the broker holds as many as it may. Those that are refused do not count while they
+// are told so: else a storm of them would keep the places that become free.
 static bool count_in(struct shard *shard)
 {
     _Atomic uint32_t *connections = shard->options.connections;
@@ -208,6 +208,14 @@ void conn_proceed_close(struct shard *shard, struct conn *conn)
                          conn_tag(shard, conn, SHARD_OP_CLOSE));
 }
 
+static void shut_down(struct shard *shard, struct conn *conn, int how)
+{
+    ASSERT((conn->ops & CONN_OP_SHUTDOWN) == 0);
+    conn->ops |= CONN_OP_SHUTDOWN;
+    io_prep_shutdown_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), how,
+                            conn_tag(shard, conn, SHARD_OP_SHUTDOWN));
+}
+
 void conn_close(struct shard *shard, struct conn *conn)
 {
     ASSERT(conn->state != CONN_FREE);
@@ -216,10 +224,12 @@ void conn_close(struct shard *shard, struct conn *conn)
     }
     detach(shard, conn);
     conn->state = CONN_CLOSING;
-    // Ends the polls and the receive that are still in flight.
-    conn->ops |= CONN_OP_SHUTDOWN;
-    io_prep_shutdown_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), SHUT_RDWR,
-                            conn_tag(shard, conn, SHARD_OP_SHUTDOWN));
+    // Ends the polls and the receive that are still in flight. A half close under way comes first:
+    // the kernel runs shutdowns on threads of its own, and a second one might come when the slot is
+    // another's.
+    if ((conn->ops & CONN_OP_SHUTDOWN) == 0) {
+        shut_down(shard, conn, SHUT_RDWR);
+    }
 }
 
 void conn_linger(struct shard *shard, struct conn *conn)
@@ -236,9 +246,8 @@ void conn_half_close(struct shard *shard, struct conn *conn)
     ASSERT(conn->outbox == NULL && (conn->ops & CONN_OP_SHUTDOWN) == 0);
     detach(shard, conn);
     conn->state = CONN_LINGER;
-    conn->ops |= CONN_OP_SHUTDOWN;
-    io_prep_shutdown_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), SHUT_WR,
-                            conn_tag(shard, conn, SHARD_OP_SHUTDOWN));
+    conn->flags |= CONN_HALF_CLOSING;
+    shut_down(shard, conn, SHUT_WR);
     conn_arm(shard, conn, LINGER_MS);
     request_arm_receive(shard, conn);
 }
@@ -313,7 +322,11 @@ static void on_shutdown(void *context, struct loop *loop, unsigned ring, uint64_
     struct shard *shard = context;
     struct conn *conn = conn_of_tag(shard, ring, user_data);
     conn->ops &= (uint8_t)~CONN_OP_SHUTDOWN;
-    if (conn->state == CONN_CLOSING) {
+    bool was_half = (conn->flags & CONN_HALF_CLOSING) != 0;
+    conn->flags &= (uint16_t)~CONN_HALF_CLOSING;
+    if (conn->state == CONN_CLOSING && was_half && conn->ops != 0) {
+        shut_down(shard, conn, SHUT_RDWR);
+    } else if (conn->state == CONN_CLOSING) {
         conn_proceed_close(shard, conn);
     }
 }

@@ -42,6 +42,7 @@ enum {
     CONN_REFUSED = 1 << 11,     // no room for its request: 503
     CONN_UNCOUNTED = 1 << 12,   // not among shard_options.connections
     CONN_CATCHING_UP = 1 << 13, // the send under way ends at the end of its streams, if taken whole
+    CONN_HALF_CLOSING = 1 << 14, // the shutdown in flight is of the sending half alone
 };
 
 // One stream that a connection reads.
