@@ -8,6 +8,8 @@ struct lag {
     uint64_t bytes;
     struct stream *worst; // of a connection: the stream with the most of them
     uint64_t worst_events;
+    struct stream *unknown; // one of which the log has to be asked, from unknown_from on
+    uint64_t unknown_from;
 };
 
 void conn_set_gap(struct conn *conn, uint64_t from, uint64_t to, enum notice_reason reason)
@@ -30,7 +32,7 @@ static uint64_t events_left(const struct log_run *run, uint64_t from)
     return from < run->first_id || left > run->count ? run->count : left;
 }
 
-static struct lag lag_of(struct shard *shard, const struct stream *stream, uint64_t from)
+static struct lag lag_of(struct shard *shard, struct stream *stream, uint64_t from)
 {
     struct lag lag = {0};
     if (from >= stream->last_id) {
@@ -47,11 +49,17 @@ static struct lag lag_of(struct shard *shard, const struct stream *stream, uint6
     if (from < window->covers_from) {
         // Further back than the window: by the sequence of its next event, where an answer of the
         // log tells.
-        const struct history *history =
-            history_find(&shard->histories, (struct stream *)(uintptr_t)stream, from);
+        const struct history *history = history_find(&shard->histories, stream, from);
         const struct log_run *run = history == NULL ? NULL : history_run(history, from);
+        if (history == NULL) {
+            lag.unknown = stream;
+            lag.unknown_from = from;
+        }
         if (run != NULL) {
-            lag.events = stream->last_sequence - run->last_sequence + events_left(run, from);
+            lag.events = events_left(run, from);
+            if (stream->last_sequence > run->last_sequence) {
+                lag.events += stream->last_sequence - run->last_sequence;
+            }
             lag.bytes += run->frame_bytes;
         }
     }
@@ -65,8 +73,13 @@ static struct lag lag_of_conn(struct shard *shard, const struct conn *conn)
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         const struct conn_stream *entry = &conn->streams[i];
         struct stream *stream = stream_table_at(&shard->streams, entry->stream);
+        uint64_t from = entry->start_id > conn->cursor ? entry->start_id : conn->cursor;
         struct lag lag =
-            lag_of(shard, stream, entry->start_id > conn->cursor ? entry->start_id : conn->cursor);
+            lag_of(shard, stream, from > stream->discarded_id ? from : stream->discarded_id);
+        if (lag.unknown != NULL) {
+            sum.unknown = lag.unknown;
+            sum.unknown_from = lag.unknown_from;
+        }
         sum.events += lag.events;
         sum.bytes += lag.bytes;
         if (lag.events >= sum.worst_events) {
@@ -106,6 +119,15 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
         return true;
     }
     struct lag lag = lag_of_conn(shard, conn);
+    if (lag.unknown != NULL) { // it is asked for what comes next, in any case
+        if (history_ask(&shard->histories, lag.unknown, LOG_FROM_ID, lag.unknown_from, false,
+                        conn_handle(shard, conn))) {
+            conn->flags |= CONN_WAITING;
+        } else {
+            conn_close(shard, conn);
+        }
+        return false;
+    }
     if (!is_over(lag.events, options->lag_events_max) &&
         !is_over(lag.bytes, options->lag_bytes_max)) {
         conn->flags &= (uint16_t)~CONN_BLOCKED;

@@ -111,6 +111,7 @@ static bool attach(struct shard *shard, struct conn *conn, struct context *conte
         conn->streams = streams;
     }
     conn->cursor = UINT64_MAX;
+    bool is_at_end = true;
     for (uint32_t i = 0; i < count; i++) {
         struct stream *stream = context_stream(shard, context, i);
         struct conn_stream *entry = &conn->streams[i];
@@ -124,7 +125,9 @@ static bool attach(struct shard *shard, struct conn *conn, struct context *conte
         if (entry->start_id < conn->cursor) {
             conn->cursor = entry->start_id;
         }
+        is_at_end = is_at_end && entry->start_id >= stream->last_id;
     }
+    conn->flags |= is_at_end ? CONN_CAUGHT_UP : 0;
     return true;
 }
 
@@ -292,7 +295,8 @@ static void resolve(const struct shard *shard, struct context *context)
     } else if (start == SUBSCRIBE_AFTER_ID &&
                subscribe->start_value <= known_log_end(shard, context)) {
         start_after_id(shard, context);
-    } else if (start == SUBSCRIBE_AFTER_SEQUENCE && subscribe->start_value > first->last_sequence) {
+    } else if (start == SUBSCRIBE_AFTER_SEQUENCE && !first->is_behind &&
+               subscribe->start_value > first->last_sequence) {
         start_over(shard, context, 0, NOTICE_AHEAD);
     } else if (start == SUBSCRIBE_AFTER_SEQUENCE &&
                subscribe->start_value < first->discarded_sequence) {
@@ -312,7 +316,7 @@ static bool are_live(const struct shard *shard, const struct context *context)
 
 static bool was_published(const struct stream *stream)
 {
-    return stream->last_sequence > 0 || stream->discarded_sequence > 0;
+    return stream->last_sequence > 0 || stream->discarded_sequence > 0 || stream->is_behind;
 }
 
 // All streams are live here.

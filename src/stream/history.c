@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/error.h"
 
 // Those who waited have their turn by then; if not, they are gone.
 enum { UNUSED_ROUNDS_MAX = 64 };
@@ -130,6 +131,18 @@ bool history_ask(struct history_table *table, struct stream *stream, enum log_lo
     return true;
 }
 
+// Where events passed us by, the answers tell how far the stream has come.
+static void learn_sequence(struct stream *stream, const struct log_lookup *lookup)
+{
+    if (lookup->run_count > 0 &&
+        lookup->runs[lookup->run_count - 1].last_sequence > stream->last_sequence) {
+        stream->last_sequence = lookup->runs[lookup->run_count - 1].last_sequence;
+    }
+    if (lookup->error == ERR_NONE && !lookup->more && lookup->end_id >= stream->last_id) {
+        stream->is_behind = false;
+    }
+}
+
 struct history *history_answered(struct history_table *table, struct log_lookup *lookup)
 {
     struct history *history = lookup->owner;
@@ -137,6 +150,7 @@ struct history *history_answered(struct history_table *table, struct log_lookup 
     ASSERT(lookup->run_count <= LOG_LOOKUP_RUNS);
     history->is_asking = false;
     history->round = table->round;
+    learn_sequence(history->stream, lookup);
     history->low = lookup->from == LOG_FROM_ID ? lookup->value : lookup->start_id;
     history->gap_to = lookup->discarded_id > history->low ? lookup->discarded_id : 0;
     list_push_back(&table->answered, &history->age_node);

@@ -166,6 +166,19 @@ void stream_push(struct stream_table *table, struct stream *stream, const struct
     }
     stream->last_id = run->last_id;
     stream->last_sequence = run->last_sequence;
+    stream->is_behind = false;
+    stream_mark_dirty(table, stream);
+}
+
+void stream_restart(struct stream_table *table, struct stream *stream, uint64_t id)
+{
+    if (id <= stream->window.covers_from) {
+        return;
+    }
+    window_restart(&stream->window, id);
+    stream->last_id = id > stream->last_id ? id : stream->last_id;
+    stream->is_behind = true;
+    stream->pass_to = 0;
     stream_mark_dirty(table, stream);
 }
 

@@ -25,6 +25,7 @@ enum { STREAM_SUBSCRIBER_NONE = UINT32_MAX };
 struct stream {
     enum stream_state state;
     bool is_dirty;     // in the table's dirty list: has events that not all subscribers were sent
+    bool is_behind;    // events passed us by: last_sequence may be higher by now
     bool wants_create; // somebody waits for it even if nobody has published to it yet
     uint32_t name_length;
     char *name;
@@ -74,6 +75,9 @@ bool stream_table_answered(struct stream_table *table, struct stream *stream);
 // No subscriber, starter or history may be left, and the request is not with the log.
 void stream_table_close(struct stream_table *table, struct stream *stream);
 
+// Events up to `id` passed us by: the window begins anew behind it, and its subscribers are to look
+// for what they missed.
+void stream_restart(struct stream_table *table, struct stream *stream, uint64_t id);
 // Takes the runs of a block of this stream, and marks the stream dirty.
 void stream_push(struct stream_table *table, struct stream *stream, const struct log_run *run);
 void stream_mark_dirty(struct stream_table *table, struct stream *stream);

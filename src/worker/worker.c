@@ -51,11 +51,8 @@ static void restart_windows(struct worker *worker, uint64_t id)
     for (uint32_t i = pool_next_live(&streams->pool, 0); i != POOL_INDEX_NONE;
          i = pool_next_live(&streams->pool, i + 1)) {
         struct stream *stream = stream_table_at(streams, i);
-        if (stream->state == STREAM_LIVE && id > stream->window.covers_from) {
-            window_restart(&stream->window, id);
-            stream->last_id = id > stream->last_id ? id : stream->last_id;
-            stream->pass_to = 0;
-            stream_mark_dirty(streams, stream); // its subscribers look for what they missed
+        if (stream->state == STREAM_LIVE) {
+            stream_restart(streams, stream, id);
         }
     }
 }

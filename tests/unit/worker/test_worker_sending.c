@@ -163,7 +163,7 @@ Test(worker_sending, lag_is_counted_over_all_streams)
     char last[32];
     snprintf(last, sizeof(last), "id: %d\ndata", EVENTS);
     fake_expect(client, &text, last);
-    cr_assert_not_null(strstr(text.bytes, "\"reason\":\"lagged\""));
+    cr_assert_not_null(strstr(text.bytes, "\"reason\":\"lagged\""), "got %zu bytes", text.length);
     uint32_t after_gap = 0;
     const char *at = strstr(text.bytes, "\"reason\":\"lagged\"");
     while ((at = strstr(at, "\ndata: z")) != NULL) {

@@ -244,3 +244,30 @@ Test(worker_start, streams_come_and_go)
     }
     fake_stop();
 }
+
+// Blocks passed the worker by. It cannot tell by itself how far the stream has come.
+Test(worker_start, a_resume_token_from_what_was_missed_is_not_ahead)
+{
+    fake_start(&defaults);
+    fake_publish_one("a", "x");
+    struct fake_text texts[2] = {{0}};
+    int first = subscribe("/streams/a", &texts[0]);
+    fake_lap(true, false);
+    for (int i = 0; i < 9; i++) {
+        fake_publish_one("a", "x");
+    }
+    fake_hold(); // nobody else has learnt it from the log when it is asked for
+    fake_lap(false, false);
+    fake_run(50);
+    int second = fake_get("/streams/a?resume_token=YTo5", ""); // a:9
+    fake_run(100);
+    fake_release(FAKE_RELEASE_ALL);
+    fake_expect(second, &texts[1], "retry: 5000\n\nid: 10\n");
+    fake_expect(first, &texts[0], "id: 10\n");
+    cr_assert_null(strstr(texts[1].bytes, "Ringcast-Gap"));
+    close(first);
+    close(second);
+    fake_stop();
+    fake_text_free(&texts[0]);
+    fake_text_free(&texts[1]);
+}
