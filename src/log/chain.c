@@ -133,3 +133,11 @@ uint64_t segment_used_bytes(const struct segment *segment, uint64_t segment_byte
     return segment->facts.end_position - segment_position(segment->facts.number, segment_bytes, 0) +
            segment->facts.index_length;
 }
+
+void segment_set_sealed(struct segment *segment)
+{
+    segment->state = SEGMENT_SEALED;
+    free(segment->marks);
+    segment->marks = NULL;
+    segment->mark_count = 0;
+}

@@ -70,6 +70,8 @@ void segment_note_block(struct segment *segment, uint64_t segment_bytes, uint64_
 void segment_cut(struct segment *segment, uint64_t cut, uint64_t last_id, uint64_t last_position);
 // The mark to start from for events at or after time_ms: the last one before it, or NULL.
 const struct seal_mark *segment_mark_before(const struct segment *segment, uint64_t time_ms);
+// Its head is loaded: it is sealed, and needs its marks in memory no more.
+void segment_set_sealed(struct segment *segment);
 // Bytes of the file in use, index included.
 uint64_t segment_used_bytes(const struct segment *segment, uint64_t segment_bytes);
 

@@ -137,7 +137,6 @@ static void apply_control(struct log *log, const uint8_t *block, const uint32_t 
 static uint64_t take_streams(struct log *log, uint64_t position, const uint8_t *block,
                              const uint32_t *slots, uint32_t stream_count)
 {
-    const struct block_header *header = block_header_of(block);
     const struct block_stream *entries = block_streams(block);
     uint64_t interest = 0;
     bool has_control = false;
@@ -149,18 +148,8 @@ static uint64_t take_streams(struct log *log, uint64_t position, const uint8_t *
         if (entry->count == 0) {
             continue;
         }
-        index_add(&log->index, stream,
-                  &(struct log_run){.block_position = position,
-                                    .first_id = entry->first_id,
-                                    .last_id = entry->last_id,
-                                    .first_sequence = entry->first_sequence,
-                                    .last_sequence = entry->last_sequence,
-                                    .block_length = header->length,
-                                    .stream_index = i,
-                                    .frame_offset = entry->frame_offset,
-                                    .frame_bytes = entry->frame_bytes,
-                                    .count = entry->count,
-                                    .flags = entry->flags});
+        const struct log_run run = log_run_of(position, block, i);
+        index_add(&log->index, stream, &run);
         stream->last_id = entry->last_id;
         stream->pending -= entry->count;
         struct stream_extra *extra = streams_extra(&log->streams, stream);

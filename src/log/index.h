@@ -6,6 +6,7 @@
 #define RINGCAST_LOG_INDEX_H
 
 #include "base/pool.h"
+#include "log/block.h"
 #include "log/run.h"
 #include "log/streams.h"
 
@@ -27,6 +28,9 @@ struct index {
     uint32_t count; // runs held
     uint32_t runs_max;
 };
+
+// The run of the stream at stream_index of a block that stands at position. It has events.
+struct log_run log_run_of(uint64_t position, const uint8_t *block, uint32_t stream_index);
 
 // 0 or -ENOMEM.
 int index_init(struct index *index, uint32_t runs_max);

@@ -5,6 +5,7 @@
 #include "base/logger.h"
 #include "base/random.h"
 #include "log/core.h"
+#include "log/open_repair.h"
 #include "log/recovery.h"
 
 #include <errno.h>
@@ -157,9 +158,10 @@ static struct log_stream *stream_of(struct opening *opening, const uint8_t *bloc
 }
 
 static void add_run(struct opening *opening, struct log_stream *stream, uint64_t position,
-                    uint32_t length, const struct block_stream *entry, uint32_t stream_index)
+                    const uint8_t *block, uint32_t stream_index)
 {
     struct log *log = opening->log;
+    const struct block_stream *entry = &block_streams(block)[stream_index];
     if (entry->count == 0 || entry->last_id <= stream->discarded_id) {
         return;
     }
@@ -171,18 +173,8 @@ static void add_run(struct opening *opening, struct log_stream *stream, uint64_t
     if (newest != NULL && newest->last_id >= entry->first_id) {
         return; // a hostile block that lists a stream twice
     }
-    index_add(&log->index, stream,
-              &(struct log_run){.block_position = position,
-                                .first_id = entry->first_id,
-                                .last_id = entry->last_id,
-                                .first_sequence = entry->first_sequence,
-                                .last_sequence = entry->last_sequence,
-                                .block_length = length,
-                                .stream_index = stream_index,
-                                .frame_offset = entry->frame_offset,
-                                .frame_bytes = entry->frame_bytes,
-                                .count = entry->count,
-                                .flags = entry->flags});
+    const struct log_run run = log_run_of(position, block, stream_index);
+    index_add(&log->index, stream, &run);
 }
 
 static void take_producer(struct log *log, const struct log_stream *stream,
@@ -248,7 +240,7 @@ static void on_block(void *context, const struct recovery_segment *from, uint64_
         if (stream == NULL) {
             continue;
         }
-        add_run(opening, stream, position, header->length, &entries[i], i);
+        add_run(opening, stream, position, block, i);
         if (!is_known && entries[i].count > 0 && entries[i].last_id > stream->last_id) {
             stream->last_id = entries[i].last_id;
             if (entries[i].last_sequence > stream->last_sequence) {
@@ -272,34 +264,6 @@ static void on_fault(void *context, const struct recovery_fault *fault)
 
 // --- segments ---
 
-// Reads the head of a sealed segment's index. Where that fails, its blocks are read again.
-static int load_head(struct log *log, struct segment *segment)
-{
-    uint8_t start[BLOCK_HEADER_BYTES + SEAL_HEADER_BYTES];
-    uint32_t offset;
-    uint32_t length;
-    int64_t got =
-        disk_read_now(log->disk, segment->file, start, sizeof(start), segment->facts.index_offset);
-    if (got != (int64_t)sizeof(start) ||
-        !seal_head_find(slice_from(start, sizeof(start)), segment->facts.salt,
-                        segment->facts.number, &offset, &length)) {
-        return -EBADMSG;
-    }
-    uint8_t *head = malloc((size_t)length + 1);
-    if (head == NULL) {
-        return -ENOMEM;
-    }
-    int error = -EBADMSG;
-    if (disk_read_now(log->disk, segment->file, head, length,
-                      segment->facts.index_offset + offset) == (int64_t)length) {
-        error =
-            seal_head_load(&segment->head, slice_from(start, sizeof(start)),
-                           slice_from(head, length), segment->facts.salt, segment->facts.number);
-    }
-    free(head);
-    return error;
-}
-
 static int take_sealed(struct opening *opening, size_t index)
 {
     struct log *log = opening->log;
@@ -316,37 +280,13 @@ static int take_sealed(struct opening *opening, size_t index)
     segment->facts.last_position = from->last_position;
     segment->facts.index_offset = from->index_offset;
     segment->facts.index_length = from->index_length;
-    int error = load_head(log, segment);
-    if (error == 0) {
-        segment->state = SEGMENT_SEALED;
-        free(segment->marks);
-        segment->marks = NULL;
-        segment->mark_count = 0;
+    if (open_load_head(log, segment) == 0) {
         return 0;
     }
-    LOG_ERROR("log", "the index of segment %llu cannot be used; it is built again from its blocks",
-              (unsigned long long)from->number);
     log->counts.faults_at_start++;
-    segment->facts.index_offset = 0;
-    segment->facts.index_length = 0;
     segment->facts.last_id = 0;
     segment->facts.first_id = 0;
-    struct recovery_visitor visitor = {.context = opening, .block = on_block, .fault = on_fault};
-    error = recovery_read_segment(&opening->recovery, index, &visitor);
-    return error != 0 ? error : opening->failure;
-}
-
-// Sealed segments that recovery read block by block have runs in memory that their index makes
-// needless.
-static void drop_sealed_runs(struct log *log, const struct segment *segment)
-{
-    uint64_t end = segment_position(segment->facts.number + 1, log->options.segment_bytes, 0);
-    for (uint32_t slot = 0; slot < log->streams.touched; slot++) {
-        struct log_stream *stream = streams_at(&log->streams, slot);
-        if (stream->number != 0) {
-            index_drop_before(&log->index, stream, end);
-        }
-    }
+    return open_rebuild_index(log, &opening->recovery, index, segment);
 }
 
 static bool holds_events(const struct recovery_segment *from)
@@ -368,12 +308,38 @@ static int take_known(struct opening *opening)
     return error;
 }
 
+// Look-ups rely on it that the segments whose runs are in memory are the newest ones. One before a
+// sealed one, which lost its index, gets it back now.
+static int seal_gaps(struct opening *opening)
+{
+    struct log *log = opening->log;
+    struct recovery *recovery = &opening->recovery;
+    const struct segment *newest_sealed = NULL;
+    for (size_t i = recovery->segment_count; i-- > 0;) {
+        struct segment *segment =
+            chain_at(&log->chain,
+                     segment_position(recovery->segments[i].number, log->options.segment_bytes, 0));
+        if (segment == NULL || (segment->state != SEGMENT_SEALED && newest_sealed == NULL)) {
+            continue;
+        }
+        if (segment->state != SEGMENT_SEALED) {
+            int error = open_rebuild_index(log, recovery, i, segment);
+            if (error != 0) {
+                return error;
+            }
+        }
+        newest_sealed = newest_sealed == NULL ? segment : newest_sealed;
+    }
+    if (newest_sealed != NULL) {
+        open_drop_runs(log, newest_sealed);
+    }
+    return 0;
+}
+
 static int take_segments(struct opening *opening)
 {
     struct log *log = opening->log;
     const struct recovery *recovery = &opening->recovery;
-    const struct segment *newest_sealed = NULL;
-    bool all_sealed = true;
     for (size_t i = 0; i < recovery->segment_count; i++) {
         const struct recovery_segment *from = &recovery->segments[i];
         if (!holds_events(from)) {
@@ -385,63 +351,16 @@ static int take_segments(struct opening *opening)
                 return error;
             }
         }
-        struct segment *segment = need_segment(opening, from);
+        const struct segment *segment = need_segment(opening, from);
         if (segment == NULL) {
             return opening->failure;
         }
-        all_sealed = all_sealed && segment->state == SEGMENT_SEALED;
-        newest_sealed = all_sealed ? segment : newest_sealed;
         log_tail_segment_set(log->tail, from->number, segment->file, segment->facts.salt);
     }
-    if (newest_sealed != NULL) {
-        drop_sealed_runs(log, newest_sealed);
-    }
-    return 0;
+    return seal_gaps(opening);
 }
 
 // --- making it durable ---
-
-// What the process before left in the page cache may never have reached the disk, also where a sync of it
-// was said to have failed: the kernel then takes it for clean. Writing the same bytes again and
-// syncing them leaves no doubt.
-static int rewrite(const struct log *log, const struct segment *segment, uint64_t offset,
-                   uint64_t length)
-{
-    enum { CHUNK = 1 << 20 };
-    uint8_t *bytes = length == 0 ? NULL : malloc(CHUNK);
-    if (bytes == NULL) {
-        return length == 0 ? 0 : -ENOMEM;
-    }
-    int error = 0;
-    for (uint64_t done = 0; done < length && error == 0;) {
-        size_t part = length - done < CHUNK ? (size_t)(length - done) : CHUNK;
-        int64_t got = disk_read_now(log->disk, segment->file, bytes, part, offset + done);
-        if (got == (int64_t)part) {
-            got = disk_write_now(log->disk, segment->file, bytes, part, offset + done);
-        }
-        error = got == (int64_t)part ? 0 : got < 0 ? (int)got : -EIO;
-        done += part;
-    }
-    free(bytes);
-    return error != 0 ? error : disk_sync_now(log->disk, segment->file);
-}
-
-static int sync_segment(const struct log *log, const struct segment *segment,
-                        uint64_t synced_through)
-{
-    uint64_t begin = segment_position(segment->facts.number, log->options.segment_bytes, 0);
-    uint64_t first = begin + SEGMENT_HEADER_BYTES;
-    uint64_t from = synced_through > first ? synced_through : first;
-    uint64_t end = segment->facts.end_position;
-    int error = end > from ? rewrite(log, segment, from - begin, end - from) : 0;
-    if (error == 0) {
-        error = rewrite(log, segment, 0, SEGMENT_HEADER_BYTES); // it may have just lost SEGMENT_PENDING
-    }
-    if (error == 0 && segment->state == SEGMENT_SEALED) {
-        error = rewrite(log, segment, segment->facts.index_offset, segment->facts.index_length);
-    }
-    return error;
-}
 
 static int sync_all(struct opening *opening)
 {
@@ -455,7 +374,7 @@ static int sync_all(struct opening *opening)
         if (segment == NULL || (from->is_known && segment->state == SEGMENT_SEALED)) {
             continue;
         }
-        int error = sync_segment(log, segment, recovery->synced_through);
+        int error = open_sync_segment(log, segment, recovery->synced_through);
         if (error != 0) {
             return error;
         }

@@ -244,10 +244,7 @@ void sealing_sync_done(struct log *log, int64_t result)
     sealing->failure = 0;
     segment->facts.index_offset = segment->facts.end_position - start_of_segment(log);
     segment->facts.index_length = (uint32_t)buffer_length(&sealing->out);
-    segment->state = SEGMENT_SEALED;
-    free(segment->marks);
-    segment->marks = NULL;
-    segment->mark_count = 0;
+    segment_set_sealed(segment);
     buffer_free(&sealing->out);
     sealing->next = 0;
     sealing->state = SEALING_DROP;
