@@ -140,10 +140,9 @@ void bare_stop(struct bare *bare)
     bare->pid = 0;
 }
 
-int bare_send(struct bare *bare, uint32_t stream, uint8_t *message, size_t message_length)
+int bare_send(struct bare *bare, const uint8_t *message, size_t message_length)
 {
-    ASSERT(message_length > BARE_HEADER_BYTES && message_length <= BARE_MESSAGE_BYTES_MAX);
-    memcpy(message, &stream, BARE_HEADER_BYTES);
+    ASSERT(message_length > sizeof(struct bare_part) && message_length <= BARE_MESSAGE_BYTES_MAX);
     for (uint32_t i = 0; i < bare->threads; i++) {
         ssize_t sent = -1;
         do {

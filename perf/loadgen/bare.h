@@ -15,14 +15,20 @@
 enum {
     BARE_THREADS_MAX = 64,
     BARE_MESSAGE_BYTES_MAX = 160 << 10, // fits the socketpair's buffer as one message
-    BARE_HEADER_BYTES = 4, // of a message: the stream's number, in the machine's byte order
+};
+
+// A message is a sequence of parts. Each thread sends a part's frames, as one send, to its
+// connections of the stream.
+struct bare_part {
+    uint32_t stream;
+    uint32_t length; // of the frames, which follow
 };
 
 struct bare {
     pid_t pid;
     uint16_t port;
     uint32_t threads;
-    int feeds[BARE_THREADS_MAX]; // SOCK_SEQPACKET; a message is the header and then frames
+    int feeds[BARE_THREADS_MAX]; // SOCK_SEQPACKET; a message is whole parts
 };
 
 struct bare_config {
@@ -37,9 +43,7 @@ int bare_start(struct bare *bare, const struct bare_config *config, char *error,
 // Ends the process and waits for it.
 void bare_stop(struct bare *bare);
 
-// Has each thread send `frames` to its connections of `stream`. `message` has BARE_HEADER_BYTES in
-// front of the frames, which are filled in here. Waits while a thread has too much to do. Returns 0
-// or -errno.
-int bare_send(struct bare *bare, uint32_t stream, uint8_t *message, size_t message_length);
+// Passes a message to each thread. Waits while one has too much to do. Returns 0 or -errno.
+int bare_send(struct bare *bare, const uint8_t *message, size_t message_length);
 
 #endif

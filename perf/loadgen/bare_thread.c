@@ -136,6 +136,20 @@ static void fan_out(struct bare_stream *stream, const uint8_t *frames, size_t le
     }
 }
 
+static void message_take(const struct server *server, size_t length)
+{
+    const uint8_t *at = server->message;
+    const uint8_t *end = at + length;
+    while (at < end) {
+        struct bare_part part;
+        memcpy(&part, at, sizeof part);
+        at += sizeof part;
+        ASSERT(part.stream < server->thread->streams && part.length <= (size_t)(end - at));
+        fan_out(&server->streams[part.stream], at, part.length);
+        at += part.length;
+    }
+}
+
 // All messages that wait, at most EVENTS_MAX. False at the feed's end.
 static bool feed_take(struct server *server)
 {
@@ -145,14 +159,10 @@ static bool feed_take(struct server *server)
         if (length < 0) {
             return errno == EAGAIN || errno == EINTR;
         }
-        if (length <= BARE_HEADER_BYTES) {
+        if (length == 0) {
             return false;
         }
-        uint32_t stream = 0;
-        memcpy(&stream, server->message, BARE_HEADER_BYTES);
-        ASSERT(stream < server->thread->streams);
-        fan_out(&server->streams[stream], server->message + BARE_HEADER_BYTES,
-                (size_t)length - BARE_HEADER_BYTES);
+        message_take(server, (size_t)length);
     }
     return true;
 }

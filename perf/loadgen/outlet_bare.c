@@ -10,6 +10,7 @@
 
 struct bare_state {
     uint64_t id; // of the last event
+    size_t length;
     uint8_t message[BARE_MESSAGE_BYTES_MAX];
 };
 
@@ -24,27 +25,45 @@ static int bare_open(struct outlet *outlet, const char *where)
     return 0;
 }
 
+// Appends a part: as many of the events as are one stream's, fit, and make one send. Returns how
+// many.
+static size_t part_append(struct bare_state *state, const struct options *options,
+                          const struct outlet_event *events, size_t count)
+{
+    struct bare_part part = {.stream = events[0].stream};
+    size_t start = state->length;
+    size_t length = start + sizeof part;
+    size_t done = 0;
+    while (done < count && done < options->coalesce && events[done].stream == part.stream) {
+        struct event event = {.data = {events[done].data, events[done].length}};
+        if (length + frame_size_max(&event, FRAME_FORM_TEXT) > sizeof state->message) {
+            break;
+        }
+        length += frame_write(state->message + length, &event, FRAME_FORM_TEXT, ++state->id);
+        done++;
+    }
+    if (done > 0) {
+        part.length = (uint32_t)(length - start - sizeof part);
+        memcpy(state->message + start, &part, sizeof part);
+        state->length = length;
+    }
+    return done;
+}
+
 static int bare_publish(struct outlet *outlet, const struct outlet_event *events, size_t count)
 {
     struct bare_state *state = outlet->state;
     size_t done = 0;
     while (done < count) {
-        uint32_t stream = events[done].stream;
-        size_t length = BARE_HEADER_BYTES;
-        uint32_t frames = 0;
-        while (done < count && frames < outlet->options->coalesce &&
-               events[done].stream == stream) {
-            struct event event = {.data = {events[done].data, events[done].length}};
-            size_t size = frame_size_max(&event, FRAME_FORM_TEXT);
-            if (length + size > sizeof state->message) {
-                break;
-            }
-            length += frame_write(state->message + length, &event, FRAME_FORM_TEXT, ++state->id);
-            frames++;
-            done++;
+        size_t taken = part_append(state, outlet->options, events + done, count - done);
+        done += taken;
+        if (taken > 0 && done < count) {
+            continue;
         }
+        // All of it, or the message is full.
         int result =
-            frames == 0 ? -EMSGSIZE : bare_send(outlet->bare, stream, state->message, length);
+            state->length > 0 ? bare_send(outlet->bare, state->message, state->length) : -EMSGSIZE;
+        state->length = 0;
         if (result < 0) {
             (void)snprintf(outlet->error, sizeof outlet->error, "feeding the bare server: %s",
                            strerror(-result));
