@@ -38,6 +38,7 @@ static void *run(void *context)
             fake_log_make_room(7);
         }
     }
+    rig_close();
     return NULL;
 }
 
@@ -49,15 +50,14 @@ static void start(void)
     }
 }
 
-// What the broker took may be looked at afterwards, until rig_end on this thread is no more
-// possible: the loop is bound to the broker's thread.
+// What the broker took may be looked at afterwards.
 static void stop(void)
 {
     atomic_store(&broker.should_stop, true);
     pthread_join(broker.thread, NULL);
 }
 
-TestSuite(with_ingest, .timeout = 60);
+TestSuite(with_ingest, .fini = fake_log_end, .timeout = 60);
 
 static struct rc_client *open_client(void)
 {

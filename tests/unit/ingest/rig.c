@@ -82,7 +82,7 @@ void rig_begin(struct ingest_options options)
     rig_round();
 }
 
-void rig_end(void)
+void rig_close(void)
 {
     for (int i = 0; i < rig.client_count; i++) {
         rig_disconnect(&rig.clients[i]);
@@ -95,6 +95,11 @@ void rig_end(void)
     loop_free(&rig.loop);
     cr_expect_neq(access(rig.path, F_OK), 0);
     rmdir(rig.directory);
+}
+
+void rig_end(void)
+{
+    rig_close();
     fake_log_end();
 }
 

@@ -38,6 +38,8 @@ extern struct rig rig;
 // options->socket_path and workers are filled in.
 void rig_begin(struct ingest_options options);
 void rig_end(void);
+// The same, but what the log was given can still be looked at, until fake_log_end.
+void rig_close(void);
 
 void rig_round(void);
 // Rounds until nothing moves any more, and the clients' sockets are read.
