@@ -224,8 +224,8 @@ static void answer_health(struct shard *shard, struct conn *conn, const struct c
     shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    ASSERT(http_response_text(&out, "ok", context->request.is_keep_alive,
-                              context->route.is_head) == 0);
+    ASSERT(http_response_text(&out, "ok", context->request.is_keep_alive, context->route.is_head) ==
+           0);
     send_answer(shard, conn, &out, context->request.is_keep_alive);
 }
 

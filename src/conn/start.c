@@ -348,8 +348,7 @@ static bool answers(const struct context *context, const struct history *history
             history->lookup.value == subscribe->start_value);
 }
 
-static void take_answer(struct shard *shard, struct context *context,
-                        const struct history *history)
+static void take_answer(struct shard *shard, struct context *context, const struct history *history)
 {
     uint64_t value = context->subscribe.start_value;
     for (uint32_t i = 0; i < context->stream_count && answers(context, history); i++) {

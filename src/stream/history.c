@@ -33,8 +33,7 @@ static bool covers(const struct history *history, uint64_t cursor)
 
 struct history *history_find(struct history_table *table, struct stream *stream, uint64_t cursor)
 {
-    LIST_EACH(node, &stream->histories)
-    {
+    LIST_EACH (node, &stream->histories) {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
         if (covers(history, cursor)) {
             list_remove(&history->age_node);
@@ -65,8 +64,7 @@ const struct log_run *history_run(const struct history *history, uint64_t cursor
 static struct history *find_asking(const struct stream *stream, enum log_lookup_from from,
                                    uint64_t value, bool is_fresh)
 {
-    LIST_EACH(node, &stream->histories)
-    {
+    LIST_EACH (node, &stream->histories) {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
         bool is_sent = !list_is_linked(&history->age_node);
         if (history->is_asking && history->lookup.from == from && !(is_fresh && is_sent) &&
@@ -86,8 +84,7 @@ static bool may_go(const struct history_table *table, const struct history *hist
 
 static void drop_oldest(struct history_table *table)
 {
-    LIST_EACH(node, &table->answered)
-    {
+    LIST_EACH (node, &table->answered) {
         struct history *history = LIST_ENTRY(node, struct history, age_node);
         if (may_go(table, history)) {
             history_drop(table, history);
@@ -164,8 +161,7 @@ void history_round(struct history_table *table, struct waiters *woken)
         return;
     }
     uint32_t room = table->pool.capacity - pool_used(&table->pool);
-    LIST_EACH(node, &table->answered)
-    {
+    LIST_EACH (node, &table->answered) {
         room += may_go(table, LIST_ENTRY(node, struct history, age_node));
     }
     waiters_take(&table->starved, room, woken);
@@ -187,8 +183,7 @@ void history_drop(struct history_table *table, struct history *history)
 
 void history_drop_answers(struct history_table *table, struct stream *stream)
 {
-    LIST_EACH_SAFE(node, &stream->histories)
-    {
+    LIST_EACH_SAFE (node, &stream->histories) {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
         if (!history->is_asking && !history->is_pinned) {
             history_drop(table, history);
