@@ -116,6 +116,7 @@ static void take_page(struct log *log)
     if (!seal_page_check(retention->page_buffer, segment->facts.salt, retention->page)) {
         LOG_ERROR("log", "the index of segment %llu, which retention removes, is corrupt",
                   (unsigned long long)segment->facts.number);
+        retention->lacks_pages = true;
         return;
     }
     const struct seal_entry *entries = seal_page_entries(retention->page_buffer);
@@ -129,11 +130,31 @@ static void take_page(struct log *log)
     }
 }
 
+// Which streams lose something is not to be had: all are told that they do. Better a gap too many
+// than one that nobody hears of.
+static void discard_for_all(struct log *log, const struct segment *segment)
+{
+    for (uint32_t slot = 0; slot < log->streams.touched; slot++) {
+        struct log_stream *stream = streams_at(&log->streams, slot);
+        if (stream->number == 0 || stream->last_id == 0) {
+            continue;
+        }
+        if (stream->last_id <= segment->facts.last_id) {
+            retention_discard(log, stream, stream->last_id, streams_handed_sequence(stream));
+        } else {
+            retention_discard(log, stream, segment->facts.last_id, 0);
+        }
+    }
+}
+
 // All of its streams know: it leaves.
 static void leave(struct log *log)
 {
     struct segment *segment = log->retention.leaving;
     log->retention.leaving = NULL;
+    if (log->retention.lacks_pages) {
+        discard_for_all(log, segment);
+    }
     LOG_INFO("log", "retention removes segment %llu, ids %llu to %llu",
              (unsigned long long)segment->facts.number, (unsigned long long)segment->facts.first_id,
              (unsigned long long)segment->facts.last_id);
@@ -157,6 +178,7 @@ void retention_read_done(struct log *log, int64_t result)
         LOG_ERROR("log", "cannot read the index of segment %llu, which retention removes: %s",
                   (unsigned long long)retention->leaving->facts.number,
                   result == 0 ? "it is too short" : strerror((int)-result));
+        retention->lacks_pages = true;
     }
     retention->page_bytes = 0;
     retention->page++;
@@ -180,6 +202,7 @@ static void drop_oldest(struct log *log)
         return;
     }
     retention->leaving = oldest;
+    retention->lacks_pages = false;
     retention->page = 0;
     retention->page_bytes = 0;
     if (oldest->head.page_count == 0) {

@@ -38,6 +38,7 @@ struct retention {
     uint32_t page;
     uint32_t page_bytes; // read so far
     bool reading;
+    bool lacks_pages;     // some could not be read
     uint8_t *page_buffer; // SEAL_PAGE_BYTES
     struct retired retired[RETENTION_RETIRED_MAX];
     uint32_t retired_count;
