@@ -21,6 +21,7 @@ enum {
     TAIL_BYTES_DEFAULT = 64 << 20,
     WAIT_MS_DEFAULT = 10 * 1000,
     STALL_MS_DEFAULT = 30 * 1000,
+    IDLE_MS_DEFAULT = 10 * 1000,
     // In 1/1000 of the log's tail: from here on the credit is a quarter, a sixteenth; whole again
     // below the last.
     FULL_HIGH = 800,
@@ -196,6 +197,7 @@ static bool ingest_set_options(struct ingest *ingest, const struct ingest_option
     default_u64(&options->tail_bytes, TAIL_BYTES_DEFAULT);
     default_u32(&options->wait_ms_max, WAIT_MS_DEFAULT);
     default_u32(&options->stall_ms_max, STALL_MS_DEFAULT);
+    default_u32(&options->idle_ms, IDLE_MS_DEFAULT);
     ingest->rule = (struct peer_rule){ingest->uids, 1, ingest->gids, given->allowed_gid_count};
     ingest->uids[0] = geteuid();
     if (given->allowed_uid_count > 0) {

@@ -48,6 +48,7 @@ struct ingest_options {
     uint64_t tail_bytes;   // log_options.tail_bytes: what "80 % full" is measured against; 64 MiB
     uint32_t wait_ms_max;  // how long a request waits for room in the log; 10 s
     uint32_t stall_ms_max; // how long a producer may leave its answers unread; 30 s
+    uint32_t idle_ms;      // without traffic, before a producer's large buffers are freed; 10 s
     unsigned workers;      // indexes 0 to workers - 1 are valid for `post`; at most WORKERS_MAX
 };
 

@@ -39,8 +39,6 @@ enum {
 
     INGEST_SWEEP_MS_MIN = 16,
     INGEST_SWEEP_MS_MAX = 250,
-    // A larger buffer is given back after so long without use.
-    INGEST_IDLE_MS = 1000,
 };
 
 struct ingest {

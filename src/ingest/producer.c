@@ -12,8 +12,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// Buffers grown beyond it are given back when they were not used for a while.
-enum { OUTPUT_KEPT_BYTES = 64 << 10 };
+enum {
+    // An output that grows beyond the first becomes as large as the second at once, which is enough
+    // for an answer to each
+    // request that may be outstanding: a steady flow then never allocates. Given back when idle.
+    OUTPUT_SMALL_BYTES = 4 << 10,
+    OUTPUT_LARGE_BYTES = 512 << 10,
+};
+STATIC_ASSERT((int)OUTPUT_LARGE_BYTES >= (int)PRODUCER_OUTPUT_HOLD_BYTES +
+                                             (int)REQUESTS_MAX * (RC_HEADER_BYTES + RC_ACK_BYTES),
+              "a steady flow of acknowledgements fits");
 
 static uint64_t producer_tag(const struct producer *producer, uint8_t op)
 {
@@ -297,6 +305,12 @@ size_t producer_run(struct producer *producer, size_t budget_bytes, bool *more)
 
 void producer_touch(struct producer *producer)
 {
+    struct buffer *output = &producer->output;
+    if (buffer_failure(output) == 0 && output->capacity_bytes > OUTPUT_SMALL_BYTES &&
+        output->capacity_bytes < OUTPUT_LARGE_BYTES &&
+        buffer_reserve(output, OUTPUT_LARGE_BYTES - buffer_length(output)) == NULL) {
+        output->failure = 0; // without so much memory it grows step by step
+    }
     if (producer->state != PRODUCER_CLOSED && !list_is_linked(&producer->dirty)) {
         list_push_back(&producer->ingest->dirty, &producer->dirty);
     }
@@ -370,7 +384,7 @@ void producer_sent(void *context, struct loop *loop, unsigned ring, uint64_t use
 
 static void buffer_give_back(struct buffer *buffer)
 {
-    if (buffer_length(buffer) == 0 && buffer->capacity_bytes > OUTPUT_KEPT_BYTES) {
+    if (buffer_length(buffer) == 0 && buffer->capacity_bytes > OUTPUT_SMALL_BYTES) {
         buffer_free(buffer);
     }
 }
@@ -379,12 +393,12 @@ static void buffer_give_back(struct buffer *buffer)
 static bool producer_give_back(struct producer *producer, uint64_t now_ms)
 {
     bool is_large = input_is_large(&producer->input) ||
-                    producer->output.capacity_bytes > OUTPUT_KEPT_BYTES ||
-                    producer->sending.capacity_bytes > OUTPUT_KEPT_BYTES;
+                    producer->output.capacity_bytes > OUTPUT_SMALL_BYTES ||
+                    producer->sending.capacity_bytes > OUTPUT_SMALL_BYTES;
     if (!is_large) {
         return false;
     }
-    if (now_ms - producer->active_ms < INGEST_IDLE_MS) {
+    if (now_ms - producer->active_ms < producer->ingest->options.idle_ms) {
         return true;
     }
     if (producer->poll_inflight) {

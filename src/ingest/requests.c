@@ -26,8 +26,8 @@ static struct request *entry(const struct requests *requests, uint64_t counter)
 
 static bool requests_grow(struct requests *requests)
 {
-    uint32_t capacity = requests->capacity == 0 ? REQUESTS_MIN : requests->capacity * 2;
-    if (capacity > REQUESTS_MAX) {
+    uint32_t capacity = requests->capacity == 0 ? REQUESTS_MIN : REQUESTS_MAX;
+    if (capacity == requests->capacity) {
         return false;
     }
     struct request *entries = calloc(capacity, sizeof *entries);

@@ -9,7 +9,7 @@
 struct operation;
 
 enum {
-    REQUESTS_MIN = 64,
+    REQUESTS_MIN = 64, // whoever needs more gets all at once
     // Then the producer is not read from until some are answered: 4096 at 200 microseconds each are
     // 20 million a second.
     REQUESTS_MAX = 4096,

@@ -15,7 +15,7 @@ static struct buffer out;
 
 static void setup(void)
 {
-    rig_begin((struct ingest_options){0});
+    rig_begin((struct ingest_options){.idle_ms = 100});
     buffer_init(&out, 64 << 20);
 }
 
@@ -279,7 +279,7 @@ Test(speak_binary, the_largest_event)
     free(data);
     // The memory is given back after a while without use.
     struct ingest_status status;
-    rig_pass(INGEST_IDLE_MS + 2 * INGEST_SWEEP_MS_MAX + 100);
+    rig_pass(100 + 2 * INGEST_SWEEP_MS_MAX + 100);
     ingest_get_status(rig.ingest, &status);
     cr_expect_leq(status.receive_bytes, 4096);
     frames_publish(&out, 3, RC_LEVEL_WRITTEN, 0, "s", "again");
