@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/utf8.h"
 
 // Number 0 is none and number 1 stands for all beyond the bound.
 enum { AGENT_NONE = 0, AGENT_OTHER = 1, AGENTS_FIRST = 2 };
@@ -29,14 +30,28 @@ void agents_free(struct agents *agents)
     name_map_free(&agents->by_text);
 }
 
+// Clients send what they like; what is listed is JSON. Bytes that are no UTF-8 become question
+// marks.
+static struct slice clean(struct slice text, uint8_t into[AGENT_BYTES_MAX])
+{
+    text = slice_first(text, AGENT_BYTES_MAX);
+    if (text.length > 0) {
+        memcpy(into, text.at, text.length);
+    }
+    size_t valid;
+    while ((valid = utf8_valid_length(slice_from(into, text.length))) < text.length) {
+        into[valid] = '?';
+    }
+    return slice_from(into, text.length);
+}
+
 uint32_t agents_intern(struct agents *agents, struct slice text)
 {
     if (text.length == 0) {
         return AGENT_NONE;
     }
-    if (text.length > AGENT_BYTES_MAX) {
-        text = slice_first(text, AGENT_BYTES_MAX);
-    }
+    uint8_t bytes[AGENT_BYTES_MAX];
+    text = clean(text, bytes);
     uint32_t number;
     if (name_map_get(&agents->by_text, text, &number)) {
         return number;

@@ -15,6 +15,7 @@ struct agents {
 
 void agents_init(struct agents *agents);
 void agents_free(struct agents *agents);
-// 0 for an empty text; else its number. Text beyond AGENT_BYTES_MAX is cut.
+// 0 for an empty text; else its number. Text beyond AGENT_BYTES_MAX is cut; what is kept is
+// valid UTF-8.
 uint32_t agents_intern(struct agents *agents, struct slice text);
 struct slice agents_text(const struct agents *agents, uint32_t number);

@@ -37,3 +37,16 @@ Test(agents, are_bounded_in_number_and_length)
     cr_assert_eq(agents_text(&agents, number).length, AGENT_BYTES_MAX);
     agents_free(&agents);
 }
+
+Test(agents, are_kept_as_utf8)
+{
+    agents_init(&agents);
+    uint32_t number = agents_intern(&agents, slice_of("a\xff\xc3\xa9\xe2\x82"));
+    cr_assert(slice_equal_text(agents_text(&agents, number), "a?\xc3\xa9??"));
+    char text[AGENT_BYTES_MAX + 2];
+    memset(text, 'x', sizeof(text));
+    memcpy(text + AGENT_BYTES_MAX - 1, "\xc3\xa9", 3); // cut in the middle
+    number = agents_intern(&agents, slice_of(text));
+    cr_assert_eq(agents_text(&agents, number).at[AGENT_BYTES_MAX - 1], '?');
+    agents_free(&agents);
+}
