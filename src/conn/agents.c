@@ -34,7 +34,9 @@ void agents_free(struct agents *agents)
 // marks.
 static struct slice clean(struct slice text, uint8_t into[AGENT_BYTES_MAX])
 {
-    text = slice_first(text, AGENT_BYTES_MAX);
+    if (text.length > AGENT_BYTES_MAX) {
+        text = slice_first(text, AGENT_BYTES_MAX);
+    }
     if (text.length > 0) {
         memcpy(into, text.at, text.length);
     }
