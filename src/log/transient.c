@@ -37,6 +37,15 @@ static struct log_transient *make(const struct log *log, uint64_t number, const 
     return transient;
 }
 
+static void release(struct log_transient *transient, uint32_t references)
+{
+    // Release: what this reader read is over before the memory goes; acquire: so is what others
+    // read.
+    if (__atomic_fetch_sub(&transient->references, references, __ATOMIC_ACQ_REL) == references) {
+        free(transient);
+    }
+}
+
 int handout_transient(struct log *log, const struct log_stream *stream, const struct event *event)
 {
     uint64_t interest = stream == NULL ? 0 : streams_interest(&log->streams, stream);
@@ -47,26 +56,23 @@ int handout_transient(struct log *log, const struct log_stream *stream, const st
     if (transient == NULL) {
         return -ENOMEM;
     }
+    // All references are made before the first reader can release its own.
+    transient->references += (uint32_t)__builtin_popcountll(interest);
+    uint32_t unused = 1;
     for (; interest != 0; interest &= interest - 1) {
         struct log_message message = {.kind = LOG_TRANSIENT,
                                       .reader = (uint32_t)__builtin_ctzll(interest),
                                       .number = stream->number,
                                       .pointer = transient};
-        __atomic_fetch_add(&transient->references, 1, __ATOMIC_RELAXED);
-        if (!log->callbacks.deliver(log->callbacks.context, message.reader, &message,
-                                    log->options.reader_reserve)) {
-            log_transient_release(transient); // a full inbox: it may be lost
-        }
+        // A full inbox: it may be lost.
+        unused += !log->callbacks.deliver(log->callbacks.context, message.reader, &message,
+                                          log->options.reader_reserve);
     }
-    log_transient_release(transient);
+    release(transient, unused);
     return 0;
 }
 
 void log_transient_release(struct log_transient *transient)
 {
-    // Release: what this reader read is over before the memory goes; acquire: so is what others
-    // read.
-    if (__atomic_fetch_sub(&transient->references, 1, __ATOMIC_ACQ_REL) == 1) {
-        free(transient);
-    }
+    release(transient, 1);
 }
