@@ -98,7 +98,7 @@ static void check(unsigned stream, enum log_lookup_from from, uint64_t value, ui
         for (uint32_t i = 0; i < lookup.run_count; i++) {
             uint64_t ids[BLOCK_RECORDS_MAX];
             int count = harness_read_run(&lookup.runs[i], model.numbers[stream], ids, NULL, NULL);
-            cr_assert_eq(count, lookup.runs[i].count);
+            cr_assert_eq(count, (int)lookup.runs[i].count);
             for (int event = 0; event < count; event++) {
                 if (ids[event] > start_id) {
                     cr_assert_eq(ids[event], model.events[stream][next].id);
