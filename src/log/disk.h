@@ -50,6 +50,9 @@ int disk_replace_now(struct disk *disk, const char *name, const void *bytes,
 // As DISK_PREPARE: the descriptor or -errno.
 int disk_prepare_now(struct disk *disk, const char *name, const char *recycle, uint64_t size,
                      const void *header, uint32_t header_length);
+// Gives back what is allocated behind `size`. Quick enough for the log thread where it is rare. (In
+// disk_trim.c.)
+int disk_trim_now(struct disk *disk, int file, uint64_t size);
 int disk_remove_now(struct disk *disk, const char *name);
 // /proc's boot id, so that a restart on the same boot is told from one after a power cut.
 void disk_boot_id(struct disk *disk, uint8_t id[16]);

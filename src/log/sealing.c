@@ -229,6 +229,20 @@ static int load_head(struct sealing *sealing)
                           segment->facts.salt, segment->facts.number);
 }
 
+// A segment that ended early, as at every start, gives the rest of its file back; so that many
+// restarts do not fill the disk.
+static void trim(const struct log *log, const struct segment *segment)
+{
+    uint64_t used = segment->facts.index_offset + segment->facts.index_length;
+    if (used < log->options.segment_bytes / SEALING_TRIM_SHARE) {
+        int error = disk_trim_now(log->disk, segment->file, used);
+        if (error != 0) {
+            LOG_WARN("log", "segment %llu keeps its unused space: %s",
+                     (unsigned long long)segment->facts.number, strerror(-error));
+        }
+    }
+}
+
 void sealing_sync_done(struct log *log, int64_t result)
 {
     struct sealing *sealing = &log->sealing;
@@ -245,6 +259,7 @@ void sealing_sync_done(struct log *log, int64_t result)
     segment->facts.index_offset = segment->facts.end_position - start_of_segment(log);
     segment->facts.index_length = (uint32_t)buffer_length(&sealing->out);
     segment_set_sealed(segment);
+    trim(log, segment);
     buffer_free(&sealing->out);
     sealing->next = 0;
     sealing->state = SEALING_DROP;

@@ -14,6 +14,7 @@ enum {
     SEALING_SLICE = 4096, // streams looked at, or runs added, a round
     SEALING_WRITE_BYTES = 1 << 20,
     SEALING_RETRY_MS = 1000,
+    SEALING_TRIM_SHARE = 2, // a file of which less than this share is used is trimmed
 };
 
 enum sealing_state {

@@ -1,6 +1,7 @@
 // A log on the simulated disk, with readers whose inboxes are queues here. Tests that use it:
 //
 //     // seam: src/log/disk.c
+//     // seam: src/log/disk_trim.c
 //     // link: tests/unit/log/sim_disk.c
 //     // link: tests/unit/log/sim_files.c
 //     // link: tests/unit/log/harness.c
@@ -33,6 +34,7 @@ struct harness {
     struct log_acknowledgement *acks;
     uint32_t ack_count;
     uint32_t rooms; // times that room() was called
+    uint32_t trims; // times that the rest of a file was given back
     char message[256];
 };
 

@@ -1,4 +1,5 @@
 // seam: src/log/disk.c
+// seam: src/log/disk_trim.c
 // link: tests/unit/log/sim_disk.c
 // link: tests/unit/log/sim_files.c
 // link: tests/unit/log/harness.c
@@ -255,6 +256,8 @@ Test(log, after_a_kill_written_events_are_there_and_numbers_go_on)
     (void)harness_subscribe(0, "a", &state);
     cr_assert_eq(state.last_id, 100);
     cr_assert_eq(state.last_sequence, 100);
+    harness_wait(2000);
+    cr_assert_eq(harness.trims, 1, "the old segment gives back what it does not use");
     (void)harness_append("a", "y", ACK_WRITTEN, 200);
     harness_settle();
     cr_assert_eq(harness_ack(200)->id, 101);
