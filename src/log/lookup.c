@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+_Static_assert(LOOKUP_READS_MAX < DISK_IN_FLIGHT_MAX / 2, "writes and syncs need room, too");
+
 enum { PAGES_BYTES = SEAL_PAGE_BYTES + SEAL_CHUNK_BYTES_MAX };
 
 int lookups_init(struct log *log)
@@ -174,7 +176,7 @@ enum lookup_outcome lookup_found(struct lookup *lookup, const struct log_stream 
 bool lookups_round(struct log *log)
 {
     struct lookups *lookups = &log->lookups;
-    for (uint32_t i = 0; i < LOOKUPS_A_ROUND; i++) {
+    for (uint32_t i = 0; i < LOOKUPS_A_ROUND && lookups->reading < LOOKUP_READS_MAX; i++) {
         struct list_node *node = list_pop_front(&lookups->runnable);
         if (node == NULL) {
             return false;
@@ -186,7 +188,8 @@ bool lookups_round(struct log *log)
         case LOOKUP_WAIT: break; // its read, or the block buffer's user, puts it back
         }
     }
-    return !list_is_empty(&lookups->runnable);
+    // Where too much is being read, the next completion makes a round.
+    return !list_is_empty(&lookups->runnable) && lookups->reading < LOOKUP_READS_MAX;
 }
 
 // --- reading ---
@@ -205,6 +208,7 @@ static void submit_read(struct log *log, struct lookup *lookup, int file)
     struct lookup_read *read = &lookup->reads[lookup->reading_into];
     lookup->reading = true;
     lookup->io_steps++;
+    log->lookups.reading++;
     disk_submit_read(log->disk, file, buffer_of(log, lookup, lookup->reading_into) + read->done,
                      read->length - read->done, read->offset + read->done,
                      tag_make(TAG_LOOKUP, pool_index(&log->lookups.pool, lookup)));
@@ -232,6 +236,7 @@ void lookup_read_done(struct log *log, uint32_t index, int64_t result)
     struct lookup_read *read = &lookup->reads[lookup->reading_into];
     ASSERT(lookup->reading);
     lookup->reading = false;
+    log->lookups.reading--;
     if (result > 0) {
         read->done += (uint32_t)result;
         if (read->done < read->length) {

@@ -16,7 +16,8 @@
 #include <stdint.h>
 
 enum {
-    LOOKUPS_A_ROUND = 256, // steps taken a round
+    LOOKUPS_A_ROUND = 256,  // steps taken a round
+    LOOKUP_READS_MAX = 512, // reads under way at once; a share of DISK_IN_FLIGHT_MAX
     // LOG_FROM_* of the log's own: by bytes, for retention.
     LOOKUP_FROM_LAST_BYTES = 100,
 };
@@ -76,7 +77,8 @@ struct lookups {
     struct list runnable;
     struct list waiting_block; // for the one buffer for blocks
     struct lookup *block_user;
-    uint8_t *block; // BLOCK_BYTES_MAX
+    uint32_t reading; // reads under way
+    uint8_t *block;   // BLOCK_BYTES_MAX
 };
 
 int lookups_init(struct log *log); // 0 or -ENOMEM

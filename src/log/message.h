@@ -16,8 +16,12 @@ enum log_message_kind {
     LOG_SUBSCRIBE = 1,   // pointer: struct log_subscription
     LOG_UNSUBSCRIBE = 2, // number: stream number. Blocks already under way may still come
     LOG_LOOKUP = 3,      // pointer: struct log_lookup
-    LOG_RESUME =
-        4, // position: end of the last block this reader handled; sent after it saw itself lapped
+    // Sent once after it saw itself lapped: the log goes on with the first block that did not fit
+    // into this
+    // reader's inbox. Such blocks may hold events that the reader has had since, by a subscription
+    // or
+    // look-up: runs at or below the last id that it knows of a stream are to be passed over.
+    LOG_RESUME = 4,
     // log -> reader
     LOG_SUBSCRIBED = 16, // pointer: the struct log_subscription, filled
     LOG_LOOKED_UP = 17,  // pointer: the struct log_lookup, filled
@@ -29,8 +33,10 @@ enum log_message_kind {
                      // be: every window restarts after id; what lies between is found by LOG_LOOKUP
     LOG_TRANSIENT = 20, // pointer: struct log_transient; an ephemeral event. Release it with
                         // log_transient_release
-    LOG_DISCARDED =
-        21, // number, id: the stream's history up to and with id is gone (retention or a discard)
+    // number, id: the stream's history up to and with id is gone (retention or a discard). Not sent
+    // to a
+    // reader whose inbox is full: its next look-up says the same.
+    LOG_DISCARDED = 21,
     // from here on: other kinds, defined by worker, ingest and app; the log passes them over
     LOG_MESSAGE_OTHER = 64,
 };
@@ -57,7 +63,8 @@ struct log_stream_state {
     uint64_t discarded_id; // history up to and with this id is gone; 0: nothing is gone
     uint64_t discarded_sequence;
     uint64_t log_last_id;      // last id handed out in the whole log
-    uint64_t cumulative_bytes; // frame bytes handed out so far in this stream, for lag
+    uint64_t cumulative_bytes; // frame bytes handed out in this stream since somebody watches it or
+                               // it has settings, for lag
     uint32_t idle_ttl_ms;
     uint32_t spare;
 };
