@@ -9,7 +9,7 @@ enum { TRANSIENT_BYTES_MAX = SHARD_SCRATCH_BYTES };
 bool worker_send_frame(struct worker *worker, struct conn *conn, struct slice frame)
 {
     struct shard *shard = &worker->shard;
-    if (frame.length == 0 || frame.length > TRANSIENT_BYTES_MAX) {
+    if (frame.at == NULL || frame.length == 0 || frame.length > TRANSIENT_BYTES_MAX) {
         return false;
     }
     if (conn_has_send(shard, conn)) {

@@ -41,8 +41,8 @@ uint64_t fake_publish_one(const char *stream, const char *data);
 void fake_run(uint64_t for_ms);
 // Everything published so far is only on disk now.
 void fake_make_cold(void);
-// Everything of the stream up to now is gone.
-void fake_discard(const char *stream);
+// Everything of the stream of this name up to now is gone.
+void fake_discard(const char *name);
 // Damages the stored bytes of all blocks so far.
 void fake_corrupt(void);
 // From now on (true) blocks are not delivered, as with a full inbox; false: the worker is told and
@@ -79,7 +79,7 @@ struct fake_text {
     size_t capacity;
     bool is_over;
 };
-bool fake_read(int socket, struct fake_text *text, const char *until, uint64_t for_ms);
+bool fake_read(int client, struct fake_text *text, const char *until, uint64_t for_ms);
 // As fake_read, for FAKE_WAIT_MS; fails the test where it does not come.
-void fake_expect(int socket, struct fake_text *text, const char *until);
+void fake_expect(int client, struct fake_text *text, const char *until);
 void fake_text_free(struct fake_text *text);
