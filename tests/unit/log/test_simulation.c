@@ -27,7 +27,12 @@
 #include <string.h>
 #include <unistd.h>
 
+// Sanitizers take several times as long.
+#if defined(__SANITIZE_ADDRESS__)
+enum { RUNS_DEFAULT = 1000 };
+#else
 enum { RUNS_DEFAULT = 10000 };
+#endif
 
 // --- a life ---
 
