@@ -13,9 +13,9 @@ test(async ({ say }) => {
   const broker = await Broker.start({ flags: ['--retry', `${RETRY_MS}ms`, '--lag-events', '0', '--lag-bytes', '0'] });
   const levels = { received: 0, written: 1, synced: 2 };
   const publishers = ['written', 'synced'].map((name, i) => new Publisher(broker, `stop/${name}`, {
-    first: 1e9 * i + 1, level: levels[name], window: 64, acks: join(scratch, `acks.${name}`),
+    first: 1e9 * i + 1, level: levels[name], window: 16, acks: join(scratch, `acks.${name}`),
   }));
-  const resender = new Publisher(broker, 'stop/resent', { first: 2e9 + 1, resend: 5, window: 64, acks: join(scratch, 'acks.resent') });
+  const resender = new Publisher(broker, 'stop/resent', { first: 2e9 + 1, resend: 5, window: 16, acks: join(scratch, 'acks.resent') });
   publishers.push(resender);
   const record = join(scratch, 'seen');
   const subscribers = new Helper('subscribers', broker.port, '--reconnect', SUBSCRIBERS, '/streams/stop/written');
