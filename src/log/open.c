@@ -272,6 +272,9 @@ static int take_sealed(struct opening *opening, size_t index)
     if (segment == NULL) {
         return opening->failure;
     }
+    if (segment->state == SEGMENT_SEALED) {
+        return 0; // its index was built anew a moment ago
+    }
     segment->facts.first_id = from->first_id;
     segment->facts.last_id = from->last_id;
     segment->facts.first_time_ms = from->first_time_ms;
