@@ -125,7 +125,14 @@ stream_close() {
   wait "${stream_pids[$1]}" 2>/dev/null
 }
 
-is_in() { grep -qF -- "$2" "$RC_TMP/$1.body"; }
+# is_in NAME TEXT: whether the body holds it. (To grep, a line end separates alternatives.)
+is_in() {
+  if [[ $2 == *$'\n'* ]]; then
+    [[ $(cat "$RC_TMP/$1.body" && printf .) == *"$2"* ]]
+  else
+    grep -qaF -- "$2" "$RC_TMP/$1.body"
+  fi
+}
 # stream_wait NAME TEXT: until the body holds the text.
 stream_wait() {
   patiently is_in "$1" "$2" || fail "$1 never gets '$2': $(cat "$RC_TMP/$1.body")"

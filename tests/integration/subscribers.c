@@ -225,6 +225,10 @@ static void take_line(struct subscriber *subscriber, const char *line)
 
 static void take_header_line(struct subscriber *subscriber, const char *line)
 {
+    if (is_reconnecting && strncmp(line, "HTTP/1.1 503 ", 13) == 0) {
+        lose_connection(subscriber); // the broker is about to end
+        return;
+    }
     if (strncmp(line, "HTTP/1.1 ", 9) == 0 && strncmp(line, "HTTP/1.1 200 ", 13) != 0) {
         fail(subscriber, "refused: %s", line);
     }
@@ -243,7 +247,7 @@ static void take_header_line(struct subscriber *subscriber, const char *line)
 static void take_bytes(struct subscriber *subscriber, char *bytes, size_t length)
 {
     char *end = bytes + length;
-    while (bytes < end) {
+    while (bytes < end && subscriber->fd >= 0) {
         char *line_end = memchr(bytes, '\n', (size_t)(end - bytes));
         size_t part = (size_t)((line_end == NULL ? end : line_end) - bytes);
         char *line = bytes;
