@@ -9,6 +9,7 @@
 #include "log/disk.h"
 #include "log/log.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,14 @@ static uint64_t append_batch(struct log *log, struct event *event, char (*names)
     return sent;
 }
 
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
 int main(int count, char **arguments)
 {
     uint64_t events = count > 1 ? strtoull(arguments[1], NULL, 10) : 2000000;
@@ -124,7 +133,7 @@ int main(int count, char **arguments)
     loop_stop(&loop);
     loop_free(&loop);
     disk_close(disk);
-    char command[64];
-    (void)snprintf(command, sizeof(command), "rm -r %s", directory);
-    return system(command) == 0 ? 0 : 1;
+    free(data);
+    free(names);
+    return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
 }

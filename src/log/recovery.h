@@ -60,7 +60,7 @@ struct recovery_segment {
     // first block.
     bool is_valid;
     bool is_salvaged; // valid, yet the header itself is not
-    bool is_pending; // SEGMENT_PENDING: holds nothing that counts, to be removed
+    bool is_pending;  // SEGMENT_PENDING: holds nothing that counts, to be removed
     // Removed according to the checkpoint, yet its file is still there: to be removed.
     bool is_surplus;
     bool is_known; // sealed, and taken from the checkpoint: not read (until recovery_read_segment)
