@@ -327,3 +327,89 @@ Test(log, no_more_is_taken_while_draining)
     cr_assert(log_is_drained(harness.log));
     cr_assert_not_null(harness_ack(1));
 }
+
+Test(log, an_idle_log_asks_to_be_run_in_time)
+{
+    (void)harness_append("a", "x", ACK_WRITTEN, 1);
+    harness_round();
+    harness_round();
+    (void)log_round(harness.log, harness.now_ms); // as after each completion
+    uint64_t begin_ms = harness.now_ms;
+    while (harness.log->writer.synced.id == 0) {
+        uint64_t next_ms = log_next_ms(harness.log, harness.now_ms);
+        cr_assert_leq(next_ms, 1000, "or it would sleep over its sync");
+        harness.now_ms += next_ms;
+        (void)log_round(harness.log, harness.now_ms);
+        sim_settle();
+        cr_assert_leq(harness.now_ms - begin_ms, 2500);
+    }
+}
+
+static void append_near_the_limit(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        while (harness_append("a", "x", ACK_WRITTEN, i) == LOG_APPEND_FULL) {
+            cr_assert_lt(harness.now_ms, 1700000060000);
+            harness.now_ms += 100;
+            harness_round();
+        }
+    }
+    harness_settle();
+    cr_assert_eq(harness.ack_count, count);
+}
+
+Test(log, ids_are_given_out_only_as_far_as_they_are_reserved)
+{
+    harness.log->next_id = harness.log->keeper.id_limit - 10;
+    uint64_t limit = harness.log->keeper.id_limit;
+    for (int i = 0; i < 10; i++) {
+        cr_assert_eq(harness_append("a", "x", ACK_RECEIVED, 0), LOG_APPEND_TAKEN);
+    }
+    cr_assert_eq(harness_append("a", "x", ACK_RECEIVED, 0), LOG_APPEND_FULL);
+    append_near_the_limit(100);
+    cr_assert_gt(harness.log->keeper.id_limit, limit);
+    harness_power_cut();
+    cr_assert(harness_open(), "%s", harness.message);
+    cr_assert_gt(harness.log->next_id, limit + 90);
+}
+
+Test(log, a_reservation_that_fails_is_tried_again)
+{
+    harness_settle();
+    harness.log->next_id = harness.log->keeper.id_limit - 1;
+    sim_fail(DISK_REPLACE, 0, -5);
+    append_near_the_limit(20);
+    cr_assert_geq(harness.log->counts.write_failures, 1);
+}
+
+Test(log, a_checkpoint_that_fails_is_tried_again)
+{
+    sim_fail(DISK_REPLACE, 0, -5);
+    char data[1000];
+    memset(data, 'x', sizeof(data));
+    data[sizeof(data) - 1] = '\0';
+    for (int i = 0; i < 300; i++) {
+        while (harness_append("a", data, ACK_RECEIVED, 0) == LOG_APPEND_FULL) {
+            harness_round();
+        }
+    }
+    harness_wait(200);
+    struct log_status status;
+    log_get_status(harness.log, &status);
+    cr_assert_gt(strlen(status.fault), 0);
+    cr_assert(status.writable);
+    harness_wait(3000);
+    log_get_status(harness.log, &status);
+    cr_assert_eq(strlen(status.fault), 0);
+    cr_assert_gt(harness.log->keeper.done, 0);
+}
+
+Test(log, a_directory_that_cannot_be_written_is_told_in_a_line)
+{
+    harness_close();
+    sim_set_faults(&(struct sim_faults){.replace_error = 10000, .now_too = true});
+    cr_assert_not(harness_open());
+    cr_assert_gt(strlen(harness.message), 0);
+    sim_set_faults(NULL);
+    cr_assert(harness_open(), "%s", harness.message);
+}
