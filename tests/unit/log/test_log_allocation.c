@@ -21,22 +21,22 @@ void *__libc_realloc(void *memory, size_t bytes);
 static bool counts;
 static unsigned allocations;
 
-void *malloc(size_t bytes)
+void *malloc(size_t size)
 {
     allocations += counts;
-    return __libc_malloc(bytes);
+    return __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t bytes)
+void *calloc(size_t nmemb, size_t size)
 {
     allocations += counts;
-    return __libc_calloc(count, bytes);
+    return __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *memory, size_t bytes)
+void *realloc(void *ptr, size_t size)
 {
     allocations += counts;
-    return __libc_realloc(memory, bytes);
+    return __libc_realloc(ptr, size);
 }
 
 // A round without the simulated disk's own work being counted.
