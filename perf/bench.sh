@@ -116,7 +116,7 @@ for ((round = 1; round <= rounds; round++)); do
   floor_workers=$workers
   for size in 64 200; do
     load=(--connections "$connections" --size "$size" --duration "$duration" --warmup 300ms)
-    pair "paced-$size" fanout 1 "${load[@]}" --rate 100
+    pair "paced-$size" fanout 1 "${load[@]}" --rate 25
     pair "fast-$size" fanout 16 "${load[@]}" --window 256
   done
   floor_workers=1
@@ -132,7 +132,7 @@ awk '{ at = index($0, key); others = substr($0, at + length(key)) + 0; sum += ot
   END { printf "Other processes used %.2f cores meanwhile, in the worst run %.2f.\n", sum / NR, most }' \
   key='"others_cpu_cores":' "$work"/*-*.json
 for size in 64 200; do
-  heading "events of $size bytes, 100/s: one event a send, unless the machine is busy with other things"
+  heading "events of $size bytes, 25/s: one event a send"
   row "CPU a delivery, us" "paced-$size" server_cpu_per_delivery_ns 0.001 %.2f
   row "latency p50, ms" "paced-$size" latency_p50_us 0.001 %.2f
   row "latency p99, ms" "paced-$size" latency_p99_us 0.001 %.2f
