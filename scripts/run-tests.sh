@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs test programs one after the other:  scripts/run-tests.sh FILE...
 # A FILE is a program, a .sh (bash) or a .mjs (node). Each gets a fresh directory in RC_TMP, removed
-# afterwards, and a time limit: a line `# timeout: SECONDS` or `// timeout: SECONDS` in a script's
-# first 15 lines, else RC_TEST_TIMEOUT, else 300. What it prints is shown only when it fails.
+# afterwards, and a time limit: a line `# timeout: SECONDS` or `// timeout: SECONDS` in the
+# source's first 15 lines, else RC_TEST_TIMEOUT, else 300. What it prints is shown only when it fails.
 # Processes that it leaves behind are killed, and count as a failure, as do sanitizers' reports. Ends with `N passed, N failed`.
 set -u
 
@@ -23,10 +23,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 time_limit() {
-  local marked=
+  local source=$1 marked=
   case $1 in
-    *.sh | *.mjs) marked=$(sed -nE '1,15s,^(#|//) timeout: *([0-9]+).*,\2,p' "$1" | head -n 1) ;;
+    */unit/*) source=tests/unit/${1##*/unit/}.c ;;
+    */threads/*) source=tests/tsan/${1##*/}.c ;;
   esac
+  marked=$(sed -nE '1,15s,^(#|//) timeout: *([0-9]+).*,\2,p' "$source" | head -n 1)
   echo "${marked:-${RC_TEST_TIMEOUT:-300}}"
 }
 

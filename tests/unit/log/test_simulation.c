@@ -4,6 +4,7 @@
 // link: tests/unit/log/sim_files.c
 // link: tests/unit/log/harness.c
 // link: tests/unit/log/simulation.c
+// timeout: 900
 //
 // The log against a disk that fails and a machine that dies: many seeded runs, each of several
 // lives with random work, random faults and a random end (kill, power cut, clean stop). After each
