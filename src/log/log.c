@@ -172,7 +172,9 @@ void log_refresh_time(struct log *log)
 
 static void offer_room(struct log *log)
 {
-    if (log->writer.wants_room && !fault_is_on(log) && writer_has_room(log)) {
+    // Where no segment can be made, those who wait are let in to be refused.
+    bool is_offered = writer_has_room(log) || roll_has_failed(&log->roll);
+    if (log->writer.wants_room && !fault_is_on(log) && is_offered) {
         log->writer.wants_room = false;
         if (log->callbacks.room != NULL) {
             log->callbacks.room(log->callbacks.context);
@@ -334,6 +336,9 @@ void log_get_status(const struct log *log, struct log_status *status)
     status->written_position = log->writer.handed.position;
     status->synced_position = log->writer.synced.position;
     status->floor = log->handout.floor;
+    // By the bytes of blocks: positions jump from segment to segment.
+    status->unwritten_bytes = log->writer.closed.bytes - log->writer.handed.bytes;
+    status->unsynced_bytes = log->writer.closed.bytes - log->writer.synced.bytes;
     for (uint32_t i = 0; i < chain->count; i++) {
         status->bytes_kept += segment_used_bytes(chain->list[i], log->options.segment_bytes);
         if (status->first_id == 0) {
@@ -341,7 +346,7 @@ void log_get_status(const struct log *log, struct log_status *status)
         }
     }
     status->writable =
-        !fault_is_on(log) && !log->draining &&
+        !fault_is_on(log) && !log->draining && !log->roll.has_refused &&
         (log->roll.failure == 0 || log->roll.spare != NULL || log->writer.active != NULL);
     if (fault_is_on(log)) {
         (void)snprintf(status->fault, sizeof(status->fault), "%s", log->fault.text);

@@ -176,6 +176,7 @@ void roll_prepare_done(struct log *log, int64_t result)
     if (roll->failure != 0) {
         LOG_INFO("log", "segment %s is prepared; writing goes on", roll->name);
         roll->failure = 0;
+        roll->has_refused = false;
     }
     roll->spare = spare;
 }

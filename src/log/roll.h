@@ -26,6 +26,7 @@ struct roll {
     uint64_t previous_end; // for the first segment after a start: where the log ended; else 0
     uint64_t retry_at_ms;
     int failure;       // of the last preparation: -errno; 0: it went well
+    bool has_refused;  // since then an append was refused for want of a segment
     uint32_t removing; // files being removed
     uint64_t recycle[ROLL_RECYCLE_MAX];
     uint32_t recycle_count;
@@ -40,6 +41,11 @@ void roll_free(struct log *log);
 static inline bool roll_spare_is_ready(const struct roll *roll)
 {
     return roll->spare != NULL;
+}
+// There is none, and the last attempt to make one failed: the disk is full, most likely.
+static inline bool roll_has_failed(const struct roll *roll)
+{
+    return roll->failure != 0 && roll->spare == NULL;
 }
 bool roll_is_ready(const struct log *log);
 // Where the spare's first block will stand. There is one (asserted).

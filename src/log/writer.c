@@ -94,9 +94,6 @@ static bool index_has_room_for_all(const struct log *log)
 static bool open_block(struct log *log, uint64_t alone_bytes)
 {
     struct writer *writer = &log->writer;
-    if (writer->count == WRITER_INFLIGHT_MAX) {
-        return false;
-    }
     for (int attempt = 0; attempt < 2; attempt++) {
         if (writer->active != NULL) {
             uint64_t end =
@@ -131,8 +128,15 @@ enum log_append_result writer_reserve(struct log *log, const struct builder_size
         writer_close_block(log);
     }
     if (!builder_is_open(&writer->builder)) {
-        if (!unsynced_has_room(log, alone) || log->next_id >= log->keeper.id_limit ||
-            !open_block(log, alone)) {
+        bool has_room = unsynced_has_room(log, alone) && log->next_id < log->keeper.id_limit &&
+                        writer->count < WRITER_INFLIGHT_MAX;
+        if (has_room && !open_block(log, alone) && roll_has_failed(&log->roll)) {
+            // To wait for room on a full disk may take for ever.
+            log->roll.has_refused = true;
+            *error = ERR_LOG_ERROR;
+            return LOG_APPEND_REFUSED;
+        }
+        if (!builder_is_open(&writer->builder)) {
             writer->wants_room = true;
             return LOG_APPEND_FULL;
         }

@@ -8,6 +8,7 @@ set -u
 PATIENCE=300
 [ -z "${RC_SANITIZE:-}" ] || PATIENCE=1200
 
+BROKER_LAUNCHER=() # a command in front of the broker's, which it replaces itself with
 BROKER_PID=
 BROKER_LOG=$RC_TMP/broker.log
 SOCKET=$RC_TMP/broker.sock
@@ -63,7 +64,7 @@ has_printed_or_ended() { [ -s "$RC_TMP/broker.out" ] || is_gone "$BROKER_PID"; }
 # from one start to the next.
 broker_start() {
   : >"$RC_TMP/broker.out"
-  "$RINGCAST_BIN" serve --listen 127.0.0.1:0 --socket "$SOCKET" --data-dir "$DATA" --workers 2 "$@" \
+  "${BROKER_LAUNCHER[@]}" "$RINGCAST_BIN" serve --listen 127.0.0.1:0 --socket "$SOCKET" --data-dir "$DATA" --workers 2 "$@" \
     >"$RC_TMP/broker.out" 2>>"$BROKER_LOG" &
   BROKER_PID=$!
   patiently has_printed_or_ended || fail "the broker prints nothing"
