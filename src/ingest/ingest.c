@@ -366,7 +366,7 @@ void ingest_measure(struct ingest *ingest)
     struct log_status status;
     log_get_status(ingest->log, &status);
     // What is not on the disk for certain cannot make room.
-    uint64_t held = status.next_position - status.synced_position;
+    uint64_t held = status.unsynced_bytes;
     uint64_t permille =
         held >= ingest->options.tail_bytes ? 1000 : held * 1000 / ingest->options.tail_bytes;
     ingest->status.full_permille = ingest->log_is_full ? 1000 : (uint32_t)permille;

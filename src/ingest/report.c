@@ -41,8 +41,8 @@ static void write_log(struct json_writer *writer, const struct log_status *log)
     write_number(writer, "syncs", log->syncs);
     write_number(writer, "sync_failures", log->sync_failures);
     write_number(writer, "write_failures", log->write_failures);
-    write_number(writer, "unwritten_bytes", log->next_position - log->written_position);
-    write_number(writer, "unsynced_bytes", log->next_position - log->synced_position);
+    write_number(writer, "unwritten_bytes", log->unwritten_bytes);
+    write_number(writer, "unsynced_bytes", log->unsynced_bytes);
     write_number(writer, "laps", log->laps);
     write_number(writer, "lookups", log->lookups);
     write_number(writer, "duplicates", log->duplicates);

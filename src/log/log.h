@@ -116,6 +116,7 @@ struct log_status {
     uint64_t first_id, last_id, next_position, written_position, synced_position, floor;
     uint64_t bytes_kept, events_appended, bytes_appended, blocks_written, syncs, sync_failures,
         write_failures;
+    uint64_t unwritten_bytes, unsynced_bytes; // of closed blocks
     uint64_t laps, lookups, duplicates;
     uint64_t faults_at_start; // what recovery found wrong
     bool writable;

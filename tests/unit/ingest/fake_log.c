@@ -167,8 +167,10 @@ void log_get_status(const struct log *log, struct log_status *status)
     *status = (struct log_status){
         .last_id = 999 + fake_log.count,
         .events_appended = fake_log.count,
-        .next_position = 5000 + fake_log.unsynced_bytes,
-        .written_position = 5000,
+        .unsynced_bytes = fake_log.unsynced_bytes,
+        // Another segment than what was synced last: positions say nothing of bytes.
+        .next_position = 5000 + (64 << 20),
+        .written_position = 5000 + (64 << 20),
         .synced_position = 5000,
         .writable = fake_log.refusal == ERR_NONE,
     };

@@ -242,6 +242,14 @@ Test(log, clean_restart_goes_on_where_it_ended)
     harness_settle();
     cr_assert_eq(harness_ack(200)->id, 101);
     cr_assert_eq(harness_ack(200)->sequence, 101);
+    // Counted in bytes: between the segments of two lives positions jump by megabytes.
+    log_get_status(harness.log, &status);
+    cr_assert_eq(status.unwritten_bytes, 0);
+    cr_assert_gt(status.unsynced_bytes, 0);
+    cr_assert_lt(status.unsynced_bytes, 1000);
+    harness_wait(2000);
+    log_get_status(harness.log, &status);
+    cr_assert_eq(status.unsynced_bytes, 0);
 }
 
 Test(log, after_a_kill_written_events_are_there_and_numbers_go_on)
