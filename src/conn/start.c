@@ -455,7 +455,10 @@ void start_stream_answered(struct shard *shard, struct stream *stream)
         }
         struct context *context = conn_context(shard, conn);
         if (is_unknown) {
-            fail(shard, conn, ERR_STREAM_NOT_FOUND, "nobody has published to this stream");
+            bool has_to_exist = context->subscribe.is_unknown_404;
+            fail(shard, conn, has_to_exist ? ERR_STREAM_NOT_FOUND : ERR_TOO_MANY_STREAMS,
+                 has_to_exist ? "nobody has published to this stream"
+                              : "the broker knows as many streams as it may");
             start_abandon(shard, context);
         } else if (are_live(shard, context)) {
             start_resolve(shard, conn, context);

@@ -3,7 +3,7 @@
 # acknowledgements, errors with their place, and the operations (mission A3, A5, B5, B6, G1, G4, G5, I5).
 # timeout: 180
 # smoke
-# shellcheck disable=SC1091,SC2154 # what broker.sh sets
+# shellcheck disable=SC1091,SC2153,SC2154 # what broker.sh sets
 source "$(dirname "$0")/broker.sh"
 
 broker_start
@@ -205,6 +205,28 @@ equal "$SEQUENCE" 7 "sequences go on after a discard"
 equal "$(short 7)" 'data: 7' "what was discarded is gone"
 error '{"op":"set","stream":"short","retention_age":"soon"}' invalid_parameter
 error '{"op":"discard"}' missing_parameter
+
+# --- limits ------------------------------------------------------------------------------------------
+
+broker_stop
+rm -rf "$DATA"
+broker_start --streams-max 3 --producers-max 2 --event-bytes-max 1KiB
+answers=$(for name in 1 2 3 4; do printf '{"stream":"%d","data":"x"}\n' "$name"; done | timeout 20 socat -t 15 - "UNIX-CONNECT:$SOCKET")
+equal "$(jq -r '.error // .sequence' <<<"$answers" | paste -sd ' ')" '1 1 1 too_many_streams' "--streams-max"
+problem /streams/4 503 too_many_streams
+answer '/streams/3?from=earliest' --max-time 1
+equal "$STATUS" 200 "a stream that is there already"
+error "{\"stream\":\"1\",\"data\":\"$(printf 'x%.0s' {1..1025})\"}" too_large
+publish "{\"stream\":\"1\",\"data\":\"$(printf 'x%.0s' {1..1024})\"}"
+exec {one}> >(socat - "UNIX-CONNECT:$SOCKET" >"$RC_TMP/one") {two}> >(socat - "UNIX-CONNECT:$SOCKET" >"$RC_TMP/two")
+printf '{"stream":"1","data":"x","ref":1}\n' >&"$one"
+printf '{"stream":"1","data":"x","ref":2}\n' >&"$two"
+are_held() { [ -s "$RC_TMP/one" ] && [ -s "$RC_TMP/two" ]; }
+patiently are_held || fail "two producers are not served"
+equal "$(lines '{"stream":"1","data":"x"}' | jq -r .error)" too_many_connections "--producers-max"
+exec {one}>&- {two}>&-
+has_place() { [ "$(lines '{"stream":"1","data":"x"}' | jq -r .id)" != null ]; }
+patiently has_place || fail "the place of a producer that left is not given to another"
 
 # --- who may -----------------------------------------------------------------------------------------
 
