@@ -313,10 +313,13 @@ static bool may_be_forgotten(const struct log *log, const struct log_stream *str
 {
     uint64_t kept_from = log->chain.count > 0 ? log->chain.list[0]->facts.first_id : 0;
     bool keeps_nothing = stream->last_id <= stream->discarded_id || stream->last_id < kept_from;
+    // One that a subscriber waited for in vain is let go at once: else names made up by anybody
+    // would keep producers from making theirs.
+    bool is_blank = stream->last_id == 0 && streams_extra(&log->streams, stream) == NULL;
     return keeps_nothing && stream->number != 0 && stream->newest_run == STREAM_NONE &&
            stream->pending == 0 && stream->controls == 0 &&
            streams_interest(&log->streams, stream) == 0 &&
-           stream->last_time_ms + log->options.stream_idle_ms < log->time_ms;
+           (is_blank || stream->last_time_ms + log->options.stream_idle_ms < log->time_ms);
 }
 
 static void forget_streams(struct log *log)

@@ -12,18 +12,21 @@ const AT_ONCE = 60;
 const request = (path, more = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
+const ONLY_ASKED = {}; // for a stream of a new name
+
 // What a visitor says, if anything; cut off anywhere.
 const words = [
   '', 'GET', request('/healthz'), request('/nothing'), request('/healthz') + request('/nothing') + request('/healthz'),
   request('/healthz', 'Connection: close\r\n'), 'nonsense\r\n\r\n', request('/streams/churn'), request('/streams/churn?from=earliest'),
   request('/events?stream=churn&stream=other&from=last:5'), request('/healthz') + request('/streams/churn?from=last:3'),
-  request(`/streams/only${Math.random()}`), request('/stream?stream_id=nobody'), `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n`,
+  ONLY_ASKED, request('/stream?stream_id=nobody'), `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n`,
 ];
 // How it leaves.
 const ways = ['reset', 'end', 'destroy', 'stay'];
 
 async function visit(port) {
-  const text = pick(words);
+  const word = pick(words);
+  const text = word === ONLY_ASKED ? request(`/streams/only/${Math.random()}`) : word;
   const said = Math.random() < 0.2 ? text.slice(0, Math.floor(Math.random() * text.length)) : text;
   const socket = createConnection(port, '127.0.0.1');
   socket.on('error', () => {});
@@ -60,6 +63,11 @@ test(async ({ say }) => {
     const status = await broker.status();
     const sum = (name) => status.workers.reduce((total, worker) => total + worker[name], 0);
     return sum('connections') === 50 && sum('streaming') === 50 && sum('streams') <= status.workers.length;
+  });
+  // Names that were only asked for are forgotten.
+  await until('only the stream that was published to is left', async () => {
+    const { streams } = await broker.ask({ op: 'streams' });
+    return streams.length === 1 && streams[0].name === 'churn';
   });
   const status = await broker.status();
   assert.equal(status.log.fault, null);
