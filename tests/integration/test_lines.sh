@@ -175,9 +175,9 @@ patiently is_gone "${stream_pids[direct]}" || fail "a closed connection does not
 error "{\"op\":\"close\",\"connection\":\"$id\"}" connection_not_found
 error "{\"op\":\"send\",\"connection\":\"$id\",\"data\":\"x\"}" connection_not_found
 error '{"op":"close","connection":"not hexadecimal"}' invalid_parameter
-stream_close several
 
 equal "$(lines '{"op":"streams","prefix":"d"}' | jq -c '[.streams[].name] | sort')" '["d/2","direct"]' "streams by prefix"
+stream_close several
 equal "$(lines '{"op":"streams","prefix":"direct"}' | jq -c '.streams[0] | [.last_sequence, .last_id > 0, .last_time_ms > 0]')" '[1,true,true]' "a stream"
 equal "$(lines '{"op":"streams","limit":2}' | jq '.streams | length')" 2 "limit of streams"
 status=$(lines '{"op":"status","ref":"s"}')
