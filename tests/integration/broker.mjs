@@ -157,13 +157,20 @@ export class Broker {
 }
 
 const brokers = new Set();
+const helpers = new Set();
 
 // A program of tests/integration/*.c: orders on its standard input, answers a line each.
 export class Helper {
   constructor(name, ...args) {
     this.lines = [];
     this.name = name;
-    this.child = new Child(join(build, 'integration', name), args.map(String), { onLine: (line) => this.lines.push(line) });
+    this.child = new Child(join(build, 'integration', name), args.map(String), {
+      errors: 'pipe',
+      onLine: (line) => this.lines.push(line),
+    });
+    this.errors = ''; // shown where the test fails; when the broker is stopped, helpers complain too
+    this.child.process.stderr.setEncoding('utf8').on('data', (text) => { this.errors += text; });
+    helpers.add(this);
   }
 
   order(text) { this.child.write(`${text}\n`); }
@@ -349,7 +356,10 @@ let isEnding = false;
 function endAll(status) {
   if (isEnding) return;
   isEnding = true;
-  if (status !== 0) for (const broker of brokers) console.error(`--- the broker in ${broker.directory} said:\n${broker.log()}`);
+  if (status !== 0) {
+    for (const helper of helpers) if (helper.errors) console.error(`--- ${helper.name} said:\n${helper.errors}`);
+    for (const broker of brokers) console.error(`--- the broker in ${broker.directory} said:\n${broker.log()}`);
+  }
   for (const child of children) child.process.kill('SIGKILL');
   void Promise.all([...children].map((child) => child.ended)).then(() => process.exit(status));
   setTimeout(() => process.exit(1), 5000).unref();
