@@ -1,13 +1,13 @@
 // Nonsense on both sockets, from sound requests with bytes changed to plain noise: the broker stays up, those beside it
 // notice nothing, and what they say is kept apart (architecture, invariant 6; mission I5).
-// GARBAGE_SEED repeats a run.
+// GARBAGE_SEED repeats a run, GARBAGE_ROUNDS makes it longer.
 // timeout: 180
 // smoke
 import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
 import { Broker, Helper, Publisher, slowness, sleep, test, until } from './broker.mjs';
 
-const ROUNDS = slowness === 1 ? 60 : 15;
+const ROUNDS = Number(process.env.GARBAGE_ROUNDS ?? (slowness === 1 ? 60 : 15));
 const AT_ONCE = 20;
 const seed = Number(process.env.GARBAGE_SEED ?? Date.now() % 1e9);
 
