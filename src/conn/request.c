@@ -154,7 +154,8 @@ void request_fail(struct shard *shard, struct conn *conn, const struct http_faul
                                    .allow = allow,
                                    .retry_after_s = retry_after_s,
                                    .is_keep_alive = is_keep_alive,
-                                   .is_head = context != NULL && context->route.is_head};
+                                   .is_head =
+                                       context != NULL && http_request_is_head(&context->request)};
     ASSERT(http_response_problem(&out, &problem) == 0);
     send_answer(shard, conn, &out, is_keep_alive);
 }
@@ -215,7 +216,7 @@ static void answer_asset(struct shard *shard, struct conn *conn, struct context 
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, bytes_max), bytes_max);
     ASSERT(http_response_asset(&out, asset->content_type, slice_from(asset->bytes, asset->length),
-                               is_keep_alive, context->route.is_head) == 0);
+                               is_keep_alive, http_request_is_head(&context->request)) == 0);
     send_answer(shard, conn, &out, is_keep_alive);
 }
 
@@ -224,8 +225,8 @@ static void answer_health(struct shard *shard, struct conn *conn, const struct c
     shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    ASSERT(http_response_text(&out, "ok", context->request.is_keep_alive, context->route.is_head) ==
-           0);
+    ASSERT(http_response_text(&out, "ok", context->request.is_keep_alive,
+                              http_request_is_head(&context->request)) == 0);
     send_answer(shard, conn, &out, context->request.is_keep_alive);
 }
 

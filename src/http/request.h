@@ -110,6 +110,13 @@ static inline bool http_request_has_started(const struct http_request *request)
     return request->has_started;
 }
 
+// Whether the answer goes without its body (RFC 9110 section 9.3.2), whatever became of the
+// request.
+static inline bool http_request_is_head(const struct http_request *request)
+{
+    return request->method == HTTP_METHOD_HEAD;
+}
+
 // What was sent, in the request's own memory. Empty where it was not sent.
 //
 // The target is in origin-form, raw (an absolute-form one, RFC 9112 section 3.2.2, was cut to its

@@ -38,7 +38,6 @@ struct http_route http_route_find(const struct http_request *request)
     size_t mark = slice_find(target, '?');
     struct http_route route = {
         .kind = HTTP_ROUTE_NOT_FOUND,
-        .is_head = request->method == HTTP_METHOD_HEAD,
         .path = slice_first(target, mark),
     };
     if (mark < target.length) {

@@ -21,7 +21,6 @@ enum http_route_kind {
 
 struct http_route {
     enum http_route_kind kind;
-    bool is_head;          // answer without the body
     struct slice path;     // of the target, raw
     struct slice name;     // HTTP_ROUTE_STREAM: the rest of the path, percent-encoded; may be empty
     struct slice query;    // what follows the question mark; at == NULL where there is none

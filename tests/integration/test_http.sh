@@ -49,6 +49,8 @@ answer /
 equal "$STATUS $(header answer Content-Type)" "200 text/html; charset=utf-8" "the page"
 matches "$(header answer Content-Security-Policy)" "default-src 'none'" "the page's policy"
 
+equal "$(raw 'GET /healthz HTTP/1.1\r\n\r\n' | code_in)" '"code":"invalid_request"' "no Host"
+equal "$(raw 'HEAD /healthz HTTP/1.1\r\n\r\n' | tail -n 1)" "" "HEAD without Host has no body"
 equal "$(raw 'GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n' | statuses)" 400 "two Hosts"
 equal "$(raw 'GET /healthz HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n' | statuses)" 400 "a folded field"
 equal "$(raw 'GET /healthz HTTP/1.1\nHost: a\n\n' | statuses)" 400 "lines without CR"

@@ -44,6 +44,27 @@ Test(worker_answers, pages_and_what_there_is_not)
     fake_text_free(&text);
 }
 
+// Requests are pooled: nothing of an earlier one may show in the answer to one that cannot be
+// parsed.
+Test(worker_answers, a_refused_get_after_a_head_has_its_body)
+{
+    fake_start(&defaults);
+    struct fake_text text = {0};
+    int client = fake_connect("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n", 0);
+    cr_assert(fake_read(client, &text, NULL, FAKE_WAIT_MS));
+    cr_expect_not_null(strstr(text.bytes, "\"code\":\"invalid_request\""));
+    close(client);
+    fake_text_free(&text);
+    text = (struct fake_text){0};
+    client = fake_connect("HEAD /healthz HTTP/1.1\r\n\r\n", 0);
+    cr_assert(fake_read(client, &text, NULL, FAKE_WAIT_MS));
+    cr_expect_not_null(strstr(text.bytes, "HTTP/1.1 400 "));
+    cr_expect_null(strstr(text.bytes, "\"code\""));
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
 // The answers are more than the socket takes; none is lost, and the connection goes on.
 Test(worker_answers, one_who_reads_late_gets_every_answer)
 {
