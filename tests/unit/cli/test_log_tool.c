@@ -153,7 +153,7 @@ Test(log_tool, dumps_json)
                    "\"normal\",\"data\":\"xxxx"));
 }
 
-Test(log_tool, dumps_what_is_left, .init = setup)
+Test(log_tool, dumps_what_is_left)
 {
     build();
     spoil(1);
