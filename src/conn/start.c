@@ -28,6 +28,22 @@ static struct stream *context_stream(const struct shard *shard, const struct con
     return stream_table_at(&shard->streams, context->streams[i]);
 }
 
+// The last id up to which it is known what the stream holds.
+static uint64_t known_end(const struct stream *stream)
+{
+    return stream->last_id > stream->log_last_id ? stream->last_id : stream->log_last_id;
+}
+
+static uint64_t known_log_end(const struct shard *shard, const struct context *context)
+{
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < context->stream_count; i++) {
+        uint64_t stream_end = known_end(context_stream(shard, context, i));
+        end = stream_end > end ? stream_end : end;
+    }
+    return end;
+}
+
 // --- streams that nobody reads any more ---
 
 static bool is_idle(const struct stream *stream)
@@ -131,6 +147,23 @@ static bool attach(struct shard *shard, struct conn *conn, struct context *conte
     return true;
 }
 
+// What a subscriber that is cut off before its first event is to resume behind: no later than any
+// stream's start, so that it misses nothing.
+static uint64_t resume_id(const struct shard *shard, const struct conn *conn,
+                          const struct context *context)
+{
+    if (context->subscribe.start != SUBSCRIBE_LATEST) {
+        return conn->cursor;
+    }
+    // A stream that was quiet for long began far back, but nothing came in it until this id.
+    uint64_t id = UINT64_MAX;
+    for (uint32_t i = 0; i < context->stream_count; i++) {
+        uint64_t quiet_until = known_end(context_stream(shard, context, i));
+        id = quiet_until < id ? quiet_until : id;
+    }
+    return id;
+}
+
 static void send_header(struct shard *shard, struct conn *conn, const struct context *context)
 {
     char id[CONNECTION_ID_TEXT_BYTES];
@@ -140,6 +173,7 @@ static void send_header(struct shard *shard, struct conn *conn, const struct con
                              .reason = (enum notice_reason)context->gap_reason,
                              .resume = conn->cursor};
     struct http_stream_start start = {.connection_id = slice_from(id, sizeof(id)),
+                                      .resume_id = resume_id(shard, conn, context),
                                       .retry_ms = shard->options.retry_ms,
                                       .gap = context->has_gap ? &gap : NULL};
     struct buffer out;
@@ -202,17 +236,6 @@ static void set_gap(struct context *context, uint64_t from, uint64_t to, enum no
     context->gap_from = from;
     context->gap_to = to;
     context->gap_reason = (uint8_t)reason;
-}
-
-static uint64_t known_log_end(const struct shard *shard, const struct context *context)
-{
-    uint64_t end = 0;
-    for (uint32_t i = 0; i < context->stream_count; i++) {
-        const struct stream *stream = context_stream(shard, context, i);
-        end = stream->last_id > end ? stream->last_id : end;
-        end = stream->log_last_id > end ? stream->log_last_id : end;
-    }
-    return end;
 }
 
 // The resume point is nothing that we can go on from: all that is kept is served.

@@ -79,7 +79,7 @@ int http_response_stream(struct buffer *out, const struct http_stream_start *sta
         buffer_append_text(out, "\r\n");
     }
     buffer_append_text(out, "\r\n");
-    return start->retry_ms > 0 ? notice_retry_write(out, start->retry_ms) : buffer_failure(out);
+    return notice_start_write(out, start->resume_id, start->retry_ms);
 }
 
 static void write_problem_json(struct buffer *out, const struct http_fault *fault)

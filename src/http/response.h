@@ -13,9 +13,11 @@
 
 enum { HTTP_RESPONSE_BYTES_MAX = 2 << 10 };
 
-// The header of an event stream and its first line, `retry:`. The body ends with the connection.
+// The header of an event stream and its first frame, `id:` and `retry:`. The body ends with the
+// connection.
 struct http_stream_start {
     struct slice connection_id;   // goes out as Ringcast-Connection-Id
+    uint64_t resume_id;           // what a client that gets no more than this is to come back with
     uint32_t retry_ms;            // 0: no `retry:`
     const struct notice_gap *gap; // NULL: none. Goes out as Ringcast-Gap: FROM-TO/REASON; the gap's
                                   // frame is the caller's to append (notice_gap_write)

@@ -62,10 +62,14 @@ int notice_comment_write(struct buffer *out)
     return buffer_append_text(out, NOTICE_COMMENT);
 }
 
-int notice_retry_write(struct buffer *out, uint32_t retry_ms)
+int notice_start_write(struct buffer *out, uint64_t resume_id, uint32_t retry_ms)
 {
-    buffer_append_text(out, "retry: ");
-    buffer_append_u64(out, retry_ms);
+    buffer_append_text(out, "id: ");
+    buffer_append_u64(out, resume_id);
+    if (retry_ms > 0) {
+        buffer_append_text(out, "\nretry: ");
+        buffer_append_u64(out, retry_ms);
+    }
     return buffer_append_text(out, "\n\n");
 }
 

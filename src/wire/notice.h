@@ -52,8 +52,12 @@ int notice_heartbeat_write(struct buffer *out, uint64_t now_ms, struct slice con
 #define NOTICE_COMMENT ":\n\n"
 int notice_comment_write(struct buffer *out);
 
-// `retry:` with the time after which this subscriber should come back.
-int notice_retry_write(struct buffer *out, uint32_t retry_ms);
+// The first frame of a response: where it begins, so that a subscriber that is cut off before its
+// first event has an id to come back with (a frame without data sets the last event id, WHATWG HTML
+// section 9.2.6), and when to come back; 0: not said.
+//     id: 1042
+//     retry: 5000
+int notice_start_write(struct buffer *out, uint64_t resume_id, uint32_t retry_ms);
 
 // The last frame before a shutdown closes the connection: retry and a comment.
 int notice_goodbye_write(struct buffer *out, uint32_t retry_ms);

@@ -138,7 +138,7 @@ is_empty() { [ "$(lines '{"op":"status"}' | jq '[.workers[].connections] | add')
 patiently is_empty || fail "connections that ended are still counted"
 stream_open one /streams/a
 stream_open two '/events?stream=a'
-equal "$(head -n 1 "$RC_TMP/one.body")" "retry: 250" "--retry"
+equal "$(sed -n 2p "$RC_TMP/one.body")" "retry: 250" "--retry"
 problem /streams/a 503 too_many_connections
 matches "$(header answer Retry-After)" '^[0-9]+$' "Retry-After"
 stream_close one

@@ -20,7 +20,7 @@ for without in single-issuer defer-taskrun taskrun-flag msg-ring send-fd socket-
   done
   stream_open replay '/events?stream=kernel&from=earliest'
   stream_wait replay "\"data\":\"event $number\""
-  equal "$(grep -c '^id:' "$RC_TMP/replay.body")" "$number" "the log without $without"
+  equal "$(grep -c '^data:' "$RC_TMP/replay.body")" "$number" "the log without $without"
   stream_wait one $'\n:\n'
   broker_stop
   for name in one two three four replay; do

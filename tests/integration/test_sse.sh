@@ -35,7 +35,8 @@ last=$ID
 equal "$SEQUENCE" 5 "the fifth event's sequence"
 stream_wait plain "id: $last"
 stream_wait plain "ü €"
-expected="retry: 5000
+expected="id: 0
+retry: 5000
 
 id: $first
 event: text
@@ -62,7 +63,7 @@ data:
 
 end"
 whole_body() { [ "$(grep -vx ':' "$RC_TMP/$1.body" | grep -c "^id: ")" = "$2" ]; }
-patiently whole_body plain 5 || fail "not all events: $(body plain)"
+patiently whole_body plain 6 || fail "not all events: $(body plain)"
 sleep 0.1
 # A heartbeat may have come in between: a comment with its empty line.
 without_heartbeats() { perl -0pe 's/^:\n\n//mg' "$RC_TMP/$1.body"; }
@@ -71,15 +72,17 @@ stream_close plain
 
 # --- where to start ----------------------------------------------------------------------------------
 
-# ids PATH COUNT [CURL OPTION...]: the first so many ids, on one line.
+# event_ids NAME: on one line, without the one that the response begins with.
+event_ids() { sed -n 's/^id: //p' "$RC_TMP/$1.body" | sed 1d | paste -sd ' '; }
+# ids PATH COUNT [CURL OPTION...]: the first so many ids, in IDS.
 has_ids() { [ "$(grep -c '^id: ' "$RC_TMP/ids.body")" -ge "$1" ]; }
 ids() {
   local path=$1 count=$2
   shift 2
   stream_open ids "$path" "$@"
-  patiently has_ids "$count" || fail "$path: fewer than $count events: $(body ids)"
+  patiently has_ids $((count + 1)) || fail "$path: fewer than $count events: $(body ids)"
   stream_close ids
-  IDS=$(sed -n 's/^id: //p' "$RC_TMP/ids.body" | paste -sd ' ')
+  IDS=$(event_ids ids)
 }
 all="$first $lines_id $json_id $empty_id $last"
 ids '/streams/chat/42?from=earliest' 5
@@ -122,9 +125,17 @@ publish '{"stream":"chat/42","data":"newest"}'
 newest=$ID
 stream_wait latest "data: newest"
 stream_wait future "data: newest"
-equal "$(grep -c '^id: ' "$RC_TMP/latest.body")" 1 "from=latest gives no past"
-equal "$(grep -c '^id: ' "$RC_TMP/future.body")" 1 "a time to come gives what comes now"
+equal "$(event_ids latest)" "$newest" "from=latest gives no past"
+equal "$(event_ids future)" "$newest" "a time to come gives what comes now"
 stream_close latest
+# Cut off before anything came: the response's first id is enough to come back with.
+stream_open cut_off '/events?stream=chat/42&stream=m/none'
+stream_wait cut_off $'retry: 5000\n\n'
+stream_close cut_off
+cut_off=$(sed -n 's/^id: //p' "$RC_TMP/cut_off.body")
+publish '{"stream":"m/none","data":"while away"}'
+ids '/events?stream=chat/42&stream=m/none' 1 -H "Last-Event-ID: $cut_off"
+equal "$IDS" "$ID" "what came between a response without events and the next"
 stream_close future
 
 # A stream that nobody has published to: the subscriber waits.
@@ -182,7 +193,7 @@ m3=$ID
 stream_wait many "id: $m3"
 stream_wait many '"data":"last"'
 stream_close many
-equal "$(sed -n 's/^id: //p' "$RC_TMP/many.body" | paste -sd ' ')" "$m1 $m2 $m3" "ids of several streams"
+equal "$(event_ids many)" "$m1 $m2 $m3" "ids of several streams"
 equal "$(sed -n 's/^event: //p' "$RC_TMP/many.body")" text "an envelope's frame has the event's type"
 sed -n 's/^data: //p' "$RC_TMP/many.body" >"$RC_TMP/envelopes"
 equal "$(jq -c 'del(.time)' "$RC_TMP/envelopes" | head -n 1)" \
@@ -204,7 +215,8 @@ equal "$IDS" "$m1 $m3" "the last one of each stream"
 stream_open native '/events?stream=m/1&stream=m/2&envelope=0&from=earliest'
 stream_wait native "data: last"
 stream_close native
-equal "$(without_heartbeats native; printf end)" "retry: 5000
+equal "$(without_heartbeats native; printf end)" "id: 0
+retry: 5000
 
 id: $m1
 event: text
@@ -268,11 +280,11 @@ stream_wait beat $'"}'
 stream_close comment
 stream_close beat
 stream_close silent
-equal "$(body silent)" "retry: 5000" "heartbeat=off"
+equal "$(body silent)" "id: $ID"$'\nretry: 5000' "heartbeat=off"
 beat=$(sed -n 's/^data: //p' "$RC_TMP/beat.body" | head -n 1)
 equal "$(jq -r .connection_id <<<"$beat")" "$(header beat Ringcast-Connection-Id)" "a heartbeat's connection id"
 matches "$(jq -r .timestamp <<<"$beat")" '^1[0-9]{12}$' "a heartbeat's time"
-equal "$(grep -c '^id:' "$RC_TMP/beat.body")" 0 "heartbeats have no id"
+equal "$(grep -c '^id:' "$RC_TMP/beat.body")" 1 "heartbeats have no id, only the beginning has"
 problem '/streams/quiet?heartbeat=often' 400 invalid_parameter
 
 broker_stop

@@ -40,8 +40,8 @@ TestSuite(response, .init = begin);
 
 Test(response, event_stream)
 {
-    struct http_stream_start start = {.connection_id = SLICE_LITERAL("00000000000000ff"),
-                                      .retry_ms = 5000};
+    struct http_stream_start start = {
+        .connection_id = SLICE_LITERAL("00000000000000ff"), .resume_id = 1042, .retry_ms = 5000};
     cr_expect_eq(http_response_stream(&out, &start), 0);
     expect_text("HTTP/1.1 200 OK\r\n" DATE "Connection: close\r\n"
                 "Content-Type: text/event-stream\r\n"
@@ -50,18 +50,20 @@ Test(response, event_stream)
                 "X-Content-Type-Options: nosniff\r\n"
                 "Ringcast-Connection-Id: 00000000000000ff\r\n"
                 "\r\n"
-                "retry: 5000\n\n");
+                "id: 1042\nretry: 5000\n\n");
 }
 
 Test(response, event_stream_after_a_gap)
 {
     struct notice_gap gap = {.from = 7, .to = 9, .reason = NOTICE_EXPIRED, .resume = 9};
-    struct http_stream_start start = {.connection_id = SLICE_LITERAL("1"), .gap = &gap};
+    struct http_stream_start start = {
+        .connection_id = SLICE_LITERAL("1"), .resume_id = 9, .gap = &gap};
     cr_expect_eq(http_response_stream(&out, &start), 0);
     cr_expect(holds("\r\nRingcast-Gap: 7-9/expired\r\n\r\n"));
     cr_expect_not(holds("retry"));
     struct slice written = buffer_slice(&out);
-    cr_expect(slice_equal_text(slice_after(written, written.length - 4), "\r\n\r\n"));
+    struct slice frame = SLICE_LITERAL("\r\n\r\nid: 9\n\n");
+    cr_expect(slice_equal(slice_after(written, written.length - frame.length), frame));
 }
 
 Test(response, problem)

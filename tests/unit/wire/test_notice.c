@@ -60,12 +60,13 @@ Test(notice, heartbeat)
                 "data: {\"timestamp\":1700000000000,\"connection_id\":\"00000000000000ff\"}\n\n");
 }
 
-Test(notice, comment_retry_goodbye)
+Test(notice, comment_start_goodbye)
 {
     cr_expect_eq(notice_comment_write(&out), 0);
-    cr_expect_eq(notice_retry_write(&out, 5000), 0);
+    cr_expect_eq(notice_start_write(&out, UINT64_MAX, 5000), 0);
     cr_expect_eq(notice_goodbye_write(&out, UINT32_MAX), 0);
-    expect_text(":\n\nretry: 5000\n\nretry: 4294967295\n: going away\n\n");
+    expect_text(
+        ":\n\nid: 18446744073709551615\nretry: 5000\n\nretry: 4294967295\n: going away\n\n");
 }
 
 Test(notice, keep_to_their_bounds)

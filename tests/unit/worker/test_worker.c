@@ -15,7 +15,7 @@ static const struct fake_options defaults;
 
 TestSuite(worker, .timeout = 60);
 
-// Ids of all `id:` lines, in order; checks that they rise and counts gap notices.
+// Ids of all events, in order; checks that they rise and counts gap notices.
 struct ids {
     uint64_t list[100000];
     uint32_t count;
@@ -25,9 +25,10 @@ struct ids {
 static void read_ids(const struct fake_text *text, struct ids *ids)
 {
     memset(ids, 0, sizeof(*ids));
-    const char *at = strstr(text->bytes, "\r\n\r\n");
+    static const char start[] = "retry: 5000\n\n"; // the end of the response's first frame
+    const char *at = strstr(text->bytes, start) + strlen(start);
     uint64_t last = 0;
-    for (at = at + 4; at != NULL; at = strstr(at, "\n\n")) {
+    for (; at != NULL; at = strstr(at, "\n\n")) {
         at += *at == '\n' ? 2 : 0;
         if (*at == 0) {
             break;

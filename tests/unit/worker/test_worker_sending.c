@@ -45,7 +45,8 @@ Test(worker_sending, a_half_sent_frame_behind_expired_ones_goes_on)
         fake_run(100);
         fake_expect(client, &text, "the end");
         uint32_t count = 0;
-        for (const char *at = text.bytes; (at = strstr(at, "\nid: ")) != NULL; at += 5) {
+        const char *at = strstr(text.bytes, "retry: 5000\n");
+        for (; (at = strstr(at, "\nid: ")) != NULL; at += 5) {
             uint64_t id = strtoull(at + 5, NULL, 10);
             cr_assert_eq(id, count < 16 ? 2 * (count + 1) : 33);
             count++;

@@ -221,6 +221,34 @@ Test(worker_start, one_waits_for_a_stream_that_another_wants_only_if_it_is_known
     fake_text_free(&texts[1]);
 }
 
+// Cut off before its first event, a subscriber has an id to come back with: nothing is missed
+// behind it, and what a busy stream held before does not come because another was quiet.
+Test(worker_start, a_response_begins_with_the_id_to_resume_behind)
+{
+    static const struct {
+        const char *target, *first;
+    } starts[] = {
+        {"/streams/quiet", "\r\n\r\nid: 3\nretry: 5000\n\n"},
+        {"/events?stream=quiet&stream=busy", "\r\n\r\nid: 3\nretry: 5000\n\n"},
+        {"/streams/new", "\r\n\r\nid: 3\nretry: 5000\n\n"},
+        {"/streams/busy?from=last:1", "\r\n\r\nid: 2\nretry: 5000\n\n"},
+        {"/streams/busy?from=earliest", "\r\n\r\nid: 0\nretry: 5000\n\n"},
+        {"/streams/busy?last_event_id=1", "\r\n\r\nid: 1\nretry: 5000\n\n"},
+    };
+    fake_start(&defaults);
+    fake_publish_one("quiet", "x");
+    fake_publish_one("busy", "x");
+    fake_publish_one("busy", "x");
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        struct fake_text text = {0};
+        int client = fake_get(starts[i].target, "");
+        fake_expect(client, &text, starts[i].first);
+        close(client);
+        fake_text_free(&text);
+    }
+    fake_stop();
+}
+
 // Given up and asked for again, over and over, while events come.
 Test(worker_start, streams_come_and_go)
 {
@@ -234,7 +262,8 @@ Test(worker_start, streams_come_and_go)
         snprintf(last, sizeof(last), "id: %llu\n", (unsigned long long)id);
         fake_expect(client, &text, last);
         uint64_t next = 1;
-        for (const char *at = text.bytes; (at = strstr(at, "\nid: ")) != NULL; at += 5) {
+        const char *at = strstr(text.bytes, "retry: 5000\n");
+        for (; (at = strstr(at, "\nid: ")) != NULL; at += 5) {
             cr_assert_eq(strtoull(at + 5, NULL, 10), next);
             next++;
         }
