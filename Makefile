@@ -240,7 +240,8 @@ $(BUILD)/fuzzers/%: private LINK_EXTRA := -fsanitize=fuzzer
 $(call objects,$(UNIT_TESTS) $(FUZZ_TARGETS)): | deps-test
 
 $(BUILD)/ringcast-bench: $(call objects,$(LOADGEN_SOURCES)) \
-                         $(call layer_archives,$(upto_event)) $(filter %.a,$(LIBRINGCAST))
+                         $(call layer_archives,$(upto_event)) $(filter %.a,$(LIBRINGCAST)) \
+                         $(BUILD)/lib/third_party.a
 	$(link_program)
 
 # ---- running and testing -----------------------------------------------------------------------

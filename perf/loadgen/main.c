@@ -134,6 +134,8 @@ int main(int argc, char **argv)
         .workers = cores > 0 && cores < OPTIONS_THREADS_MAX ? (uint32_t)cores : 1,
         .coalesce = 1,
         .producers = 1,
+        .publish_connections = 1,
+        .publish_pipeline = 1,
         .window = 256,
         .batch = 64,
         .opening = 256,

@@ -39,7 +39,19 @@ static const struct option_entry entries[] = {
     {"url", OPTION_TEXT, AT(url), 0, 0, "URL",
      "where to subscribe: http://HOST:PORT[/PATH]; {stream} in PATH is the stream's name, {number} "
      "its number; /streams/{stream} without a path"},
-    {"publish", OPTION_TEXT, AT(publish), 0, 0, "WHERE", "unix:PATH, a ringcast broker's socket"},
+    {"publish", OPTION_TEXT, AT(publish), 0, 0, "WHERE",
+     "unix:PATH, a ringcast broker's socket; http://HOST:PORT/PATH, a POST for each event, with "
+     "{stream} and {number} in PATH"},
+    {"body", OPTION_TEXT, AT(body), 0, 0, "TEMPLATE",
+     "what is published, if not the data alone: {data}, {stream} and {number} stand for an "
+     "event's; "
+     "{data_json}, {stream_json} escaped in a JSON string, {data_url}, {stream_url} in a form"},
+    {"publish-header", OPTION_HEADER, AT(publish_headers), 0, 0, "FIELD",
+     "of the POSTs; may repeat; without one of that name, Content-Type is text/plain"},
+    {"publish-connections", OPTION_COUNT, AT(publish_connections), 1,
+     OPTIONS_PUBLISH_CONNECTIONS_MAX, "N", "of the POSTs; each stream keeps to one"},
+    {"publish-pipeline", OPTION_COUNT, AT(publish_pipeline), 1, OPTIONS_PIPELINE_MAX, "N",
+     "POSTs that may be unanswered on each of them"},
     {"connections", OPTION_COUNT, AT(connections), 1, OPTIONS_CONNECTIONS_MAX, "N", "subscribers"},
     {"streams", OPTION_COUNT, AT(streams), 1, PAYLOAD_STREAM_MAX, "M",
      "streams, to which subscribers and events are dealt in turn"},
@@ -150,6 +162,16 @@ static bool take_rate(double *rate, const char *value)
     return end != value && *end == 0 && *rate >= 0 && *rate <= 1e8;
 }
 
+static bool take_header(struct options_headers *headers, const char *value)
+{
+    if (headers->count == OPTIONS_HEADERS_MAX || strchr(value, ':') == NULL ||
+        strpbrk(value, "\r\n") != NULL) {
+        return false;
+    }
+    headers->lines[headers->count++] = value;
+    return true;
+}
+
 static bool take_value(struct options *options, const struct option_entry *entry, const char *value)
 {
     void *place = (uint8_t *)options + entry->offset;
@@ -157,13 +179,7 @@ static bool take_value(struct options *options, const struct option_entry *entry
     case OPTION_TEXT: *(const char **)place = value; return true;
     case OPTION_RATE: return take_rate(place, value);
     case OPTION_ACK: return take_ack(place, value);
-    case OPTION_HEADER:
-        if (options->header_count == OPTIONS_HEADERS_MAX || strchr(value, ':') == NULL ||
-            strpbrk(value, "\r\n") != NULL) {
-            return false;
-        }
-        options->headers[options->header_count++] = value;
-        return true;
+    case OPTION_HEADER: return take_header(place, value);
     case OPTION_SWITCH: *(bool *)place = true; return true;
     case OPTION_COUNT:
     case OPTION_SIZE:

@@ -11,18 +11,29 @@
 
 enum {
     OPTIONS_HEADERS_MAX = 8,
+    OPTIONS_PUBLISH_CONNECTIONS_MAX = 256,
+    OPTIONS_PIPELINE_MAX = 1024,
     OPTIONS_CONNECTIONS_MAX = 1000 * 1000,
     OPTIONS_THREADS_MAX = 64,
     OPTIONS_BATCH_MAX = 1024,
     OPTIONS_SIZE_MAX = 1 << 20,
 };
 
+// Header fields in the order given, "Name: value".
+struct options_headers {
+    const char *lines[OPTIONS_HEADERS_MAX];
+    uint32_t count;
+};
+
 struct options {
     const char *url;     // NULL: our own bare server
-    const char *publish; // "unix:PATH"
+    const char *publish; // "unix:PATH", "http://..." and so on: outlet.c
+    const char *body;    // the template of what is published; NULL: the data
     const char *stream;  // the name's template
-    const char *headers[OPTIONS_HEADERS_MAX];
-    uint32_t header_count;
+    struct options_headers headers;
+    struct options_headers publish_headers;
+    uint32_t publish_connections;
+    uint32_t publish_pipeline;
     uint32_t connections;
     uint32_t streams;
     uint32_t threads;

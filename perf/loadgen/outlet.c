@@ -1,12 +1,26 @@
 #include "outlet.h"
 
+#include "base/bytes.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct outlet_kind *const KINDS[] = {
     &outlet_kind_unix,
+    &outlet_kind_http,
 };
+
+// Says which prefixes there are.
+static void refuse(struct outlet *outlet, const char *where)
+{
+    struct buffer text;
+    buffer_wrap(&text, outlet->error, sizeof outlet->error - 1);
+    (void)buffer_printf(&text, "--publish '%.100s': it must begin with", where);
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        (void)buffer_printf(&text, "%s %s", i > 0 ? " or" : "", KINDS[i]->prefix);
+    }
+}
 
 int outlet_open(struct outlet *outlet, const struct options *options, struct bare *bare)
 {
@@ -30,8 +44,7 @@ int outlet_open(struct outlet *outlet, const struct options *options, struct bar
             return result;
         }
     }
-    (void)snprintf(outlet->error, sizeof outlet->error,
-                   "--publish '%s': it must begin with unix:", where);
+    refuse(outlet, where);
     return -EINVAL;
 }
 

@@ -36,6 +36,7 @@ struct outlet_kind {
 
 extern const struct outlet_kind outlet_kind_unix;
 extern const struct outlet_kind outlet_kind_bare;
+extern const struct outlet_kind outlet_kind_http;
 
 struct outlet {
     const struct outlet_kind *kind;

@@ -108,6 +108,9 @@ static int await(struct publisher *publisher, uint64_t wanted)
             return gone(publisher);
         }
         if (now == before) {
+            if (idle(publisher) < 0) {
+                return -EIO; // that is why
+            }
             (void)snprintf(publisher->error, sizeof publisher->error,
                            "for %d s no event has arrived; %" PRIu64 " deliveries are missing",
                            QUIET_MS_MAX / 1000, publisher->expected - now);
@@ -242,13 +245,12 @@ int publisher_run(struct publisher *publisher, uint64_t duration_ms)
 
 int publisher_drain(struct publisher *publisher)
 {
-    int result = await(publisher, publisher->expected);
+    // Answers first: what was refused need not be waited for.
     struct outlet *outlet = publisher->config.outlet;
-    if (result == 0) {
-        result = outlet->kind->flush(outlet);
-        if (result < 0) {
-            (void)snprintf(publisher->error, sizeof publisher->error, "%s", outlet->error);
-        }
+    int result = outlet->kind->flush(outlet);
+    if (result < 0) {
+        (void)snprintf(publisher->error, sizeof publisher->error, "%s", outlet->error);
+        return result;
     }
-    return result;
+    return await(publisher, publisher->expected);
 }

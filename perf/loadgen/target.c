@@ -1,7 +1,5 @@
 #include "target.h"
 
-#include "base/percent.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -79,47 +77,33 @@ int target_open(struct target *target, const char *url, const struct options *op
     return 0;
 }
 
-// Appends a template with {stream} and {number} filled in. `options` NULL: {stream} is not known.
-static void expand(struct buffer *into, const char *text, const struct options *options,
-                   uint32_t number)
-{
-    static const char stream_mark[] = "{stream}";
-    static const char number_mark[] = "{number}";
-    while (*text != 0) {
-        size_t plain = strcspn(text, "{");
-        (void)buffer_append(into, text, plain);
-        text += plain;
-        if (options != NULL && strncmp(text, stream_mark, sizeof stream_mark - 1) == 0) {
-            uint8_t bytes[512];
-            struct buffer name;
-            buffer_wrap(&name, bytes, sizeof bytes);
-            target_stream_name(&name, options, number);
-            (void)percent_encode(into, buffer_slice(&name), "/");
-            text += sizeof stream_mark - 1;
-        } else if (strncmp(text, number_mark, sizeof number_mark - 1) == 0) {
-            (void)buffer_append_u64(into, number);
-            text += sizeof number_mark - 1;
-        } else if (*text != 0) {
-            (void)buffer_append_byte(into, (uint8_t)*text++);
-        }
-    }
-}
-
 void target_stream_name(struct buffer *into, const struct options *options, uint32_t number)
 {
-    expand(into, options->stream, NULL, number);
+    struct template_values values = {.number = number};
+    template_expand(into, options->stream, TEMPLATE_TEXT, &values);
+}
+
+void target_expand(struct buffer *into, const struct options *options, const char *text,
+                   enum template_place place, uint32_t number, struct slice data)
+{
+    uint8_t bytes[TARGET_NAME_BYTES_MAX];
+    struct buffer name;
+    buffer_wrap(&name, bytes, sizeof bytes);
+    target_stream_name(&name, options, number);
+    struct template_values values = {number, buffer_slice(&name), data};
+    template_expand(into, text, place, &values);
 }
 
 int target_request(struct buffer *into, const struct target *target, uint32_t number)
 {
     (void)buffer_append_text(into, "GET ");
-    expand(into, target->path, target->options, number);
+    target_expand(into, target->options, target->path, TEMPLATE_URL, number, slice_empty());
     (void)buffer_printf(into,
                         " HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n"
                         "User-Agent: ringcast-bench\r\n",
                         target->authority);
-    for (uint32_t i = 0; i < target->options->header_count; i++) {
-        (void)buffer_printf(into, "%s\r\n", target->options->headers[i]);
+    for (uint32_t i = 0; i < target->options->headers.count; i++) {
+        (void)buffer_printf(into, "%s\r\n", target->options->headers.lines[i]);
     }
     return buffer_append_text(into, "\r\n");
 }

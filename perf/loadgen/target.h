@@ -3,6 +3,7 @@
 #define RINGCAST_LOADGEN_TARGET_H
 
 #include "options.h"
+#include "template.h"
 
 #include "base/bytes.h"
 
@@ -14,6 +15,7 @@
 enum {
     TARGET_REQUEST_BYTES_MAX = 4096,
     TARGET_ERROR_SIZE = 320,
+    TARGET_NAME_BYTES_MAX = 512, // of a stream
 };
 
 struct target {
@@ -32,6 +34,10 @@ int target_open(struct target *target, const char *url, const struct options *op
 
 // Appends the name of stream `number`.
 void target_stream_name(struct buffer *into, const struct options *options, uint32_t number);
+
+// Appends a template, filled in for stream `number` and an event's data (slice_empty: none).
+void target_expand(struct buffer *into, const struct options *options, const char *text,
+                   enum template_place place, uint32_t number, struct slice data);
 
 // Appends the request that subscribes to stream `number`. Returns 0 or -ENOBUFS.
 int target_request(struct buffer *into, const struct target *target, uint32_t number);
