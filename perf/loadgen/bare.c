@@ -18,6 +18,8 @@
 
 enum {
     FEED_BUFFER_BYTES = 1 << 20,
+    // Of a table of descriptors: feeds, listeners, epoll, and what is closing.
+    FILES_BESIDE = 256,
 };
 
 struct feeds {
@@ -66,6 +68,12 @@ static int listeners_open(struct feeds *feeds, uint32_t threads, uint16_t *port,
     return result < 0 ? result : 0;
 }
 
+static uint64_t files_max(void)
+{
+    struct rlimit limit = {0};
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
 // The child: a thread for each feed. Ends when the feeds end.
 static _Noreturn void serve(const struct feeds *feeds, const struct bare_config *config)
 {
@@ -73,8 +81,6 @@ static _Noreturn void serve(const struct feeds *feeds, const struct bare_config 
     (void)prctl(PR_SET_NAME, "bare");
     (void)signal(SIGINT, SIG_IGN);
     close_all(feeds->ours, feeds->feed_count);
-    struct rlimit limit = {0};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
     struct bare_thread threads[BARE_THREADS_MAX];
     for (uint32_t i = 0; i < config->threads; i++) {
         threads[i] = (struct bare_thread){
@@ -82,7 +88,7 @@ static _Noreturn void serve(const struct feeds *feeds, const struct bare_config 
             .feed_fd = feeds->theirs[i],
             .streams = config->streams,
             // A table of descriptors for each thread, where one would not hold all connections.
-            .has_own_table = config->connections + 256 > limit.rlim_cur,
+            .has_own_table = config->connections + FILES_BESIDE > files_max(),
         };
         pthread_t thread;
         if (pthread_create(&thread, NULL, bare_thread_run, &threads[i]) != 0) {
@@ -96,16 +102,38 @@ static _Noreturn void serve(const struct feeds *feeds, const struct bare_config 
     _exit(0);
 }
 
+uint32_t bare_threads_needed(uint32_t threads, uint32_t connections, uint64_t files)
+{
+    // One table for all of them, if it holds them.
+    if (connections + FILES_BESIDE <= files) {
+        return threads;
+    }
+    // Else one for each thread; the kernel deals connections to listeners not quite evenly.
+    uint64_t room = files > FILES_BESIDE ? files - FILES_BESIDE : 1;
+    uint64_t share = connections + connections / 10;
+    uint64_t needed = (share + room - 1) / room;
+    return needed > threads ? (uint32_t)needed : threads;
+}
+
 int bare_start(struct bare *bare, const struct bare_config *config, char *error, size_t error_size)
 {
     ASSERT(config->threads > 0 && config->threads <= BARE_THREADS_MAX);
     memset(bare, 0, sizeof *bare);
+    struct bare_config able = *config;
+    able.threads = bare_threads_needed(config->threads, config->connections, files_max());
+    if (able.threads > BARE_THREADS_MAX) {
+        (void)snprintf(error, error_size,
+                       "bare server: %u connections need %u threads with a table of descriptors "
+                       "each, more than %d: raise RLIMIT_NOFILE (ulimit -n)",
+                       config->connections, able.threads, BARE_THREADS_MAX);
+        return -EMFILE;
+    }
     struct feeds feeds = {0};
-    int result = feeds_open(&feeds, config->threads);
+    int result = feeds_open(&feeds, able.threads);
     if (result < 0) {
         (void)snprintf(error, error_size, "bare server: socketpair: %s", strerror(-result));
     } else {
-        result = listeners_open(&feeds, config->threads, &bare->port, error, error_size);
+        result = listeners_open(&feeds, able.threads, &bare->port, error, error_size);
     }
     pid_t pid = result == 0 ? fork() : -1;
     if (result == 0 && pid < 0) {
@@ -113,7 +141,7 @@ int bare_start(struct bare *bare, const struct bare_config *config, char *error,
         (void)snprintf(error, error_size, "bare server: fork: %s", strerror(errno));
     }
     if (pid == 0) {
-        serve(&feeds, config);
+        serve(&feeds, &able);
     }
     close_all(feeds.theirs, feeds.feed_count);
     close_all(feeds.listeners, feeds.listener_count);
@@ -122,7 +150,7 @@ int bare_start(struct bare *bare, const struct bare_config *config, char *error,
         return result;
     }
     bare->pid = pid;
-    bare->threads = config->threads;
+    bare->threads = able.threads;
     memcpy(bare->feeds, feeds.ours, sizeof bare->feeds);
     return 0;
 }

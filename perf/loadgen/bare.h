@@ -37,7 +37,12 @@ struct bare_config {
     uint32_t connections;
 };
 
-// Forks the server: before the caller has threads. Returns 0 or -errno with a line in `error`.
+// How many threads it takes to hold `connections` when each may have `files` open: `threads` of
+// them, or more. BARE_THREADS_MAX may not be enough.
+uint32_t bare_threads_needed(uint32_t threads, uint32_t connections, uint64_t files);
+
+// Forks the server, with bare_threads_needed threads: before the caller has threads. Returns 0 or
+// -errno with a line in `error`.
 int bare_start(struct bare *bare, const struct bare_config *config, char *error, size_t error_size);
 
 // Ends the process and waits for it.

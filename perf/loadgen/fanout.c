@@ -1,6 +1,7 @@
 #include "fanout.h"
 
 #include "bare.h"
+#include "machine.h"
 #include "meter.h"
 #include "outlet.h"
 #include "reader.h"
@@ -22,8 +23,6 @@
 enum {
     OPENING_QUIET_MS_MAX = 10 * 1000, // without one more connection: the rest will not come
     PROGRESS_MS = 250,
-    // From so many connections on they come from several source addresses.
-    SPREAD_CONNECTIONS_MIN = 8000,
     BETWEEN_PHASES_MS = 50,
 };
 
@@ -90,6 +89,7 @@ static int server_find(struct fanout *fanout)
             return fail(fanout, result, error);
         }
         fanout->server = fanout->bare.pid;
+        fanout->result->bare_threads = fanout->bare.threads;
         (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", fanout->bare.port);
     } else if (options->url != NULL) {
         fanout->server = options->pid;
@@ -118,10 +118,43 @@ static int server_find(struct fanout *fanout)
     return 0;
 }
 
+// Before anything is connected, tells what this machine does not allow. Sets address_ports, see
+// struct reader_config.
+static int machine_prepare(struct fanout *fanout, uint32_t *address_ports)
+{
+    const struct options *options = fanout->options;
+    struct machine_need need = {
+        .connections = options->connections,
+        .threads = options->threads,
+        .opening = options->opening,
+        .is_loopback = fanout->target.is_loopback,
+    };
+    struct machine machine;
+    struct machine_shortage shortages[MACHINE_LIMITS_MAX];
+    machine_raise_files(machine_files_needed(&need));
+    machine_read(&machine);
+    uint32_t ports = machine_address_ports(&machine);
+    *address_ports = need.is_loopback && need.connections > ports ? ports : 0;
+    uint32_t count = machine_check(&machine, &need, shortages);
+    bool is_fatal = false;
+    for (uint32_t i = 0; i < count; i++) {
+        (void)fprintf(stderr, "ringcast-bench: %s is %" PRIu64 ", needed are %" PRIu64 ": %s\n",
+                      shortages[i].name, shortages[i].present, shortages[i].needed,
+                      shortages[i].remedy);
+        is_fatal = is_fatal || shortages[i].is_fatal;
+    }
+    return is_fatal ? fail(fanout, -EMFILE, "this machine does not allow so many connections") : 0;
+}
+
 static int readers_open(struct fanout *fanout)
 {
     const struct options *options = fanout->options;
     char error[LOOP_ERROR_SIZE];
+    uint32_t address_ports = 0;
+    int result = machine_prepare(fanout, &address_ports);
+    if (result < 0) {
+        return result;
+    }
     uint32_t first = 0;
     for (uint32_t i = 0; i < options->threads; i++) {
         uint32_t count = publisher_subscribers(options->connections, options->threads, i);
@@ -133,8 +166,7 @@ static int readers_open(struct fanout *fanout)
             .count = count,
             .streams = options->streams,
             .opening_max = options->opening,
-            .spreads_addresses =
-                fanout->target.is_loopback && options->connections > SPREAD_CONNECTIONS_MIN,
+            .address_ports = address_ports,
         };
         fanout->readers[i] = reader_open(&config, error, sizeof error);
         if (fanout->readers[i] == NULL) {

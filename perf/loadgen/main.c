@@ -2,6 +2,7 @@
 // numbers mean. Each mode is a line of the table here and a file.
 #include "fanout.h"
 #include "ingest.h"
+#include "machine.h"
 #include "options.h"
 #include "result.h"
 #include "status.h"
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 struct mode {
@@ -113,16 +113,6 @@ static void print_help(FILE *out)
                        "2 could not run\n");
 }
 
-// A ring's table of descriptors is bounded by RLIMIT_NOFILE: as many as we may have.
-static void raise_limits(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 int main(int argc, char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -167,7 +157,7 @@ int main(int argc, char **argv)
     if (outcome == OPTIONS_WRONG) {
         return STATUS_WRONG;
     }
-    raise_limits();
+    machine_raise_files(0);
     (void)signal(SIGPIPE, SIG_IGN);
     // Timers to the nanosecond: the publisher sleeps until an event is due.
     (void)prctl(PR_SET_TIMERSLACK, 1UL);

@@ -27,9 +27,6 @@ enum {
     // Sockets that are made, put into the ring's table and closed again as ordinary descriptors at
     // one go.
     READER_BATCH = 64,
-    // A source address has some 28,000 ports for one destination; the search for a free one grows
-    // slow when most are taken.
-    READER_ADDRESS_PORTS = 8000,
 };
 
 static const uint64_t READER_ROUND_NS = UINT64_C(100) * 1000 * 1000;
@@ -205,8 +202,8 @@ static int socket_make(const struct reader *reader, uint32_t index)
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    if (reader->config.spreads_addresses) {
-        uint32_t host = 1 + (reader->config.first + index) / READER_ADDRESS_PORTS;
+    if (reader->config.address_ports > 0) {
+        uint32_t host = 1 + (reader->config.first + index) / reader->config.address_ports;
         struct sockaddr_in source = {.sin_family = AF_INET,
                                      .sin_addr.s_addr = htonl(UINT32_C(0x7f010000) + host)};
         // The port is then chosen by connect, by the whole four of addresses and ports.

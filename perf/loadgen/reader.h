@@ -30,7 +30,7 @@ struct reader_config {
     uint32_t count;
     uint32_t streams;
     uint32_t opening_max;   // connections that are being opened at once
-    bool spreads_addresses; // connect from many addresses of 127.0.0.0/8
+    uint32_t address_ports; // connections from each of many addresses of 127.0.0.0/8; 0: from any
 };
 
 struct reader_attempt;

@@ -18,6 +18,7 @@ struct result {
     bool has_run;                  // all subscribers were there, and the measured phase took place
     char error[OUTLET_ERROR_SIZE]; // why the run ended early; "" when it did not
 
+    uint32_t bare_threads; // that the bare server has
     // Opening the connections.
     uint64_t opening_ns;         // from the first to the last subscriber's header
     struct histogram opening;    // each one's time from connect to its header

@@ -141,6 +141,12 @@ void result_print(const struct result *result, FILE *out)
     const struct options *options = result->options;
     (void)fprintf(out, "%s against %s, events of %u bytes\n", result->mode,
                   options->bare ? "a bare server" : options->url, options->size_bytes);
+    if (options->bare && result->bare_threads != options->workers) {
+        (void)fprintf(out,
+                      "            the bare server has %u threads instead of %u: one's table of "
+                      "descriptors (RLIMIT_NOFILE) holds too few\n",
+                      result->bare_threads, options->workers);
+    }
     if (result->has_run) {
         print_opening(result, out);
         (void)fprintf(out,
@@ -204,7 +210,7 @@ static void write_settings(struct json_writer *writer, const struct result *resu
     write_count(writer, "window", options->window);
     write_count(writer, "threads", options->threads);
     if (options->bare) {
-        write_count(writer, "workers", options->workers);
+        write_count(writer, "workers", result->bare_threads);
         write_count(writer, "coalesce", options->coalesce);
     }
 }

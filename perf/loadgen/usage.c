@@ -1,11 +1,12 @@
 #include "usage.h"
 
+#include "proc_file.h"
+
 #include "base/assert.h"
 #include "base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,19 +19,6 @@ enum {
 };
 
 static const uint64_t NS_PER_SECOND = UINT64_C(1000) * 1000 * 1000;
-
-// Reads a small file whole, with a NUL. False when it cannot be read.
-static bool file_read(const char *path, char text[TEXT_SIZE])
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    ssize_t length = read(fd, text, TEXT_SIZE - 1);
-    close(fd);
-    text[length > 0 ? length : 0] = 0;
-    return length > 0;
-}
 
 // The next decimal number at *at, which it moves on.
 static uint64_t number_take(char **at)
@@ -52,14 +40,14 @@ static bool thread_read(struct usage_thread *thread, pid_t pid, pid_t id)
     memset(thread, 0, sizeof *thread);
     thread->id = id;
     (void)snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, id);
-    if (!file_read(path, text)) {
+    if (!proc_file_read(path, text, sizeof text)) {
         return false;
     }
     char *at = text;
     thread->cpu_ns = number_take(&at);
     thread->wait_ns = number_take(&at);
     (void)snprintf(path, sizeof path, "/proc/%d/task/%d/comm", pid, id);
-    if (file_read(path, text)) {
+    if (proc_file_read(path, text, sizeof text)) {
         text[strcspn(text, "\n")] = 0;
         (void)snprintf(thread->name, sizeof thread->name, "%.15s", text);
     }
@@ -97,7 +85,7 @@ int usage_read(struct usage *usage, pid_t pid)
     }
     (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
     usage->resident_bytes = 0;
-    if (file_read(path, text)) {
+    if (proc_file_read(path, text, sizeof text)) {
         char *at = text;
         (void)number_take(&at);
         usage->resident_bytes = number_take(&at) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -142,7 +130,7 @@ void usage_read_machine(struct usage_machine *machine)
 {
     char text[TEXT_SIZE];
     memset(machine, 0, sizeof *machine);
-    if (!file_read("/proc/stat", text) || strncmp(text, "cpu ", 4) != 0) {
+    if (!proc_file_read("/proc/stat", text, sizeof text) || strncmp(text, "cpu ", 4) != 0) {
         return;
     }
     uint64_t tick_ns = NS_PER_SECOND / (uint64_t)sysconf(_SC_CLK_TCK);
