@@ -6,6 +6,7 @@
 #include "outlet.h"
 #include "reader.h"
 #include "target.h"
+#include "watch.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -22,11 +23,11 @@
 
 enum {
     OPENING_QUIET_MS_MAX = 10 * 1000, // without one more connection: the rest will not come
-    PROGRESS_MS = 250,
     BETWEEN_PHASES_MS = 50,
 };
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
+static const long NS_PER_SECOND = 1000L * 1000 * 1000;
 
 // All that a run holds.
 struct fanout {
@@ -44,7 +45,7 @@ struct fanout {
     // At the beginning and the end of the measured phase.
     struct usage server_usage[2];
     struct usage generator[2];
-    bool shows_progress;
+    struct watch watch;
 };
 
 static void pause_ms(uint64_t milliseconds)
@@ -59,13 +60,6 @@ static int fail(struct fanout *fanout, int result, const char *text)
 {
     (void)snprintf(fanout->result->error, sizeof fanout->result->error, "%s", text);
     return result;
-}
-
-static void progress_clear(const struct fanout *fanout)
-{
-    if (fanout->shows_progress) {
-        (void)fprintf(stderr, "\r\033[K");
-    }
 }
 
 // --- opening ---
@@ -215,13 +209,12 @@ static int connect_all(struct fanout *fanout)
                            ready, options->connections);
             return fail(fanout, -ETIMEDOUT, text);
         }
-        if (fanout->shows_progress && now_ns - shown_ns > PROGRESS_MS * NS_PER_MS) {
-            (void)fprintf(stderr, "\rconnecting: %" PRIu64 " of %u", ready, options->connections);
+        if (now_ns - shown_ns > WATCH_INTERVAL_MS * NS_PER_MS) {
+            watch_tick(&fanout->watch);
             shown_ns = now_ns;
         }
     }
     fanout->result->opening_ns = clock_monotonic_ns() - start_ns;
-    progress_clear(fanout);
     return 0;
 }
 
@@ -260,6 +253,7 @@ static int measure(struct fanout *fanout)
     struct publisher *publisher = &fanout->publisher;
     int code = 0;
     if (fanout->options->warmup_ms > 0) {
+        watch_phase(&fanout->watch, WATCH_WARMING);
         code = publisher_run(publisher, fanout->options->warmup_ms);
         code = code < 0 ? code : publisher_drain(publisher);
         if (code < 0) {
@@ -270,8 +264,10 @@ static int measure(struct fanout *fanout)
     counters_take(fanout, 0);
     uint64_t start_ns = clock_monotonic_ns();
     atomic_store(&fanout->meter.record_from_ns, start_ns);
+    watch_phase(&fanout->watch, WATCH_MEASURING);
     code = publisher_run(publisher, fanout->options->duration_ms);
     result->publishing_ns = clock_monotonic_ns() - start_ns;
+    watch_phase(&fanout->watch, WATCH_DRAINING);
     code = code < 0 ? code : publisher_drain(publisher);
     result->elapsed_ns = clock_monotonic_ns() - start_ns;
     counters_take(fanout, 1);
@@ -301,22 +297,18 @@ static int publish_all(struct fanout *fanout)
         return fail(fanout, -EAGAIN, "no more threads");
     }
     (void)pthread_setname_np(thread, "publisher");
-    uint64_t before = meter_read(&fanout->meter);
     for (;;) {
         struct timespec deadline;
         (void)clock_gettime(CLOCK_REALTIME, &deadline);
-        deadline.tv_sec += 1;
-        if (pthread_timedjoin_np(thread, NULL, &deadline) == 0) {
-            break;
+        deadline.tv_nsec += WATCH_INTERVAL_MS * (long)NS_PER_MS;
+        deadline.tv_sec += deadline.tv_nsec / NS_PER_SECOND;
+        deadline.tv_nsec %= NS_PER_SECOND;
+        int joined = pthread_timedjoin_np(thread, NULL, &deadline);
+        watch_tick(&fanout->watch);
+        if (joined == 0) {
+            return 0;
         }
-        uint64_t now = meter_read(&fanout->meter);
-        if (fanout->shows_progress) {
-            (void)fprintf(stderr, "\r%" PRIu64 " deliveries/s \033[K", now - before);
-        }
-        before = now;
     }
-    progress_clear(fanout);
-    return 0;
 }
 
 // --- the whole ---
@@ -329,6 +321,7 @@ static int run(struct fanout *fanout, enum publisher_pace pace)
     if (code < 0) {
         return code;
     }
+    fanout->watch.server = fanout->server;
     code = meter_open(&fanout->meter);
     if (code < 0) {
         return fail(fanout, code, "no eventfd");
@@ -393,8 +386,9 @@ int fanout_run(struct result *result, const struct options *options, enum publis
     fanout->result = result;
     fanout->options = options;
     fanout->run = (uint32_t)random_u64();
-    fanout->shows_progress = isatty(STDERR_FILENO) == 1;
+    watch_init(&fanout->watch, options, &fanout->meter, fanout->readers, &result->series);
     int code = run(fanout, pace);
+    watch_clear(&fanout->watch);
     collect(fanout);
     outlet_close(&fanout->outlet);
     for (uint32_t i = 0; i < options->threads; i++) {

@@ -45,7 +45,8 @@ void histogram_record(struct histogram *histogram, uint64_t value)
 {
     uint32_t cell = cell_of(value < VALUE_MAX ? value : VALUE_MAX);
     ASSERT(cell < HISTOGRAM_CELLS);
-    histogram->cells[cell]++;
+    // Only this thread writes, another one may look (histogram_observe).
+    __atomic_store_n(&histogram->cells[cell], histogram->cells[cell] + 1, __ATOMIC_RELAXED);
     histogram->count++;
     histogram->sum += value;
     if (value > histogram->maximum) {
@@ -62,6 +63,29 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
     }
     for (uint32_t cell = 0; cell < HISTOGRAM_CELLS; cell++) {
         into->cells[cell] += from->cells[cell];
+    }
+}
+
+void histogram_observe(struct histogram *into, const struct histogram *from)
+{
+    for (uint32_t cell = 0; cell < HISTOGRAM_CELLS; cell++) {
+        uint64_t count = __atomic_load_n(&from->cells[cell], __ATOMIC_RELAXED);
+        into->cells[cell] += count;
+        into->count += count;
+    }
+}
+
+void histogram_difference(struct histogram *difference, const struct histogram *before,
+                          const struct histogram *after)
+{
+    ASSERT(difference != before && difference != after);
+    histogram_clear(difference);
+    for (uint32_t cell = 0; cell < HISTOGRAM_CELLS; cell++) {
+        difference->cells[cell] = after->cells[cell] - before->cells[cell];
+        difference->count += difference->cells[cell];
+        if (difference->cells[cell] > 0) {
+            difference->maximum = histogram_cell_highest(cell);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // A log-linear histogram: exact up to 255, beyond that 128 steps to each power of two, so that what
 // is read out is at most 0.8 % above what was recorded. Values are in any unit; here nanoseconds.
-// One thread each; histograms of several threads are merged.
+// One thread records into each; histograms of several threads are merged.
 #ifndef RINGCAST_LOADGEN_HISTOGRAM_H
 #define RINGCAST_LOADGEN_HISTOGRAM_H
 
@@ -26,6 +26,15 @@ void histogram_clear(struct histogram *histogram);
 void histogram_record(struct histogram *histogram, uint64_t value);
 
 void histogram_merge(struct histogram *into, const struct histogram *from);
+
+// Adds what `from` holds while its own thread may be recording into it: each cell is read whole,
+// and one that was counted meanwhile may be missing. The maximum is left as it is.
+void histogram_observe(struct histogram *into, const struct histogram *from);
+
+// What was recorded from `before` to `after`, two observations of the same histograms. Its maximum
+// is that of the cell.
+void histogram_difference(struct histogram *difference, const struct histogram *before,
+                          const struct histogram *after);
 
 // The value that `parts` of 100,000 of what was recorded do not exceed (50000: the median; 99900:
 // p99.9), rounded up within its step, never above the maximum. 0 when empty.

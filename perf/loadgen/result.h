@@ -5,6 +5,7 @@
 #include "histogram.h"
 #include "options.h"
 #include "publisher.h"
+#include "series.h"
 #include "subscriber.h"
 #include "usage.h"
 
@@ -40,6 +41,7 @@ struct result {
     struct usage server;
     struct usage generator;
     struct usage_machine machine;
+    struct series series; // of the measured phase
 
     struct findings findings; // of the whole run
 };

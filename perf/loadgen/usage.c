@@ -99,6 +99,12 @@ int usage_read(struct usage *usage, pid_t pid)
     return 0;
 }
 
+uint64_t usage_read_cpu_ns(pid_t pid)
+{
+    clockid_t clock = 0;
+    return clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : 0;
+}
+
 static const struct usage_thread *thread_find(const struct usage *usage, pid_t id)
 {
     for (uint32_t i = 0; i < usage->thread_count; i++) {

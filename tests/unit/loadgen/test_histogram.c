@@ -116,3 +116,27 @@ Test(histogram, merged_is_as_if_recorded_in_one)
     cr_assert_eq(histogram.count, 1000);
     cr_assert_eq(histogram_mean(&histogram), both.sum / 1000);
 }
+
+Test(histogram, what_came_between_two_observations)
+{
+    static struct histogram before;
+    static struct histogram after;
+    static struct histogram difference;
+    histogram_record(&histogram, 10);
+    histogram_record(&other, 5000);
+    histogram_observe(&before, &histogram);
+    histogram_observe(&before, &other);
+    histogram_record(&histogram, 20);
+    histogram_record(&histogram, 30);
+    histogram_record(&other, 1000);
+    histogram_observe(&after, &histogram);
+    histogram_observe(&after, &other);
+    histogram_difference(&difference, &before, &after);
+    cr_assert_eq(difference.count, 3);
+    cr_assert_eq(histogram_quantile(&difference, 50000), 30);
+    cr_assert_geq(difference.maximum, 1000);
+    cr_assert_leq(difference.maximum, 1008);
+    histogram_difference(&difference, &after, &after);
+    cr_assert_eq(difference.count, 0);
+    cr_assert_eq(difference.maximum, 0);
+}

@@ -1,0 +1,60 @@
+#include "series.h"
+
+#include "base/assert.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static uint64_t higher(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void series_point_join(struct series_point *into, const struct series_point *next)
+{
+    into->duration_ns = next->start_ns + next->duration_ns - into->start_ns;
+    into->deliveries += next->deliveries;
+    into->bytes += next->bytes;
+    into->server_cpu_ns += next->server_cpu_ns;
+    into->p50_ns = higher(into->p50_ns, next->p50_ns);
+    into->p99_ns = higher(into->p99_ns, next->p99_ns);
+}
+
+static void halve(struct series *series)
+{
+    for (uint32_t i = 0; i < SERIES_POINTS_MAX / 2; i++) {
+        struct series_point point = series->points[2 * (size_t)i];
+        series_point_join(&point, &series->points[2 * (size_t)i + 1]);
+        series->points[i] = point;
+    }
+    series->count = SERIES_POINTS_MAX / 2;
+    series->samples_each *= 2;
+    series->samples_last = series->samples_each;
+}
+
+void series_add(struct series *series, const struct series_point *sample)
+{
+    if (series->samples_each == 0) {
+        series->samples_each = 1;
+    }
+    if (series->count > 0) {
+        struct series_point *last = &series->points[series->count - 1];
+        bool is_rest = sample->duration_ns * series->samples_last * 2 < last->duration_ns;
+        if (is_rest || series->samples_last < series->samples_each) {
+            series->samples_last += !is_rest;
+            series_point_join(last, sample);
+            return;
+        }
+    }
+    if (series->count == SERIES_POINTS_MAX) {
+        halve(series);
+    }
+    ASSERT(series->count < SERIES_POINTS_MAX);
+    series->points[series->count++] = *sample;
+    series->samples_last = 1;
+}
+
+double series_point_per_second(const struct series_point *point, uint64_t count)
+{
+    return point->duration_ns == 0 ? 0 : (double)count * 1e9 / (double)point->duration_ns;
+}
