@@ -51,8 +51,12 @@ int disk_replace_now(struct disk *disk, const char *name, const void *bytes,
 int disk_prepare_now(struct disk *disk, const char *name, const char *recycle, uint64_t size,
                      const void *header, uint32_t header_length);
 // Gives back what is allocated behind `size`. Quick enough for the log thread where it is rare. (In
-// disk_trim.c.)
+// disk_quick.c.)
 int disk_trim_now(struct disk *disk, int file, uint64_t size);
+// As write(2), on the calling thread: into the page cache, which is quick for little, mostly.
+// -EAGAIN: nothing was done; submit it. (In disk_quick.c.)
+int64_t disk_write_quickly(struct disk *disk, int file, const void *from, uint32_t length,
+                           uint64_t offset);
 int disk_remove_now(struct disk *disk, const char *name);
 // /proc's boot id, so that a restart on the same boot is told from one after a power cut.
 void disk_boot_id(struct disk *disk, uint8_t id[16]);

@@ -187,9 +187,11 @@ bool log_round(struct log *log, uint64_t now_ms)
     log->now_ms = now_ms;
     log_refresh_time(log);
     fault_round(log);
-    bool more = writer_advance(log);
     if (!fault_is_on(log)) {
         writer_close_block(log);
+    }
+    bool more = writer_advance(log); // behind it: what was written at once is handed out at once
+    if (!fault_is_on(log)) {
         writer_sync_due(log);
         roll_prepare_due(log);
         roll_by_age(log);

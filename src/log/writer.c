@@ -1,6 +1,7 @@
 #include "log/writer.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "log/core.h"
 
 #include <errno.h>
@@ -196,11 +197,38 @@ bool writer_close_unsubmitted(struct log *log)
     return true;
 }
 
+// False where it is to be submitted.
+static bool write_quickly(struct log *log, uint32_t place)
+{
+    struct writer *writer = &log->writer;
+    struct inflight *block = &writer->ring[place];
+    uint64_t began_ns = clock_monotonic_ns();
+    if (block->length > WRITER_QUICK_BYTES || writer->outstanding > 0 || writer->sync_inflight ||
+        began_ns < writer->quick_from_ns) {
+        return false;
+    }
+    int64_t result = disk_write_quickly(
+        log->disk, block->segment->file, log_tail_at(log->tail, block->position), block->length,
+        segment_offset_of(block->position, log->options.segment_bytes));
+    uint64_t ended_ns = clock_monotonic_ns();
+    writer->quick_from_ns = ended_ns + WRITER_QUICK_SHARE * (ended_ns - began_ns);
+    if (result == -EAGAIN) {
+        return false;
+    }
+    writer->outstanding++;
+    writer_block_done(log, place, result);
+    return true;
+}
+
 void writer_close_block(struct log *log)
 {
     struct writer *writer = &log->writer;
-    if (writer_close_unsubmitted(log)) {
-        submit_write(log, (writer->head + writer->count - 1) % WRITER_INFLIGHT_MAX);
+    if (!writer_close_unsubmitted(log)) {
+        return;
+    }
+    uint32_t place = (writer->head + writer->count - 1) % WRITER_INFLIGHT_MAX;
+    if (!write_quickly(log, place)) {
+        submit_write(log, place);
     }
 }
 

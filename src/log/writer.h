@@ -18,6 +18,13 @@ enum {
     // Unsynced data makes a sync due at this many bytes or this age, also when nobody waits for it.
     WRITER_UNSYNCED_BYTES = 8 << 20,
     WRITER_UNSYNCED_MS = 1000,
+    // A block so small is written by the log thread itself where nothing else is under way: a
+    // thread
+    // of the kernel's would only cost the way there and back. It is into the page cache, but may
+    // take
+    // long now and then; so of its time the thread spends one part in QUICK_SHARE on this.
+    WRITER_QUICK_BYTES = 16 << 10,
+    WRITER_QUICK_SHARE = 16,
     ACKS_A_ROUND = 8192,
 };
 
@@ -54,6 +61,7 @@ struct writer {
     bool sync_inflight;
     uint64_t unsynced_since_ms; // when handed moved away from synced
     uint64_t sync_wish_id;      // somebody (keeper, drain) wants this id synced
+    uint64_t quick_from_ns;     // by clock_monotonic_ns: the next quick write not before
     uint64_t room_end;          // memory may be written below it
     bool wants_room;            // an append was told LOG_APPEND_FULL
 };
@@ -65,7 +73,7 @@ void writer_free(struct log *log);
 // LOG_APPEND_TAKEN: builder_add_* may be called.
 enum log_append_result writer_reserve(struct log *log, const struct builder_size *size,
                                       enum rc_error *error);
-// Closes the open block, if any, and submits its write.
+// Closes the open block, if any, and writes it or submits its write.
 void writer_close_block(struct log *log);
 // Closes it without submitting (for the fault path). Returns false where none is open.
 bool writer_close_unsubmitted(struct log *log);

@@ -5,6 +5,7 @@
 #include "base/random.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,17 @@ int disk_trim_now(struct disk *disk, int file, uint64_t size)
     (void)size;
     harness.trims++;
     return 0;
+}
+
+int64_t disk_write_quickly(struct disk *disk, int file, const void *from, uint32_t length,
+                           uint64_t offset)
+{
+    if (!harness.writes_quickly) {
+        return -EAGAIN;
+    }
+    harness.quick_writes++;
+    harness.now_ms += harness.quick_write_ms;
+    return sim_write(disk, file, from, length, offset);
 }
 
 static bool deliver(void *context, unsigned reader, const struct log_message *message,

@@ -1,7 +1,7 @@
 // A log on the simulated disk, with readers whose inboxes are queues here. Tests that use it:
 //
 //     // seam: src/log/disk.c
-//     // seam: src/log/disk_trim.c
+//     // seam: src/log/disk_quick.c
 //     // link: tests/unit/log/sim_disk.c
 //     // link: tests/unit/log/sim_files.c
 //     // link: tests/unit/log/harness.c
@@ -33,7 +33,10 @@ struct harness {
     struct harness_reader readers[HARNESS_READERS];
     struct log_acknowledgement *acks;
     uint32_t ack_count;
-    uint32_t rooms; // times that room() was called
+    uint32_t rooms;          // times that room() was called
+    bool writes_quickly;     // disk_write_quickly does, taking quick_write_ms; else -EAGAIN
+    uint64_t quick_write_ms; // and time goes on by so much
+    uint32_t quick_writes;
     uint32_t trims; // times that the rest of a file was given back
     char message[256];
 };

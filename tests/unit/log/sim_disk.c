@@ -486,6 +486,12 @@ int64_t disk_write_now(struct disk *disk, int file, const void *from, size_t len
     return result;
 }
 
+int64_t sim_write(struct disk *disk, int file, const void *from, size_t length, uint64_t offset)
+{
+    ASSERT(!disk->is_reading);
+    return do_write(inode_of(file), from, length, offset, true);
+}
+
 int disk_sync_now(struct disk *disk, int file)
 {
     (void)disk;

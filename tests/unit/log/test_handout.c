@@ -1,5 +1,5 @@
 // seam: src/log/disk.c
-// seam: src/log/disk_trim.c
+// seam: src/log/disk_quick.c
 // link: tests/unit/log/sim_disk.c
 // link: tests/unit/log/sim_files.c
 // link: tests/unit/log/harness.c

@@ -1,5 +1,5 @@
 // seam: src/log/disk.c
-// seam: src/log/disk_trim.c
+// seam: src/log/disk_quick.c
 // link: tests/unit/log/sim_disk.c
 // link: tests/unit/log/sim_files.c
 // link: tests/unit/log/harness.c
@@ -8,6 +8,7 @@
 #include "harness.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,70 @@ Test(log, nothing_is_acknowledged_or_handed_out_before_its_write_is_done)
     harness_settle();
     cr_assert_not_null(harness_ack(1));
     cr_assert_eq(harness.readers[0].count, 1);
+}
+
+// A small block alone is written, handed out and acknowledged in the round that closes it. What
+// that took decides how long the next ones are submitted instead.
+Test(log, a_small_block_is_written_at_once_unless_that_was_slow)
+{
+    harness.writes_quickly = true;
+    harness.quick_write_ms = 2;
+    (void)harness_subscribe(0, "a", NULL);
+    (void)harness_append("a", "x", ACK_WRITTEN, 1);
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert_not_null(harness_ack(1));
+    cr_assert_eq(harness.readers[0].count, 1);
+    cr_assert_eq(sim_in_flight_of(DISK_WRITE), 0);
+
+    harness.now_ms += (uint64_t)WRITER_QUICK_SHARE * harness.quick_write_ms - 1;
+    (void)harness_append("a", "y", ACK_WRITTEN, 2);
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert_null(harness_ack(2));
+    cr_assert_eq(sim_in_flight_of(DISK_WRITE), 1);
+    harness.now_ms += 1;
+    (void)harness_append("a", "z", ACK_WRITTEN, 3);
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert_eq(sim_in_flight_of(DISK_WRITE), 2, "not while others are under way");
+    harness_settle();
+    cr_assert_not_null(harness_ack(3));
+
+    static char large[WRITER_QUICK_BYTES + 1];
+    memset(large, 'x', WRITER_QUICK_BYTES);
+    (void)harness_append("a", large, ACK_WRITTEN, 4);
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert_eq(sim_in_flight_of(DISK_WRITE), 1);
+    harness_settle();
+    cr_assert_eq(harness.quick_writes, 1);
+
+    (void)harness_append("a", "x", ACK_SYNCED, 5); // quick; the next one while it is being synced
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert_eq(sim_in_flight_of(DISK_SYNC), 1);
+    harness.now_ms += 100;
+    (void)harness_append("a", "y", ACK_WRITTEN, 6);
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert_eq(harness.quick_writes, 2);
+    harness_settle();
+    cr_assert_not_null(harness_ack(6));
+}
+
+// It fails, or writes a part: as a submitted one that does.
+Test(log, a_quick_write_may_fail_and_may_be_short)
+{
+    harness.writes_quickly = true;
+    sim_set_faults(&(struct sim_faults){.short_write = 10000});
+    (void)harness_append("a", "x", ACK_WRITTEN, 1);
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert_eq(sim_in_flight_of(DISK_WRITE), 1, "the rest");
+    sim_set_faults(NULL);
+    harness_settle();
+    cr_assert_not_null(harness_ack(1));
+    sim_fail(DISK_WRITE, 0, -EIO);
+    (void)harness_append("a", "y", ACK_WRITTEN, 2);
+    (void)log_round(harness.log, harness.now_ms);
+    cr_assert(fault_is_on(harness.log));
+    harness_wait(3000);
+    cr_assert_eq(harness_ack(2)->error, ERR_NONE);
+    cr_assert_eq(harness.log->counts.write_failures, 1);
 }
 
 Test(log, synced_waits_for_the_sync_and_received_for_nothing)

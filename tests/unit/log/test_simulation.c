@@ -1,5 +1,5 @@
 // seam: src/log/disk.c
-// seam: src/log/disk_trim.c
+// seam: src/log/disk_quick.c
 // link: tests/unit/log/sim_disk.c
 // link: tests/unit/log/sim_files.c
 // link: tests/unit/log/harness.c
@@ -206,6 +206,8 @@ static void live(void)
     sim.acks_taken = 0;
     harness.ack_count = 0;
     harness.readers[1].capacity = prng_chance(&sim.prng, 1, 2) ? HARNESS_INBOX_MAX : 6;
+    harness.writes_quickly = prng_chance(&sim.prng, 1, 2);
+    harness.quick_write_ms = prng_below(&sim.prng, 2);
     subscribe_all();
     send_again();
     sim.faults = choose_faults();
