@@ -398,7 +398,11 @@ static void jump(struct opening *opening)
     for (uint32_t slot = 0; slot < log->streams.touched && start.sequence_jump != 0; slot++) {
         struct log_stream *stream = streams_at(&log->streams, slot);
         if (stream->number != 0) {
-            stream->last_sequence = STREAM_48(stream->last_sequence + start.sequence_jump);
+            // Of a stream whose last events are lost, those of a life before may be all that is
+            // known.
+            uint64_t risen = stream->last_sequence + start.sequence_jump;
+            stream->last_sequence =
+                STREAM_48(risen > start.sequence_base ? risen : start.sequence_base);
         }
     }
 }

@@ -392,6 +392,20 @@ static bool is_marked(const struct walk *walk, struct found found)
            header->last_id == found.first_id - 1 && header->previous_position == found.previous;
 }
 
+// Whether a block was begun at position, or at the beginning of a later segment.
+static bool was_begun(const struct walk *walk, size_t index, uint64_t position)
+{
+    struct recovery *recovery = walk->recovery;
+    enum block_verdict verdict = BLOCK_ABSENT;
+    for (size_t i = index; i < recovery->segment_count && verdict == BLOCK_ABSENT; i++) {
+        if (i == index || !is_passed_over(&recovery->segments[i])) {
+            uint64_t at = i == index ? position : first_of(recovery, i);
+            verdict = block_at(recovery, i, at, &verdict) == NULL ? BLOCK_ABSENT : verdict;
+        }
+    }
+    return verdict != BLOCK_ABSENT;
+}
+
 // No block follows at *position. Returns true where the walk goes on in this segment, at *position
 // then.
 static bool pass_gap(struct walk *walk, size_t index, uint64_t *position)
@@ -424,9 +438,7 @@ static bool pass_gap(struct walk *walk, size_t index, uint64_t *position)
         *position = found.position;
         return found.is_found && found.index == index;
     }
-    enum block_verdict verdict;
-    const uint8_t *block = block_at(recovery, index, *position, &verdict);
-    if (found.is_found || (block != NULL && verdict != BLOCK_ABSENT)) {
+    if (found.is_found || was_begun(walk, index, *position)) {
         report_torn(walk, index, *position);
     }
     walk->ended = true;

@@ -184,6 +184,14 @@ static bool must_be_there(const struct sim_event *event, enum ending ending)
            (event->handed || (event->acknowledged && event->level == ACK_WRITTEN));
 }
 
+// Also what went while we were reading.
+static uint64_t discarded_now(uint32_t stream)
+{
+    const struct log_stream *entry =
+        streams_find(&harness.log->streams, slice_of(simulation_stream(stream)));
+    return entry == NULL ? 0 : entry->discarded_id;
+}
+
 void simulation_check_start(enum ending ending)
 {
     sim.live = false;
@@ -198,14 +206,12 @@ void simulation_check_start(enum ending ending)
         if (subscription.state.number != 0) {
             read_stream(stream, subscription.state.number, 0);
             CHECK(sim.last_id == subscription.state.last_id || sim.has_flips ||
-                      subscription.state.last_id <= subscription.state.discarded_id,
+                      subscription.state.last_id <= discarded_now(stream),
                   "the stream's last id is wrong");
         }
     }
     for (uint32_t stream = 0; stream < STREAMS; stream++) {
-        const struct log_stream *entry =
-            streams_find(&harness.log->streams, slice_of(simulation_stream(stream)));
-        sim.discarded[stream] = entry == NULL ? 0 : entry->discarded_id; // also what went meanwhile
+        sim.discarded[stream] = discarded_now(stream);
     }
     uint64_t first_lost = UINT64_MAX; // of the life that ended, among those with an id
     for (uint32_t i = 0; i < sim.event_count; i++) {
