@@ -1,0 +1,322 @@
+#include "rig.h"
+
+#include "machine.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/random.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    OPENING_QUIET_MS_MAX = 10 * 1000, // without one more connection: the rest will not come
+};
+
+static const uint64_t NS_PER_MS = 1000 * 1000;
+
+void rig_pause_ms(uint64_t milliseconds)
+{
+    struct timespec time = {.tv_sec = (time_t)(milliseconds / 1000),
+                            .tv_nsec = (long)(milliseconds % 1000 * NS_PER_MS)};
+    while (nanosleep(&time, &time) < 0 && errno == EINTR) {
+    }
+}
+
+int rig_fail(struct rig *rig, int code, const char *text)
+{
+    (void)snprintf(rig->result->error, sizeof rig->result->error, "%s", text);
+    return code;
+}
+
+// --- opening ---
+
+uint64_t rig_resident(const struct rig *rig)
+{
+    static struct usage usage; // big; the main thread's
+    return rig->server != 0 && usage_read(&usage, rig->server) == 0 ? usage.resident_bytes : 0;
+}
+
+static int server_find(struct rig *rig)
+{
+    char error[TARGET_ERROR_SIZE];
+    const struct options *options = rig->options;
+    char url[64];
+    if (options->bare) {
+        struct bare_config config = {options->workers, options->streams, options->connections};
+        int result = bare_start(&rig->bare, &config, error, sizeof error);
+        if (result < 0) {
+            return rig_fail(rig, result, error);
+        }
+        rig->server = rig->bare.pid;
+        rig->result->bare_threads = rig->bare.threads;
+        (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", rig->bare.port);
+    } else if (options->url != NULL) {
+        rig->server = options->pid;
+    } else {
+        return rig_fail(rig, -EINVAL, "--url is missing");
+    }
+    int result =
+        target_open(&rig->target, options->bare ? url : options->url, options, error, sizeof error);
+    if (result < 0) {
+        return rig_fail(rig, result, error);
+    }
+    if (options->bare) {
+        rig->target.path = "/{number}";
+    }
+    uint8_t bytes[TARGET_REQUEST_BYTES_MAX];
+    struct buffer request;
+    buffer_wrap(&request, bytes, sizeof bytes);
+    result = target_request(&request, &rig->target, options->streams - 1);
+    if (result < 0) {
+        return rig_fail(rig, result, "the request would be too long");
+    }
+    rig->result->has_server = rig->server != 0 && rig_resident(rig) > 0;
+    if (rig->server != 0 && !rig->result->has_server) {
+        return rig_fail(rig, -ESRCH, "--pid: there is no such process");
+    }
+    return 0;
+}
+
+// Before anything is connected, tells what this machine does not allow. Sets address_ports, see
+// struct reader_config.
+static int machine_prepare(struct rig *rig, uint32_t *address_ports)
+{
+    const struct options *options = rig->options;
+    struct machine_need need = {
+        .connections = options->connections,
+        .threads = options->threads,
+        .opening = options->opening,
+        .is_loopback = rig->target.is_loopback,
+    };
+    struct machine machine;
+    struct machine_shortage shortages[MACHINE_LIMITS_MAX];
+    machine_raise_files(machine_files_needed(&need));
+    machine_read(&machine);
+    uint32_t ports = machine_address_ports(&machine);
+    *address_ports = need.is_loopback && need.connections > ports ? ports : 0;
+    uint32_t count = machine_check(&machine, &need, shortages);
+    bool is_fatal = false;
+    for (uint32_t i = 0; i < count; i++) {
+        (void)fprintf(stderr, "ringcast-bench: %s is %" PRIu64 ", needed are %" PRIu64 ": %s\n",
+                      shortages[i].name, shortages[i].present, shortages[i].needed,
+                      shortages[i].remedy);
+        is_fatal = is_fatal || shortages[i].is_fatal;
+    }
+    return is_fatal ? rig_fail(rig, -EMFILE, "this machine does not allow so many connections") : 0;
+}
+
+static int readers_open(struct rig *rig)
+{
+    const struct options *options = rig->options;
+    char error[LOOP_ERROR_SIZE];
+    uint32_t address_ports = 0;
+    int result = machine_prepare(rig, &address_ports);
+    if (result < 0) {
+        return result;
+    }
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < options->threads; i++) {
+        uint32_t count = publisher_subscribers(options->connections, options->threads, i);
+        struct reader_config config = {
+            .target = &rig->target,
+            .meter = &rig->meter,
+            .run = rig->run,
+            .first = first,
+            .count = count,
+            .streams = options->streams,
+            .opening_max = options->opening,
+            .address_ports = address_ports,
+        };
+        rig->readers[i] = reader_open(&config, error, sizeof error);
+        if (rig->readers[i] == NULL) {
+            return rig_fail(rig, -ENOMEM, error);
+        }
+        first += count;
+    }
+    return 0;
+}
+
+static uint64_t ready_count(const struct rig *rig)
+{
+    uint64_t ready = 0;
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        ready += atomic_load(&rig->readers[i]->ready);
+    }
+    return ready;
+}
+
+int rig_connect(struct rig *rig)
+{
+    const struct options *options = rig->options;
+    uint64_t start_ns = clock_monotonic_ns();
+    for (uint32_t i = 0; i < options->threads; i++) {
+        int result = reader_start(rig->readers[i]);
+        if (result < 0) {
+            return rig_fail(rig, result, "no more threads");
+        }
+    }
+    uint64_t ready = 0;
+    uint64_t changed_ns = start_ns;
+    uint64_t shown_ns = start_ns;
+    while ((ready = ready_count(rig)) < options->connections) {
+        rig_pause_ms(1);
+        uint64_t now_ns = clock_monotonic_ns();
+        if (ready_count(rig) != ready) {
+            changed_ns = now_ns;
+        }
+        if (meter_has_failed(&rig->meter)) {
+            return rig_fail(rig, -ECONNREFUSED, "not all subscribers could connect");
+        }
+        if (now_ns - changed_ns > OPENING_QUIET_MS_MAX * NS_PER_MS) {
+            char text[96];
+            (void)snprintf(text, sizeof text, "only %" PRIu64 " of %u subscribers got a header",
+                           ready, options->connections);
+            return rig_fail(rig, -ETIMEDOUT, text);
+        }
+        if (now_ns - shown_ns > WATCH_INTERVAL_MS * NS_PER_MS) {
+            watch_tick(&rig->watch);
+            shown_ns = now_ns;
+        }
+    }
+    rig->result->opening_ns = clock_monotonic_ns() - start_ns;
+    rig_pause_ms(options->settle_ms);
+    rig->result->resident_connected = rig_resident(rig);
+    return 0;
+}
+
+// --- the measured phase ---
+
+void rig_count(struct rig *rig, uint32_t moment)
+{
+    struct result *result = rig->result;
+    struct usage_machine machine;
+    usage_read_machine(&machine);
+    (void)usage_read(&rig->generator[moment], getpid());
+    if (result->has_server && usage_read(&rig->server_usage[moment], rig->server) < 0) {
+        result->has_server = false;
+    }
+    result->events = rig->publisher.events - result->events;
+    result->deliveries = meter_read(&rig->meter) - result->deliveries;
+    uint64_t bytes = 0;
+    uint64_t segments = 0;
+    result->samples = 0;
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        bytes += atomic_load(&rig->readers[i]->bytes_told);
+        segments += reader_sample_segments(rig->readers[i]);
+        result->samples += rig->readers[i]->sample_count;
+    }
+    result->bytes = bytes - result->bytes;
+    result->sample_segments = segments - result->sample_segments;
+    result->machine.busy_ns = machine.busy_ns - result->machine.busy_ns;
+    result->machine.idle_ns = machine.idle_ns - result->machine.idle_ns;
+    result->machine.stolen_ns = machine.stolen_ns - result->machine.stolen_ns;
+    if (moment == 0) {
+        return;
+    }
+    usage_difference(&result->generator, &rig->generator[0], &rig->generator[1]);
+    if (result->has_server) {
+        usage_difference(&result->server, &rig->server_usage[0], &rig->server_usage[1]);
+        result->resident_after = result->server.resident_bytes;
+    }
+}
+
+// --- the whole ---
+
+static int set_up(struct rig *rig)
+{
+    struct result *result = rig->result;
+    const struct options *options = rig->options;
+    int code = server_find(rig);
+    if (code < 0) {
+        return code;
+    }
+    rig->watch.server = rig->server;
+    code = meter_open(&rig->meter);
+    if (code < 0) {
+        return rig_fail(rig, code, "no eventfd");
+    }
+    rig->has_meter = true;
+    code = readers_open(rig);
+    if (code < 0) {
+        return code;
+    }
+    code = outlet_open(&rig->outlet, options, options->bare ? &rig->bare : NULL);
+    if (code < 0) {
+        return rig_fail(rig, code, rig->outlet.error);
+    }
+    struct publisher_config config = {options, result->pace, &rig->outlet, &rig->meter, rig->run};
+    if (publisher_init(&rig->publisher, &config) < 0) {
+        return rig_fail(rig, -ENOMEM, "no memory");
+    }
+    result->resident_before = rig_resident(rig);
+    return 0;
+}
+
+struct rig *rig_open(struct result *result, const struct options *options, enum publisher_pace pace)
+{
+    memset(result, 0, sizeof *result);
+    result->options = options;
+    result->pace = pace;
+    struct rig *rig = calloc(1, sizeof *rig);
+    if (rig == NULL) {
+        (void)snprintf(result->error, sizeof result->error, "no memory");
+        return NULL;
+    }
+    rig->result = result;
+    rig->options = options;
+    rig->run = (uint32_t)random_u64();
+    watch_init(&rig->watch, options, &rig->meter, rig->readers, &result->series);
+    if (set_up(rig) < 0) {
+        rig_close(rig);
+        return NULL;
+    }
+    return rig;
+}
+
+void rig_collect(struct rig *rig)
+{
+    struct result *result = rig->result;
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        struct reader *reader = rig->readers[i];
+        if (reader == NULL) {
+            continue;
+        }
+        reader_stop(reader);
+        struct findings *findings = &reader->ledger.findings;
+        // The meter, which holds the publisher back, took those passed over for received.
+        uint64_t lost = findings->lost;
+        result->deliveries -= lost < result->deliveries ? lost : result->deliveries;
+        for (uint32_t k = 0; result->has_run && k < reader->config.count; k++) {
+            const struct subscriber *subscriber = &reader->subscribers[k];
+            subscriber_check_end(subscriber, findings,
+                                 rig->publisher.published[subscriber->stream]);
+        }
+        findings_merge(&result->findings, findings);
+        histogram_merge(&result->latency, &reader->ledger.latency);
+        histogram_merge(&result->opening, &reader->opening);
+    }
+}
+
+void rig_close(struct rig *rig)
+{
+    if (rig == NULL) {
+        return;
+    }
+    watch_clear(&rig->watch);
+    outlet_close(&rig->outlet);
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        reader_close(rig->readers[i]);
+    }
+    publisher_free(&rig->publisher);
+    if (rig->has_meter) {
+        meter_close(&rig->meter);
+    }
+    bare_stop(&rig->bare);
+    free(rig);
+}

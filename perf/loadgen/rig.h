@@ -1,0 +1,66 @@
+// What every run with subscribers is set up from: the server and its address, the readers with the
+// subscribers, the publisher and where it publishes. A mode is a sequence of phases over it:
+// fanout.c, storm.c, replay.c. The main thread's; the publisher may be another thread's after
+// rig_open.
+#ifndef RINGCAST_LOADGEN_RIG_H
+#define RINGCAST_LOADGEN_RIG_H
+
+#include "bare.h"
+#include "meter.h"
+#include "outlet.h"
+#include "publisher.h"
+#include "reader.h"
+#include "result.h"
+#include "target.h"
+#include "watch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rig {
+    struct result *result;
+    const struct options *options;
+    struct target target;
+    struct bare bare;
+    struct outlet outlet;
+    struct publisher publisher;
+    struct meter meter;
+    bool has_meter;
+    pid_t server; // 0: not known
+    uint32_t run;
+    struct reader *readers[OPTIONS_THREADS_MAX];
+    // At the beginning and the end of the measured phase.
+    struct usage server_usage[2];
+    struct usage generator[2];
+    struct watch watch;
+};
+
+// Finds the server (starts the bare one), opens readers without connections, outlet and publisher.
+// Clears *result. Returns the rig, or NULL with a line in result->error. Both are borrowed.
+struct rig *rig_open(struct result *result, const struct options *options,
+                     enum publisher_pace pace);
+
+// Opens all connections, waits for the last header, and lets it settle. Returns 0, or -errno with a
+// line in result->error: -ECONNREFUSED, -ETIMEDOUT. Fills in what the result has of the opening.
+int rig_connect(struct rig *rig);
+
+// What grows, taken at the beginning (0) and the end (1) of the measured phase: the result then
+// holds the difference. On the publisher's thread.
+void rig_count(struct rig *rig, uint32_t moment);
+
+// Stops the readers, checks each subscriber's end if the result has_run, and collects what was
+// found.
+void rig_collect(struct rig *rig);
+
+// Closes everything, by reset. NULL is allowed.
+void rig_close(struct rig *rig);
+
+// Puts the line into result->error. Returns `code`.
+int rig_fail(struct rig *rig, int code, const char *text);
+
+// The server's resident memory, 0 when unknown.
+uint64_t rig_resident(const struct rig *rig);
+
+void rig_pause_ms(uint64_t milliseconds);
+
+#endif
