@@ -66,7 +66,7 @@ static int publish_all(struct rig *rig)
         deadline.tv_sec += deadline.tv_nsec / NS_PER_SECOND;
         deadline.tv_nsec %= NS_PER_SECOND;
         int joined = pthread_timedjoin_np(thread, NULL, &deadline);
-        watch_tick(&rig->watch);
+        rig_look(rig);
         if (joined == 0) {
             return 0;
         }

@@ -28,22 +28,26 @@ bool proc_file_read(const char *path, char *text, size_t size)
     return length > 0;
 }
 
-unsigned proc_file_numbers(const char *path, uint64_t *numbers, unsigned count_max)
+unsigned proc_text_numbers(const char *text, uint64_t *numbers, unsigned count_max)
 {
-    char text[FILE_BYTES_MAX];
     unsigned count = 0;
-    char *at = text;
-    (void)proc_file_read(path, text, sizeof text);
     while (count < count_max) {
         char *end = NULL;
-        uint64_t number = strtoull(at, &end, 10);
-        if (end == at) {
+        uint64_t number = strtoull(text, &end, 10);
+        if (end == text) {
             break;
         }
         numbers[count++] = number;
-        at = end;
+        text = end;
     }
     return count;
+}
+
+unsigned proc_file_numbers(const char *path, uint64_t *numbers, unsigned count_max)
+{
+    char text[FILE_BYTES_MAX];
+    (void)proc_file_read(path, text, sizeof text);
+    return proc_text_numbers(text, numbers, count_max);
 }
 
 static bool is_blank(char byte)

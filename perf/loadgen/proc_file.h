@@ -9,8 +9,11 @@
 // The first bytes of a file, up to size - 1, with a NUL. False, and "", when it cannot be read.
 bool proc_file_read(const char *path, char *text, size_t size);
 
-// The decimal numbers that the file begins with, separated by white space. Returns how many,
+// The decimal numbers that the text begins with, separated by white space. Returns how many,
 // `count_max` at most.
+unsigned proc_text_numbers(const char *text, uint64_t *numbers, unsigned count_max);
+
+// The same of a file.
 unsigned proc_file_numbers(const char *path, uint64_t *numbers, unsigned count_max);
 
 // The number after the first "NAME " or "NAME:" that is a word of the text, 0 where there is none:

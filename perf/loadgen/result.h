@@ -5,6 +5,7 @@
 #include "histogram.h"
 #include "options.h"
 #include "publisher.h"
+#include "result_memory.h"
 #include "series.h"
 #include "subscriber.h"
 #include "usage.h"
@@ -21,11 +22,9 @@ struct result {
 
     uint32_t bare_threads; // that the bare server has
     // Opening the connections.
-    uint64_t opening_ns;         // from the first to the last subscriber's header
-    struct histogram opening;    // each one's time from connect to its header
-    uint64_t resident_before;    // of the server, without connections
-    uint64_t resident_connected; // before the first event
-    uint64_t resident_after;     // after the last
+    uint64_t opening_ns;      // from the first to the last subscriber's header
+    struct histogram opening; // each one's time from connect to its header
+    struct result_memory memory;
 
     // The measured phase, from its first event until the last was received.
     uint64_t elapsed_ns;

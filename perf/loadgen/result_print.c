@@ -62,16 +62,7 @@ static void print_opening(const struct result *result, FILE *out)
     (void)fprintf(out, "connected   %u subscribers on %u streams in %.2f s (%.0f/s)\n",
                   options->connections, options->streams, seconds(result->opening_ns),
                   per_second(options->connections, result->opening_ns));
-    if (!result->has_server) {
-        return;
-    }
-    int64_t grown = (int64_t)(result->resident_connected - result->resident_before);
-    (void)fprintf(
-        out,
-        "memory      server %.1f MiB before, %.1f MiB connected (%.2f KiB a connection), "
-        "%.1f MiB at the end\n",
-        (double)result->resident_before / 1048576.0, (double)result->resident_connected / 1048576.0,
-        (double)grown / 1024.0 / options->connections, (double)result->resident_after / 1048576.0);
+    result_memory_print(&result->memory, options->connections, out);
 }
 
 // The threads that did anything, and how long they could not run for want of a core.
@@ -239,9 +230,6 @@ static void write_server(struct json_writer *writer, const struct result *result
     write_real(writer, "server_cpu_per_send_ns",
                (double)result_cpu_per_delivery_ns(result) * result_events_per_send(result));
     write_real(writer, "server_cpu_cores", percent(server->cpu_ns, result->elapsed_ns) / 100.0);
-    write_count(writer, "resident_before_bytes", result->resident_before);
-    write_count(writer, "resident_connected_bytes", result->resident_connected);
-    write_count(writer, "resident_after_bytes", result->resident_after);
     write_threads(writer, "server_threads", server, result->elapsed_ns);
 }
 
@@ -262,6 +250,7 @@ static void write_run(struct json_writer *writer, const struct result *result)
     if (result->has_server) {
         write_server(writer, result);
     }
+    result_memory_write(&result->memory, result->options->connections, writer);
     write_real(writer, "generator_cpu_cores", percent(result->generator.cpu_ns, elapsed_ns) / 100);
     write_threads(writer, "generator_threads", &result->generator, elapsed_ns);
     write_real(writer, "others_cpu_cores", percent(others_ns(result), elapsed_ns) / 100);

@@ -20,6 +20,12 @@ enum {
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
 
+void rig_look(struct rig *rig)
+{
+    watch_tick(&rig->watch);
+    memory_look(&rig->result->memory.peak, rig->server);
+}
+
 void rig_pause_ms(uint64_t milliseconds)
 {
     struct timespec time = {.tv_sec = (time_t)(milliseconds / 1000),
@@ -40,6 +46,21 @@ uint64_t rig_resident(const struct rig *rig)
 {
     static struct usage usage; // big; the main thread's
     return rig->server != 0 && usage_read(&usage, rig->server) == 0 ? usage.resident_bytes : 0;
+}
+
+static void memory_take(struct rig *rig, enum memory_moment moment)
+{
+    rig->result->memory.resident[moment] = rig_resident(rig);
+    memory_read_kernel(&rig->result->memory.kernel[moment]);
+}
+
+// Which of the kernel's caches grew by connecting.
+static void memory_take_grown(struct rig *rig)
+{
+    struct result_memory *memory = &rig->result->memory;
+    static struct memory_caches caches; // big; the main thread's
+    memory_read_caches(&caches);
+    memory->grown_count = memory_grown(&rig->caches, &caches, memory->grown);
 }
 
 static int server_find(struct rig *rig)
@@ -180,13 +201,14 @@ int rig_connect(struct rig *rig)
             return rig_fail(rig, -ETIMEDOUT, text);
         }
         if (now_ns - shown_ns > WATCH_INTERVAL_MS * NS_PER_MS) {
-            watch_tick(&rig->watch);
+            rig_look(rig);
             shown_ns = now_ns;
         }
     }
     rig->result->opening_ns = clock_monotonic_ns() - start_ns;
     rig_pause_ms(options->settle_ms);
-    rig->result->resident_connected = rig_resident(rig);
+    memory_take(rig, MEMORY_CONNECTED);
+    memory_take_grown(rig);
     return 0;
 }
 
@@ -219,10 +241,11 @@ void rig_count(struct rig *rig, uint32_t moment)
     if (moment == 0) {
         return;
     }
+    memory_read_kernel(&result->memory.kernel[MEMORY_AFTER]);
     usage_difference(&result->generator, &rig->generator[0], &rig->generator[1]);
     if (result->has_server) {
         usage_difference(&result->server, &rig->server_usage[0], &rig->server_usage[1]);
-        result->resident_after = result->server.resident_bytes;
+        result->memory.resident[MEMORY_AFTER] = result->server.resident_bytes;
     }
 }
 
@@ -254,7 +277,8 @@ static int set_up(struct rig *rig)
     if (publisher_init(&rig->publisher, &config) < 0) {
         return rig_fail(rig, -ENOMEM, "no memory");
     }
-    result->resident_before = rig_resident(rig);
+    memory_take(rig, MEMORY_BEFORE);
+    memory_read_caches(&rig->caches);
     return 0;
 }
 

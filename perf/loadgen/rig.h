@@ -32,6 +32,7 @@ struct rig {
     // At the beginning and the end of the measured phase.
     struct usage server_usage[2];
     struct usage generator[2];
+    struct memory_caches caches; // of the kernel, before the first connection
     struct watch watch;
 };
 
@@ -47,6 +48,9 @@ int rig_connect(struct rig *rig);
 // What grows, taken at the beginning (0) and the end (1) of the measured phase: the result then
 // holds the difference. On the publisher's thread.
 void rig_count(struct rig *rig, uint32_t moment);
+
+// While a phase goes on, every WATCH_INTERVAL_MS.
+void rig_look(struct rig *rig);
 
 // Stops the readers, checks each subscriber's end if the result has_run, and collects what was
 // found.

@@ -1,0 +1,117 @@
+#include "result_memory.h"
+
+#include "base/bytes.h"
+
+static double mebibytes(uint64_t bytes)
+{
+    return (double)bytes / 1048576.0;
+}
+
+// What grew by connecting, for each connection. May be negative: others use memory too.
+static double each(uint64_t before, uint64_t connected, uint32_t connections)
+{
+    return (double)(int64_t)(connected - before) / connections;
+}
+
+// Slabs and queues, for each connection.
+static double kernel_each(const struct result_memory *memory, uint32_t connections)
+{
+    const struct memory_kernel *before = &memory->kernel[MEMORY_BEFORE];
+    const struct memory_kernel *connected = &memory->kernel[MEMORY_CONNECTED];
+    return each(before->slab_bytes + before->tcp_bytes,
+                connected->slab_bytes + connected->tcp_bytes, connections);
+}
+
+static double sockets_each(const struct result_memory *memory, uint32_t connections)
+{
+    return each(memory->kernel[MEMORY_BEFORE].sockets, memory->kernel[MEMORY_CONNECTED].sockets,
+                connections);
+}
+
+static void print_kernel(const struct result_memory *memory, uint32_t connections, FILE *out)
+{
+    (void)fprintf(out,
+                  "kernel      %.2f KiB a connection, of which %.2f sockets are on this machine; ",
+                  kernel_each(memory, connections) / 1024.0, sockets_each(memory, connections));
+    const char *before = "";
+    for (uint32_t i = 0; i < memory->grown_count; i++) {
+        double kibibytes = (double)memory->grown[i].bytes / 1024.0 / connections;
+        if (kibibytes >= 0.05) {
+            (void)fprintf(out, "%s%s %.2f", before, memory->grown[i].name, kibibytes);
+            before = ", ";
+        }
+    }
+    (void)fprintf(out, "%sTCP queues %.1f MiB before, %.1f connected, %.1f at the most\n",
+                  before[0] == 0 ? "" : "; ", mebibytes(memory->kernel[MEMORY_BEFORE].tcp_bytes),
+                  mebibytes(memory->kernel[MEMORY_CONNECTED].tcp_bytes),
+                  mebibytes(memory->peak.tcp_bytes));
+}
+
+void result_memory_print(const struct result_memory *memory, uint32_t connections, FILE *out)
+{
+    const uint64_t *resident = memory->resident;
+    if (resident[MEMORY_BEFORE] > 0) {
+        (void)fprintf(out,
+                      "memory      server %.1f MiB before, %.1f connected (%.2f KiB a connection), "
+                      "%.1f at the end, %.1f at the most\n",
+                      mebibytes(resident[MEMORY_BEFORE]), mebibytes(resident[MEMORY_CONNECTED]),
+                      each(resident[MEMORY_BEFORE], resident[MEMORY_CONNECTED], connections) /
+                          1024.0,
+                      mebibytes(resident[MEMORY_AFTER]), mebibytes(memory->peak.resident_bytes));
+    }
+    print_kernel(memory, connections, out);
+}
+
+// --- JSON ---
+
+static void write_count(struct json_writer *writer, const char *key, uint64_t value)
+{
+    json_write_key(writer, key);
+    json_write_u64(writer, value);
+}
+
+static void write_each(struct json_writer *writer, const char *key, double value)
+{
+    char text[40];
+    int length = snprintf(text, sizeof text, "%.2f", value);
+    json_write_key(writer, key);
+    json_write_raw(writer, slice_from(text, (size_t)length));
+}
+
+static void write_resident(const struct result_memory *memory, uint32_t connections,
+                           struct json_writer *writer)
+{
+    const uint64_t *resident = memory->resident;
+    write_count(writer, "resident_before_bytes", resident[MEMORY_BEFORE]);
+    write_count(writer, "resident_connected_bytes", resident[MEMORY_CONNECTED]);
+    write_count(writer, "resident_after_bytes", resident[MEMORY_AFTER]);
+    write_count(writer, "resident_peak_bytes", memory->peak.resident_bytes);
+    write_each(writer, "resident_per_connection_bytes",
+               each(resident[MEMORY_BEFORE], resident[MEMORY_CONNECTED], connections));
+}
+
+void result_memory_write(const struct result_memory *memory, uint32_t connections,
+                         struct json_writer *writer)
+{
+    static const char *const moments[MEMORY_MOMENTS] = {"before", "connected", "after"};
+    if (memory->resident[MEMORY_BEFORE] > 0) {
+        write_resident(memory, connections, writer);
+    }
+    write_each(writer, "kernel_per_connection_bytes", kernel_each(memory, connections));
+    write_each(writer, "kernel_sockets_per_connection", sockets_each(memory, connections));
+    for (unsigned i = 0; i < MEMORY_MOMENTS; i++) {
+        char key[48];
+        (void)snprintf(key, sizeof key, "kernel_slab_%s_bytes", moments[i]);
+        write_count(writer, key, memory->kernel[i].slab_bytes);
+        (void)snprintf(key, sizeof key, "kernel_tcp_%s_bytes", moments[i]);
+        write_count(writer, key, memory->kernel[i].tcp_bytes);
+    }
+    write_count(writer, "kernel_slab_peak_bytes", memory->peak.slab_bytes);
+    write_count(writer, "kernel_tcp_peak_bytes", memory->peak.tcp_bytes);
+    json_write_key(writer, "kernel_caches_grown_bytes");
+    json_write_object_open(writer);
+    for (uint32_t i = 0; i < memory->grown_count; i++) {
+        write_count(writer, memory->grown[i].name, memory->grown[i].bytes);
+    }
+    json_write_object_close(writer);
+}

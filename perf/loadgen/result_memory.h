@@ -1,0 +1,35 @@
+// The part of a result that tells of memory.
+#ifndef RINGCAST_LOADGEN_RESULT_MEMORY_H
+#define RINGCAST_LOADGEN_RESULT_MEMORY_H
+
+#include "memory.h"
+
+#include "base/json_writer.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+// Of the server without connections, with all of them before the first event, and after the last.
+enum memory_moment {
+    MEMORY_BEFORE,
+    MEMORY_CONNECTED,
+    MEMORY_AFTER,
+    MEMORY_MOMENTS,
+};
+
+struct result_memory {
+    uint64_t resident[MEMORY_MOMENTS]; // of the server; 0 without a process
+    struct memory_kernel kernel[MEMORY_MOMENTS];
+    struct memory_cache grown[MEMORY_GROWN_MAX]; // of the kernel, by connecting
+    uint32_t grown_count;
+    struct memory_peak peak; // from the first connection to the end
+};
+
+// Lines for people.
+void result_memory_print(const struct result_memory *memory, uint32_t connections, FILE *out);
+
+// Members of the object that is open.
+void result_memory_write(const struct result_memory *memory, uint32_t connections,
+                         struct json_writer *writer);
+
+#endif
