@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that the named groups need and that are missing:
-#   scripts/install-deps.sh [-n] GROUP...      groups: build test lint browser bench coverage
+#   scripts/install-deps.sh [-n] GROUP...      groups: build test lint browser bench peers coverage
 # -n only lists them. Says nothing and takes a few milliseconds when nothing is missing.
 set -eu
 
@@ -10,6 +10,7 @@ test=("${build[@]}" libcriterion-dev clang libclang-rt-14-dev curl jq socat
 lint=("${test[@]}" clang-format clang-tidy shellcheck)
 browser=("${build[@]}" chromium fonts-dejavu-core)
 bench=("${build[@]}" procps)
+peers=("${bench[@]}" nginx libnginx-mod-nchan redis-server nats-server) # perf/peers/install.sh
 coverage=("${test[@]}" gcovr)
 
 # A Node.js that did not come from Debian does as well as Debian's.
@@ -30,6 +31,7 @@ for group in "$@"; do
     lint) wanted+=("${lint[@]}" "${node[@]}") ;;
     browser) wanted+=("${browser[@]}" "${node[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
+    peers) wanted+=("${peers[@]}" "${node[@]}") ;;
     coverage) wanted+=("${coverage[@]}" "${node[@]}") ;;
     *) echo "install-deps: unknown group: $group" >&2; exit 2 ;;
   esac

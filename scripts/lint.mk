@@ -3,7 +3,7 @@
 C_FILES := $(call only,$(sort $(wildcard include/ringcast/*.h src/*/*.[ch] src/client/examples/*.[ch] \
              tests/unit/*/*.[ch] tests/*/*.[ch] perf/*/*.[ch])))
 SHELL_FILES := $(call only,.ci/run $(sort $(wildcard scripts/*.sh tests/*/*.sh perf/*.sh perf/*/*.sh)))
-JS_FILES := $(call only,$(sort $(wildcard src/web/*.js src/web/*.mjs tests/*.mjs tests/*/*.mjs)))
+JS_FILES := $(call only,$(sort $(wildcard src/web/*.js src/web/*.mjs tests/*.mjs tests/*/*.mjs perf/*/*.mjs)))
 LINT := $(BUILD)/lint
 
 TIDY_FLAGS = $(LANGUAGE) $(INCLUDES) -Itests $(LLHTTP_INCLUDES) \

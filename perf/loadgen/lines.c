@@ -45,3 +45,26 @@ const uint8_t *lines_next(struct lines *lines, const uint8_t *at, const uint8_t 
     lines->is_open = 0;
     return line_end + 1;
 }
+
+const uint8_t *lines_block(struct lines *lines, const uint8_t *at, const uint8_t *end,
+                           uint64_t *left, const uint8_t **block, size_t *block_length)
+{
+    ASSERT(at <= end);
+    if ((uint64_t)(end - at) < *left) {
+        head_extend(lines, at, (size_t)(end - at));
+        *left -= (uint64_t)(end - at);
+        return NULL;
+    }
+    size_t rest = (size_t)*left;
+    *left = 0;
+    *block = at;
+    *block_length = rest;
+    if (lines->is_open != 0) {
+        head_extend(lines, at, rest);
+        *block = lines->head;
+        *block_length = lines->head_length;
+        lines->head_length = 0;
+        lines->is_open = 0;
+    }
+    return at + rest;
+}

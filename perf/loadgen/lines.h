@@ -1,6 +1,7 @@
-// Cuts bytes that arrive in pieces into lines. Only the first LINES_HEAD_BYTES of a line are sure
-// to be seen: enough to tell what it is; a subscriber needs no buffer beyond that. Lines end in LF
-// or CR LF (a lone CR, which the SSE standard also allows, is sent by no server).
+// Cuts bytes that arrive in pieces into lines, or blocks of known length. Only the first
+// LINES_HEAD_BYTES of a line are sure to be seen: enough to tell what it is; a subscriber needs no
+// buffer beyond that. Lines end in LF or CR LF (a lone CR, which the SSE standard also allows, is
+// sent by no server).
 #ifndef RINGCAST_LOADGEN_LINES_H
 #define RINGCAST_LOADGEN_LINES_H
 
@@ -24,5 +25,10 @@ struct lines {
 // least; they are valid until the next call.
 const uint8_t *lines_next(struct lines *lines, const uint8_t *at, const uint8_t *end,
                           const uint8_t **line, size_t *line_length);
+
+// The same for what is no line but *left bytes long; *left counts down to 0, then the block is
+// whole.
+const uint8_t *lines_block(struct lines *lines, const uint8_t *at, const uint8_t *end,
+                           uint64_t *left, const uint8_t **block, size_t *block_length);
 
 #endif

@@ -38,10 +38,10 @@ struct option_entry {
 static const struct option_entry entries[] = {
     {"url", OPTION_TEXT, AT(url), 0, 0, "URL",
      "where to subscribe: http://HOST:PORT[/PATH]; {stream} in PATH is the stream's name, {number} "
-     "its number; /streams/{stream} without a path"},
+     "its number; /streams/{stream} without a path; or redis://HOST:PORT, nats://HOST:PORT"},
     {"publish", OPTION_TEXT, AT(publish), 0, 0, "WHERE",
      "unix:PATH, a ringcast broker's socket; http://HOST:PORT/PATH, a POST for each event, with "
-     "{stream} and {number} in PATH"},
+     "{stream} and {number} in PATH; redis:HOST:PORT; nats:HOST:PORT"},
     {"body", OPTION_TEXT, AT(body), 0, 0, "TEMPLATE",
      "what is published, if not the data alone: {data}, {stream} and {number} stand for an "
      "event's; "

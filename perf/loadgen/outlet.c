@@ -9,6 +9,8 @@
 static const struct outlet_kind *const KINDS[] = {
     &outlet_kind_unix,
     &outlet_kind_http,
+    &outlet_kind_redis,
+    &outlet_kind_nats,
 };
 
 // Says which prefixes there are.

@@ -35,6 +35,8 @@ struct outlet_kind {
 };
 
 extern const struct outlet_kind outlet_kind_unix;
+extern const struct outlet_kind outlet_kind_redis;
+extern const struct outlet_kind outlet_kind_nats;
 extern const struct outlet_kind outlet_kind_bare;
 extern const struct outlet_kind outlet_kind_http;
 

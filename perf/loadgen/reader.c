@@ -18,6 +18,7 @@ enum {
     OP_CONNECT = 1,
     OP_SEND,
     OP_RECEIVE,
+    OP_PONG,
 
     READER_BUFFERS = 512,
     READER_BUFFER_BYTES = 8192,
@@ -134,9 +135,31 @@ static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t us
     }
 }
 
-static void take_bytes(struct reader *reader, struct subscriber *subscriber, const uint8_t *at,
-                       size_t length)
+static void pong_submit(struct reader *reader, uint32_t index)
 {
+    const char *pong = reader->config.target->protocol->pong;
+    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, ring_of(reader, index));
+    io_uring_prep_send(sqe, descriptor_of(reader, index), pong, strlen(pong), MSG_NOSIGNAL);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = loop_tag(OP_PONG, index, 0);
+    reader->subscribers[index].owes_pong = false;
+}
+
+// A connection that is gone is told by its receive.
+static void on_pong(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                    int32_t result, uint32_t cqe_flags)
+{
+    (void)context;
+    (void)loop;
+    (void)ring;
+    (void)user_data;
+    (void)result;
+    (void)cqe_flags;
+}
+
+static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at, size_t length)
+{
+    struct subscriber *subscriber = &reader->subscribers[index];
     bool was_waiting = subscriber->state == SUBSCRIBER_WAITING;
     reader->ledger.now_ns = clock_monotonic_ns();
     reader->ledger.record_from_ns =
@@ -147,6 +170,9 @@ static void take_bytes(struct reader *reader, struct subscriber *subscriber, con
     }
     if (was_waiting && subscriber->state != SUBSCRIBER_WAITING) {
         opening_end(reader, subscriber);
+    }
+    if (subscriber->owes_pong) {
+        pong_submit(reader, index);
     }
 }
 
@@ -172,7 +198,7 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
     if ((cqe_flags & IORING_CQE_F_BUFFER) != 0) {
         const uint8_t *bytes = buffers_take(&reader->buffers[ring], cqe_flags);
         if (is_alive && result > 0) {
-            take_bytes(reader, subscriber, bytes, (size_t)result);
+            take_bytes(reader, index, bytes, (size_t)result);
             is_alive = subscriber->state != SUBSCRIBER_FAILED;
         }
         buffers_give_back(&reader->buffers[ring], buffers_id(cqe_flags));
@@ -394,6 +420,7 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     }
     memset(reader, 0, sizeof *reader);
     reader->config = *config;
+    reader->ledger.protocol = config->target->protocol;
     reader->ledger.run = config->run;
     reader->subscribers = calloc(config->count, sizeof *reader->subscribers);
     reader->attempts = calloc(config->opening_max, sizeof *reader->attempts);
@@ -413,6 +440,7 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     loop_set_handler(&reader->loop, OP_CONNECT, on_connect, reader);
     loop_set_handler(&reader->loop, OP_SEND, on_send, reader);
     loop_set_handler(&reader->loop, OP_RECEIVE, on_receive, reader);
+    loop_set_handler(&reader->loop, OP_PONG, on_pong, reader);
     return reader;
 }
 

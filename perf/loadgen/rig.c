@@ -95,7 +95,8 @@ static int server_find(struct rig *rig)
     buffer_wrap(&request, bytes, sizeof bytes);
     result = target_request(&request, &rig->target, options->streams - 1);
     if (result < 0) {
-        return rig_fail(rig, result, "the request would be too long");
+        return rig_fail(rig, result,
+                        "the request would be too long, or the stream's name not fit it");
     }
     rig->result->has_server = rig->server != 0 && rig_resident(rig) > 0;
     if (rig->server != 0 && !rig->result->has_server) {

@@ -111,16 +111,39 @@ static bool take_news(void *context, struct response *response, enum response_ne
     return false;
 }
 
+static bool take_message(void *context, const struct messages *messages, enum messages_news news,
+                         struct slice text)
+{
+    const struct taking *taking = context;
+    struct subscriber *subscriber = taking->subscriber;
+    switch (news) {
+    case MESSAGES_READY: subscriber->state = SUBSCRIBER_RECEIVING; return true;
+    case MESSAGES_EVENT: take_event(taking, &messages->payload); return true;
+    case MESSAGES_PING: subscriber->owes_pong = true; return true;
+    case MESSAGES_ERROR:
+        subscriber->state = SUBSCRIBER_FAILED;
+        findings_note(&taking->ledger->findings, "stream %u: the server said: " SLICE_FORMAT,
+                      subscriber->stream, SLICE_ARGUMENTS(text));
+        return false;
+    }
+    return false;
+}
+
 void subscriber_take(struct subscriber *subscriber, struct subscriber_ledger *ledger,
                      const uint8_t *at, size_t length)
 {
     ASSERT(subscriber->state == SUBSCRIBER_WAITING || subscriber->state == SUBSCRIBER_RECEIVING);
     struct taking taking = {subscriber, ledger};
     ledger->findings.bytes += length;
-    if (response_feed(&subscriber->response, at, length, take_news, &taking) != 0) {
+    const struct messages_protocol *protocol = ledger->protocol;
+    int result =
+        protocol == NULL
+            ? response_feed(&subscriber->response, at, length, take_news, &taking)
+            : messages_feed(&subscriber->messages, protocol, at, length, take_message, &taking);
+    if (result != 0) {
         subscriber->state = SUBSCRIBER_FAILED;
-        findings_note(&ledger->findings, "stream %u: the server's answer is not HTTP/1.1",
-                      subscriber->stream);
+        findings_note(&ledger->findings, "stream %u: the server's answer is none of %s",
+                      subscriber->stream, protocol == NULL ? "HTTP/1.1" : protocol->scheme);
     }
 }
 

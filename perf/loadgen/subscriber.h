@@ -4,6 +4,7 @@
 #define RINGCAST_LOADGEN_SUBSCRIBER_H
 
 #include "histogram.h"
+#include "messages.h"
 #include "response.h"
 
 #include <stddef.h>
@@ -22,11 +23,15 @@ enum subscriber_state {
 };
 
 struct subscriber {
-    struct response response;
+    union {
+        struct response response;
+        struct messages messages; // when the ledger names a protocol
+    };
     uint64_t number_next; // of the event that comes next
     uint32_t stream;
     uint16_t attempt; // what is needed while it is being opened (reader.c)
     uint8_t state;    // enum subscriber_state
+    bool owes_pong;   // the server asked whether it is there
 };
 
 // What the subscribers of one thread saw.
@@ -55,6 +60,7 @@ void findings_merge(struct findings *into, const struct findings *from);
 
 // Where what arrives is counted, for all subscribers of a thread.
 struct subscriber_ledger {
+    const struct messages_protocol *protocol; // NULL: server-sent events
     uint32_t run;
     uint64_t now_ns;         // when the bytes arrived
     uint64_t record_from_ns; // latencies of events meant for an earlier time are left out
@@ -67,7 +73,8 @@ struct subscriber_ledger {
 void subscriber_reset(struct subscriber *subscriber, uint32_t stream);
 
 // Takes bytes from the socket. State WAITING becomes RECEIVING with the header; either becomes
-// FAILED, with a note, when the server refuses, ends the response, or sends what is no HTTP.
+// FAILED, with a note, when the server refuses, ends the response, or sends what is not of its
+// protocol.
 void subscriber_take(struct subscriber *subscriber, struct subscriber_ledger *ledger,
                      const uint8_t *at, size_t length);
 

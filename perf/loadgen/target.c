@@ -17,10 +17,11 @@ static bool is_loopback(const struct sockaddr_storage *address)
     return ntohl(ipv4.sin_addr.s_addr) >> 24 == 127;
 }
 
-// Splits "HOST:PORT", "[::1]:PORT" or "HOST" (port 80).
+// Splits "HOST:PORT", "[::1]:PORT" or "HOST", whose *port stays as it is.
 static bool authority_split(const char *authority, char *host, size_t host_size, const char **port)
 {
     const char *start = authority;
+    const char *rest = NULL;
     size_t length = 0;
     if (*start == '[') {
         start++;
@@ -28,17 +29,19 @@ static bool authority_split(const char *authority, char *host, size_t host_size,
         if (start[length] != ']') {
             return false;
         }
-        *port = start + length + 1;
+        rest = start + length + 1;
     } else {
         length = strcspn(start, ":");
-        *port = start + length;
+        rest = start + length;
     }
-    if (length == 0 || length >= host_size || (**port != 0 && **port != ':')) {
+    if (length == 0 || length >= host_size || (*rest != 0 && *rest != ':')) {
         return false;
     }
     memcpy(host, start, length);
     host[length] = 0;
-    *port = **port == 0 || (*port)[1] == 0 ? "80" : *port + 1;
+    if (*rest == ':' && rest[1] != 0) {
+        *port = rest + 1;
+    }
     return true;
 }
 
@@ -47,18 +50,22 @@ int target_open(struct target *target, const char *url, const struct options *op
 {
     memset(target, 0, sizeof *target);
     target->options = options;
-    static const char scheme[] = "http://";
+    target->protocol = messages_protocol_find(url);
+    const char *scheme = target->protocol == NULL ? "http://" : target->protocol->scheme;
+    const char *port = target->protocol == NULL ? "80" : target->protocol->port;
     char host[256];
-    const char *port = NULL;
-    const char *authority = url + sizeof scheme - 1;
-    bool is_http = strncmp(url, scheme, sizeof scheme - 1) == 0;
-    size_t length = is_http ? strcspn(authority, "/?#") : 0;
-    if (is_http && length < sizeof target->authority) {
+    const char *authority = url + strlen(scheme);
+    bool is_known = strncmp(url, scheme, strlen(scheme)) == 0;
+    size_t length = is_known ? strcspn(authority, "/?#") : 0;
+    if (is_known && length < sizeof target->authority) {
         memcpy(target->authority, authority, length);
     }
-    if (!is_http || length >= sizeof target->authority ||
+    if (!is_known || length >= sizeof target->authority ||
         !authority_split(target->authority, host, sizeof host, &port)) {
-        (void)snprintf(error, error_size, "'%s' is no URL of the form http://HOST:PORT/PATH", url);
+        (void)snprintf(error, error_size,
+                       "'%s' is no URL of the form http://HOST:PORT/PATH, redis://HOST:PORT or "
+                       "nats://HOST:PORT",
+                       url);
         return -EINVAL;
     }
     const char *path = authority + length;
@@ -96,6 +103,13 @@ void target_expand(struct buffer *into, const struct options *options, const cha
 
 int target_request(struct buffer *into, const struct target *target, uint32_t number)
 {
+    if (target->protocol != NULL) {
+        uint8_t bytes[TARGET_NAME_BYTES_MAX];
+        struct buffer name;
+        buffer_wrap(&name, bytes, sizeof bytes);
+        target_stream_name(&name, target->options, number);
+        return target->protocol->request(into, buffer_slice(&name));
+    }
     (void)buffer_append_text(into, "GET ");
     target_expand(into, target->options, target->path, TEMPLATE_URL, number, slice_empty());
     (void)buffer_printf(into,

@@ -2,6 +2,7 @@
 #ifndef RINGCAST_LOADGEN_TARGET_H
 #define RINGCAST_LOADGEN_TARGET_H
 
+#include "messages.h"
 #include "options.h"
 #include "template.h"
 
@@ -23,7 +24,8 @@ struct target {
     socklen_t address_length;
     bool is_loopback; // 127.0.0.0/8, where every address is ours to connect from
     char authority[256];
-    const char *path; // the template; borrowed
+    const char *path;                         // the template; borrowed
+    const struct messages_protocol *protocol; // NULL: HTTP, server-sent events
     const struct options *options;
 };
 
@@ -39,7 +41,8 @@ void target_stream_name(struct buffer *into, const struct options *options, uint
 void target_expand(struct buffer *into, const struct options *options, const char *text,
                    enum template_place place, uint32_t number, struct slice data);
 
-// Appends the request that subscribes to stream `number`. Returns 0 or -ENOBUFS.
+// Appends the request that subscribes to stream `number`. Returns 0, -ENOBUFS, or -EINVAL when the
+// protocol cannot carry the stream's name.
 int target_request(struct buffer *into, const struct target *target, uint32_t number);
 
 #endif

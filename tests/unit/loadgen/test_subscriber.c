@@ -1,6 +1,9 @@
 // layer: base
 // link: perf/loadgen/subscriber.c
 // link: perf/loadgen/response.c
+// link: perf/loadgen/messages.c
+// link: perf/loadgen/messages_redis.c
+// link: perf/loadgen/messages_nats.c
 // link: perf/loadgen/lines.c
 // link: perf/loadgen/payload.c
 // link: perf/loadgen/histogram.c
@@ -140,4 +143,23 @@ Test(subscriber, findings_are_summed_and_the_first_note_stays)
     cr_assert_eq(sum.lost, 2);
     cr_assert_eq(sum.events, 1);
     cr_assert_str_eq(sum.first, "one");
+}
+
+Test(subscriber, messages_of_other_protocols_are_checked_the_same, .init = begin)
+{
+    ledger.protocol = &messages_nats;
+    take("INFO {}\r\nPONG\r\n");
+    cr_assert_eq(subscriber.state, SUBSCRIBER_RECEIVING);
+    char text[128];
+    struct payload payload = {77, 3, 3, 1000};
+    payload_write((uint8_t *)text + sprintf(text, "MSG bench/3 1 64\r\n"), 64, &payload);
+    strcpy(strchr(text, '\n') + 65, "\r\n");
+    take(text);
+    cr_assert_eq(ledger.findings.lost, 2);
+    cr_assert_eq(ledger.findings.events, 1);
+    cr_assert_not(subscriber.owes_pong);
+    take("PING\r\n");
+    cr_assert(subscriber.owes_pong);
+    take("-ERR 'Slow Consumer'\r\n");
+    cr_assert_eq(subscriber.state, SUBSCRIBER_FAILED);
 }
