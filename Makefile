@@ -267,7 +267,7 @@ test-unit: $(UNIT_PROGRAMS) | deps-test ## The unit tests (tests/unit)
 test-threads: $(THREAD_PROGRAMS) ## The tests of threads (tests/tsan), without TSan
 	$(Q)scripts/run-tests.sh $(sort $(THREAD_PROGRAMS))
 
-test-integration: all $(TOOL_PROGRAMS) $(NPM_DIR)/.installed | deps-test ## The real binary, from outside
+test-integration: all $(TOOL_PROGRAMS) $(filter %/ringcast-bench,$(BENCH_PROGRAMS)) $(NPM_DIR)/.installed | deps-test ## The real binary, from outside
 	$(Q)tests/integration/run.sh
 
 test-browser: all $(TOOL_PROGRAMS) $(NPM_DIR)/.installed | deps-browser ## The pages, in headless Chromium

@@ -366,9 +366,9 @@ enum status ingest_run(const struct options *options)
     if (code == RC_OK) {
         measure(tally, options, producers);
         tally_producers(tally, options, producers);
-        print(tally, options, options->json ? stderr : stdout);
-        if (options->json) {
-            print_json(tally, options, stdout);
+        print(tally, options, options->text_to);
+        if (options->json_to != NULL) {
+            print_json(tally, options, options->json_to);
         }
         status = tally->error == NULL ? STATUS_GOOD : STATUS_BAD;
     } else {

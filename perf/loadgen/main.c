@@ -45,9 +45,9 @@ static enum status run_with_subscribers(const struct mode *mode, const struct op
         free(result);
         return STATUS_WRONG;
     }
-    result_print(result, options->json ? stderr : stdout);
-    if (options->json) {
-        result_print_json(result, stdout);
+    result_print(result, options->text_to);
+    if (options->json_to != NULL) {
+        result_print_json(result, options->json_to);
     }
     bool is_good = result_is_good(result);
     free(result);
@@ -155,6 +155,9 @@ int main(int argc, char **argv)
         return STATUS_GOOD;
     }
     if (outcome == OPTIONS_WRONG) {
+        return STATUS_WRONG;
+    }
+    if (!options_open_outputs(&options)) {
         return STATUS_WRONG;
     }
     machine_raise_files(0);

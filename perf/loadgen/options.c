@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -41,7 +42,8 @@ static const struct option_entry entries[] = {
      "its number; /streams/{stream} without a path; or redis://HOST:PORT, nats://HOST:PORT"},
     {"publish", OPTION_TEXT, AT(publish), 0, 0, "WHERE",
      "unix:PATH, a ringcast broker's socket; http://HOST:PORT/PATH, a POST for each event, with "
-     "{stream} and {number} in PATH; redis:HOST:PORT; nats:HOST:PORT"},
+     "{stream} and {number} in PATH; redis:HOST:PORT; nats:HOST:PORT; exec:COMMAND, started by "
+     "/bin/sh, a line of its input for each event; -, a line of standard output for each"},
     {"body", OPTION_TEXT, AT(body), 0, 0, "TEMPLATE",
      "what is published, if not the data alone: {data}, {stream} and {number} stand for an "
      "event's; "
@@ -88,7 +90,9 @@ static const struct option_entry entries[] = {
     {"coalesce", OPTION_COUNT, AT(coalesce), 1, OPTIONS_BATCH_MAX, "F",
      "most frames in one of its sends"},
     {"json", OPTION_SWITCH, AT(json), 0, 0, NULL,
-     "one JSON object on standard output, the text on standard error"},
+     "one JSON object on standard output (with --publish - at the end of standard error), the text "
+     "on standard error"},
+    {"output", OPTION_TEXT, AT(output), 0, 0, "FILE", "the JSON object goes there; implies --json"},
 };
 // clang-format on
 
@@ -236,6 +240,25 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
         }
     }
     return OPTIONS_RUN;
+}
+
+bool options_open_outputs(struct options *options)
+{
+    bool publishes_there = options->publish != NULL && strcmp(options->publish, "-") == 0;
+    bool prints_json = options->json && options->output == NULL;
+    options->text_to = publishes_there || prints_json ? stderr : stdout;
+    options->json_to = NULL;
+    if (options->output != NULL) {
+        options->json_to = fopen(options->output, "we");
+        if (options->json_to == NULL) {
+            (void)fprintf(stderr, "ringcast-bench: --output %s: %s\n", options->output,
+                          strerror(errno));
+            return false;
+        }
+    } else if (prints_json) {
+        options->json_to = publishes_there ? stderr : stdout;
+    }
+    return true;
 }
 
 void options_print(FILE *out)

@@ -29,6 +29,7 @@ struct options {
     const char *url;     // NULL: our own bare server
     const char *publish; // "unix:PATH", "http://..." and so on: outlet.c
     const char *body;    // the template of what is published; NULL: the data
+    const char *output;  // the file for the JSON; NULL: none
     const char *stream;  // the name's template
     struct options_headers headers;
     struct options_headers publish_headers;
@@ -52,6 +53,9 @@ struct options {
     enum rc_ack ack;
     bool bare;
     bool json;
+    // Where results go, by options_open_outputs.
+    FILE *text_to;
+    FILE *json_to; // NULL: no JSON is wanted
 };
 
 enum options_outcome {
@@ -62,6 +66,11 @@ enum options_outcome {
 
 // Fills in what the arguments say over what stands in *options. Texts are borrowed from argv.
 enum options_outcome options_read(struct options *options, int argc, char **argv);
+
+// Text goes to standard output unless JSON or events go there: then to standard error. JSON goes to
+// --output, else to standard output, unless events go there. False: the file cannot be written,
+// which is told on stderr.
+bool options_open_outputs(struct options *options);
 
 void options_print(FILE *out);
 

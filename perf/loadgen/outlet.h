@@ -39,6 +39,8 @@ extern const struct outlet_kind outlet_kind_redis;
 extern const struct outlet_kind outlet_kind_nats;
 extern const struct outlet_kind outlet_kind_bare;
 extern const struct outlet_kind outlet_kind_http;
+extern const struct outlet_kind outlet_kind_output; // standard output
+extern const struct outlet_kind outlet_kind_exec;   // a command
 
 struct outlet {
     const struct outlet_kind *kind;

@@ -14,6 +14,7 @@
 
 enum {
     QUIET_MS_MAX = 5000, // without any delivery: what is missing will not come
+    LOOK_MS = 250,       // between looks at answers meanwhile
 };
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
@@ -102,15 +103,17 @@ static int await(struct publisher *publisher, uint64_t wanted)
 {
     struct meter *meter = publisher->config.meter;
     uint64_t before = meter_read(meter);
-    while (!meter_wait(meter, wanted, QUIET_MS_MAX)) {
+    uint32_t quiet_ms = 0;
+    while (!meter_wait(meter, wanted, LOOK_MS)) {
         uint64_t now = meter_read(meter);
         if (meter_has_failed(meter)) {
             return gone(publisher);
         }
-        if (now == before) {
-            if (idle(publisher) < 0) {
-                return -EIO; // that is why
-            }
+        if (idle(publisher) < 0) {
+            return -EIO; // what is waited for was refused
+        }
+        quiet_ms = now == before ? quiet_ms + LOOK_MS : 0;
+        if (quiet_ms >= QUIET_MS_MAX) {
             (void)snprintf(publisher->error, sizeof publisher->error,
                            "for %d s no event has arrived; %" PRIu64 " deliveries are missing",
                            QUIET_MS_MAX / 1000, publisher->expected - now);

@@ -317,7 +317,7 @@ void rig_collect(struct rig *rig)
         // The meter, which holds the publisher back, took those passed over for received.
         uint64_t lost = findings->lost;
         result->deliveries -= lost < result->deliveries ? lost : result->deliveries;
-        for (uint32_t k = 0; result->has_run && k < reader->config.count; k++) {
+        for (uint32_t k = 0; k < reader->config.count; k++) {
             const struct subscriber *subscriber = &reader->subscribers[k];
             subscriber_check_end(subscriber, findings,
                                  rig->publisher.published[subscriber->stream]);

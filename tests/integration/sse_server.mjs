@@ -1,0 +1,90 @@
+// A small server of event streams with faults to order: subscribers by GET, events by POST to the same path, or to
+// /json with {"stream", "data"}. Nothing is stored. For test_bench.mjs.
+import { createServer } from 'node:http';
+
+export class SseServer {
+  // fault: { kind, at }: at the at-th event of a stream (lose, repeat, swap, cut), POST (refuse) or subscriber (turn-away).
+  constructor({ fault = {}, answer = 204 } = {}) {
+    this.fault = fault;
+    this.answer = answer;
+    this.posts = 0;
+    this.subscribers = 0;
+    this.fields = []; // of the POSTs: their Content-Type
+    this.streams = new Map(); // path: { responses, events, held }
+    this.server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+      if (request.method === 'GET') return this.subscribe(request, response);
+      let body = '';
+      request.setEncoding('utf8');
+      request.on('data', (text) => { body += text; });
+      request.on('end', () => this.post(request, body, response));
+      return undefined;
+    });
+  }
+
+  static async start(options) {
+    const server = new SseServer(options);
+    await new Promise((resolve) => server.server.listen(0, '127.0.0.1', resolve));
+    server.url = `http://127.0.0.1:${server.server.address().port}`;
+    return server;
+  }
+
+  stop() {
+    this.server.closeAllConnections();
+    return new Promise((resolve) => this.server.close(resolve));
+  }
+
+  is(kind, count) { return this.fault.kind === kind && this.fault.at === count; }
+
+  stream(path) {
+    if (!this.streams.has(path)) this.streams.set(path, { responses: new Set(), events: 0, held: null });
+    return this.streams.get(path);
+  }
+
+  subscribe(request, response) {
+    this.subscribers++;
+    if (this.is('turn-away', this.subscribers)) return response.writeHead(503).end();
+    const stream = this.stream(request.url);
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    response.flushHeaders();
+    stream.responses.add(response);
+    return response.on('close', () => stream.responses.delete(response));
+  }
+
+  post(request, body, response) {
+    this.posts++;
+    this.fields.push(request.headers['content-type']);
+    if (this.is('refuse', this.posts)) return response.writeHead(500).end('out of\norder today');
+    if (request.url === '/json') {
+      const { stream, data } = JSON.parse(body);
+      this.publish(`/${encodeURI(stream)}`, data);
+    } else this.publish(request.url, body);
+    if (this.answer === 'close') return response.writeHead(200, { Connection: 'close' }).end('bye');
+    if (this.answer === 'chunked') {
+      response.write('in ');
+      return response.end('chunks');
+    }
+    return response.writeHead(this.answer).end();
+  }
+
+  // To all of the stream's subscribers; the fault is the first one's.
+  publish(path, data) {
+    const stream = this.stream(path);
+    const number = ++stream.events;
+    let isFirst = true;
+    for (const response of stream.responses) {
+      this.send(stream, response, `data: ${data}\n\n`, isFirst ? number : 0);
+      isFirst = false;
+    }
+  }
+
+  send(stream, response, event, number) {
+    if (this.is('lose', number) || (this.fault.kind === 'lose-rest' && number >= this.fault.at)) return;
+    if (this.is('cut', number)) response.destroy();
+    else if (this.is('swap', number)) stream.held = event;
+    else if (this.is('repeat', number)) response.write(event + event);
+    else if (stream.held !== null && number > 0) {
+      response.write(event + stream.held);
+      stream.held = null;
+    } else response.write(event);
+  }
+}
