@@ -7,12 +7,8 @@
 #include <string.h>
 
 static const struct outlet_kind *const KINDS[] = {
-    &outlet_kind_unix,
-    &outlet_kind_http,
-    &outlet_kind_redis,
-    &outlet_kind_nats,
-    &outlet_kind_exec,
-    &outlet_kind_output,
+    &outlet_kind_unix, &outlet_kind_http, &outlet_kind_redis,
+    &outlet_kind_nats, &outlet_kind_exec, &outlet_kind_output,
 };
 
 // Says which prefixes there are.
