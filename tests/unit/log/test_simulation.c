@@ -127,10 +127,12 @@ static void send_again(void)
         if (event->producer_sequence == 0 || event->acknowledged || event->level == ACK_RECEIVED) {
             continue;
         }
-        if (!event->kept) { // it was lost, and gets other numbers
+        if (!event->kept || event->is_lost) { // it gets other numbers
             event->id = 0;
             event->sequence = 0;
             event->handed = false;
+            event->kept = false;
+            event->is_lost = false;
         }
         event->life = sim.life;
         struct event given = event_of(event);
