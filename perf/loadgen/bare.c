@@ -87,6 +87,7 @@ static _Noreturn void serve(const struct feeds *feeds, const struct bare_config 
             .listener_fd = feeds->listeners[i],
             .feed_fd = feeds->theirs[i],
             .streams = config->streams,
+            .skips_full = config->skips_full,
             // A table of descriptors for each thread, where one would not hold all connections.
             .has_own_table = config->connections + FILES_BESIDE > files_max(),
         };

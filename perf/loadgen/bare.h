@@ -35,6 +35,9 @@ struct bare_config {
     uint32_t threads;
     uint32_t streams;
     uint32_t connections;
+    // A connection whose socket is full misses the frames, and is cut off when it took a part of
+    // them; else the server waits for it.
+    bool skips_full;
 };
 
 // How many threads it takes to hold `connections` when each may have `files` open: `threads` of

@@ -117,16 +117,24 @@ static bool send_rest(int fd, const uint8_t *at, size_t length)
     return true;
 }
 
-static void fan_out(struct bare_stream *stream, const uint8_t *frames, size_t length)
+// A send that took `sent` of the frames or failed. False: the connection is of no more use.
+static bool is_kept(const struct server *server, int fd, const uint8_t *frames, size_t length,
+                    ssize_t sent)
+{
+    bool is_full = sent >= 0 || errno == EAGAIN;
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    if (server->thread->skips_full) {
+        return is_full && done == 0;
+    }
+    return is_full && send_rest(fd, frames + done, length - done);
+}
+
+static void fan_out(const struct server *server, struct bare_stream *stream, const uint8_t *frames,
+                    size_t length)
 {
     for (uint32_t i = 0; i < stream->count; i++) {
         ssize_t sent = send(stream->fds[i], frames, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent == (ssize_t)length) {
-            continue;
-        }
-        bool is_slow = sent >= 0 || errno == EAGAIN;
-        size_t done = sent > 0 ? (size_t)sent : 0;
-        if (!is_slow || !send_rest(stream->fds[i], frames + done, length - done)) {
+        if (sent != (ssize_t)length && !is_kept(server, stream->fds[i], frames, length, sent)) {
             close(stream->fds[i]);
             memmove(&stream->fds[i], &stream->fds[i + 1],
                     (stream->count - i - 1) * sizeof *stream->fds);
@@ -145,7 +153,7 @@ static void message_take(const struct server *server, size_t length)
         memcpy(&part, at, sizeof part);
         at += sizeof part;
         ASSERT(part.stream < server->thread->streams && part.length <= (size_t)(end - at));
-        fan_out(&server->streams[part.stream], at, part.length);
+        fan_out(server, &server->streams[part.stream], at, part.length);
         at += part.length;
     }
 }

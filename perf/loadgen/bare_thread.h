@@ -11,6 +11,7 @@ struct bare_thread {
     int feed_fd;
     uint32_t streams;
     bool has_own_table;
+    bool skips_full;  // see struct bare_config
     pthread_t thread; // the starter's
 };
 

@@ -9,6 +9,9 @@
 
 enum {
     BETWEEN_PHASES_MS = 50,
+    // Those that stalled read on for so long, or until so long nothing has come.
+    READ_ON_MS_MAX = 10 * 1000,
+    READ_ON_QUIET_MS = 1000,
 };
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
@@ -73,12 +76,42 @@ static int publish_all(struct rig *rig)
     }
 }
 
+static uint64_t stalled_bytes(const struct rig *rig)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        bytes += atomic_load_explicit(&rig->readers[i]->stalled.bytes_told, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+// To see what the server did about those that stalled.
+static void read_on(struct rig *rig)
+{
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        stalled_resume(&rig->readers[i]->stalled);
+        loop_wake(&rig->readers[i]->loop, NULL);
+    }
+    uint64_t bytes = stalled_bytes(rig);
+    uint64_t quiet_ms = 0;
+    for (uint64_t ms = 0; ms < READ_ON_MS_MAX && quiet_ms < READ_ON_QUIET_MS;
+         ms += BETWEEN_PHASES_MS) {
+        rig_pause_ms(BETWEEN_PHASES_MS);
+        uint64_t now = stalled_bytes(rig);
+        quiet_ms = now == bytes ? quiet_ms + BETWEEN_PHASES_MS : 0;
+        bytes = now;
+    }
+}
+
 int fanout_run(struct result *result, const struct options *options, enum publisher_pace pace)
 {
     struct rig *rig = rig_open(result, options, pace);
     int code = rig == NULL ? -1 : rig_connect(rig);
     if (code == 0) {
         code = publish_all(rig);
+    }
+    if (code == 0 && options->stalled > 0) {
+        read_on(rig);
     }
     if (rig != NULL) {
         rig_collect(rig);

@@ -64,6 +64,13 @@ static void prepare_floor(struct options *options)
     options->bare = true;
 }
 
+static void prepare_slow(struct options *options)
+{
+    options->stalled = 0.1;
+    options->rate = 200;
+    options->skips_full = true;
+}
+
 static void prepare_latency(struct options *options)
 {
     options->connections = 1;
@@ -92,6 +99,8 @@ static const struct mode MODES[] = {
      run_fanout},
     {"floor", "the same against a bare server: the least that it can cost", prepare_floor,
      run_fanout},
+    {"slow", "fanout while a share of the subscribers does not read: the others are measured",
+     prepare_slow, run_fanout},
     {"latency", "one event at a time, from publish to receipt, to one subscriber", prepare_latency,
      run_latency},
     {"ingest", "producers alone, as fast as they are acknowledged", prepare_ingest, run_ingest},
@@ -155,6 +164,10 @@ int main(int argc, char **argv)
         return STATUS_GOOD;
     }
     if (outcome == OPTIONS_WRONG) {
+        return STATUS_WRONG;
+    }
+    if (!options.skips_full && options.stalled > 0) {
+        (void)fprintf(stderr, "ringcast-bench: --stalled is for the mode slow\n");
         return STATUS_WRONG;
     }
     if (!options_open_outputs(&options)) {

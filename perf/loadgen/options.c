@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "payload.h"
+#include "stalled.h"
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -17,6 +18,7 @@ enum option_kind {
     OPTION_SIZE,  // uint32_t
     OPTION_DURATION,
     OPTION_RATE,
+    OPTION_SHARE, // double, from 0 to less than 1
     OPTION_PID,
     OPTION_ACK,
     OPTION_HEADER,
@@ -62,6 +64,10 @@ static const struct option_entry entries[] = {
      "events a second over all streams; 0: the next ones when the last have arrived"},
     {"size", OPTION_SIZE, AT(size_bytes), PAYLOAD_BYTES_MIN, OPTIONS_SIZE_MAX, "S",
      "bytes of an event's data"},
+    {"stalled", OPTION_SHARE, AT(stalled), 0, 0, "SHARE",
+     "of slow: share of the subscribers that stop reading for good once their header has come"},
+    {"slow-rate", OPTION_SIZE, AT(slow_rate), 0, STALLED_RATE_MAX, "BYTES",
+     "of slow: these read so many bytes a second each instead"},
     {"duration", OPTION_DURATION, AT(duration_ms), 1, 24 * 3600 * 1000, "TIME",
      "how long to measure: 5s"},
     {"warmup", OPTION_DURATION, AT(warmup_ms), 0, 3600 * 1000, "TIME",
@@ -176,12 +182,20 @@ static bool take_header(struct options_headers *headers, const char *value)
     return true;
 }
 
+static bool take_share(double *share, const char *value)
+{
+    char *end = NULL;
+    *share = strtod(value, &end);
+    return end != value && *end == 0 && *share >= 0 && *share < 1;
+}
+
 static bool take_value(struct options *options, const struct option_entry *entry, const char *value)
 {
     void *place = (uint8_t *)options + entry->offset;
     switch (entry->kind) {
     case OPTION_TEXT: *(const char **)place = value; return true;
     case OPTION_RATE: return take_rate(place, value);
+    case OPTION_SHARE: return take_share(place, value);
     case OPTION_ACK: return take_ack(place, value);
     case OPTION_HEADER: return take_header(place, value);
     case OPTION_SWITCH: *(bool *)place = true; return true;

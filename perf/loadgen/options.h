@@ -45,13 +45,16 @@ struct options {
     uint32_t batch;
     uint32_t opening;
     uint32_t size_bytes;
-    double rate; // events a second, 0: as fast as it goes
+    double stalled;     // share of the subscribers that stall
+    uint32_t slow_rate; // bytes a second that these read; 0: none
+    double rate;        // events a second, 0: as fast as it goes
     uint64_t duration_ms;
     uint64_t warmup_ms;
     uint64_t settle_ms;
     pid_t pid; // 0: not given
     enum rc_ack ack;
     bool bare;
+    bool skips_full; // the bare server does not wait for a subscriber; set by the mode
     bool json;
     // Where results go, by options_open_outputs.
     FILE *text_to;

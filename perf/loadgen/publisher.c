@@ -32,6 +32,7 @@ int publisher_init(struct publisher *publisher, const struct publisher_config *c
     memset(publisher, 0, sizeof *publisher);
     publisher->config = *config;
     const struct options *options = config->options;
+    publisher->dealing = dealing_of(options);
     publisher->published = calloc(options->streams, sizeof *publisher->published);
     publisher->bytes = malloc((size_t)options->batch * options->size_bytes);
     publisher->batch = calloc(options->batch, sizeof *publisher->batch);
@@ -68,7 +69,7 @@ static void event_make(struct publisher *publisher, uint32_t index, uint64_t int
     uint8_t *data = publisher->bytes + (size_t)index * options->size_bytes;
     payload_write(data, options->size_bytes, &payload);
     publisher->batch[index] = (struct outlet_event){stream, data, options->size_bytes};
-    publisher->expected += publisher_subscribers(options->connections, options->streams, stream);
+    publisher->expected += dealing_audience(&publisher->dealing, stream);
     publisher->events++;
 }
 
@@ -175,7 +176,8 @@ static int run_in_window(struct publisher *publisher, uint64_t end_ns)
     const struct options *options = publisher->config.options;
     struct meter *meter = publisher->config.meter;
     // Deliveries that an event comes to, rounded up.
-    uint64_t of_event = (options->connections + options->streams - 1) / options->streams;
+    uint64_t measured = options->connections - publisher->dealing.stalled;
+    uint64_t of_event = (measured + options->streams - 1) / options->streams;
     uint64_t outstanding_max = options->window * of_event;
     // Events are let go in groups, so that the publisher is not woken for each.
     uint64_t group = options->window / 4 > 0 ? options->window / 4 : 1;

@@ -5,6 +5,7 @@
 #ifndef RINGCAST_LOADGEN_PUBLISHER_H
 #define RINGCAST_LOADGEN_PUBLISHER_H
 
+#include "dealing.h"
 #include "histogram.h"
 #include "meter.h"
 #include "outlet.h"
@@ -27,8 +28,9 @@ struct publisher_config {
 
 struct publisher {
     struct publisher_config config;
+    struct dealing dealing;
     uint64_t *published;       // events, by stream
-    uint64_t expected;         // deliveries that all of it comes to
+    uint64_t expected;         // deliveries that all of it comes to, without those that stall
     uint64_t events;           // published in all
     struct histogram lateness; // of a phase, how long after an event was due it was published
     uint32_t stream_next;

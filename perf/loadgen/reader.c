@@ -21,7 +21,6 @@ enum {
     OP_PONG,
 
     READER_BUFFERS = 512,
-    READER_BUFFER_BYTES = 8192,
     READER_GROUP = 1,
     READER_SQ_ENTRIES = 1024,
     READER_CQ_FACTOR = 8,
@@ -57,9 +56,13 @@ static void attempt_release(struct reader *reader, uint16_t attempt)
 
 // --- one subscriber ---
 
-static void subscriber_fail(struct reader *reader, struct subscriber *subscriber)
+// One that stalls may be cut off, but not before it got its header.
+static void subscriber_fail(struct reader *reader, struct subscriber *subscriber, bool was_open)
 {
     subscriber->state = SUBSCRIBER_FAILED;
+    if (subscriber->is_stalled && was_open) {
+        return;
+    }
     reader->ledger.findings.failed++;
     atomic_fetch_add(&reader->failed, 1);
     meter_fail(reader->config.meter);
@@ -79,10 +82,15 @@ static void opening_end(struct reader *reader, struct subscriber *subscriber)
     }
 }
 
-static void receive_arm(struct reader *reader, uint32_t index)
+void reader_receive(struct reader *reader, uint32_t index, uint32_t bytes)
 {
     struct io_uring_sqe *sqe = loop_sqe(&reader->loop, ring_of(reader, index));
-    io_uring_prep_recv_multishot(sqe, descriptor_of(reader, index), NULL, 0, 0);
+    if (bytes == 0) {
+        io_uring_prep_recv_multishot(sqe, descriptor_of(reader, index), NULL, 0, 0);
+    } else {
+        io_uring_prep_recv(sqe, descriptor_of(reader, index), NULL, bytes, 0);
+    }
+    reader->subscribers[index].is_reading = true;
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
     sqe->buf_group = READER_GROUP;
     sqe->user_data = loop_tag(OP_RECEIVE, index, 0);
@@ -99,7 +107,7 @@ static void on_connect(void *context, struct loop *loop, unsigned ring, uint64_t
     if (result < 0) {
         findings_note(&reader->ledger.findings, "connecting subscriber %u: %s",
                       reader->config.first + index, strerror(-result));
-        subscriber_fail(reader, subscriber);
+        subscriber_fail(reader, subscriber, false);
         opening_end(reader, subscriber);
         return;
     }
@@ -110,7 +118,7 @@ static void on_connect(void *context, struct loop *loop, unsigned ring, uint64_t
     sqe->flags |= IOSQE_FIXED_FILE;
     sqe->user_data = loop_tag(OP_SEND, index, 0);
     attempt->is_sending = true;
-    receive_arm(reader, index);
+    reader_receive(reader, index, subscriber->is_stalled ? READER_BUFFER_BYTES : 0);
 }
 
 static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
@@ -130,7 +138,7 @@ static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t us
     if (result < 0 || (size_t)result < attempt->request_length) {
         findings_note(&reader->ledger.findings, "sending a request: %s",
                       result < 0 ? strerror(-result) : "cut short");
-        subscriber_fail(reader, subscriber);
+        subscriber_fail(reader, subscriber, false);
         opening_end(reader, subscriber);
     }
 }
@@ -157,19 +165,31 @@ static void on_pong(void *context, struct loop *loop, unsigned ring, uint64_t us
     (void)cqe_flags;
 }
 
+// Until its header has come, one that stalls is like the others.
+static struct subscriber_ledger *ledger_of(struct reader *reader,
+                                           const struct subscriber *subscriber)
+{
+    bool has_stalled = subscriber->is_stalled && subscriber->state != SUBSCRIBER_WAITING;
+    return has_stalled ? &reader->stalled.ledger : &reader->ledger;
+}
+
 static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at, size_t length)
 {
     struct subscriber *subscriber = &reader->subscribers[index];
     bool was_waiting = subscriber->state == SUBSCRIBER_WAITING;
-    reader->ledger.now_ns = clock_monotonic_ns();
-    reader->ledger.record_from_ns =
+    struct subscriber_ledger *ledger = ledger_of(reader, subscriber);
+    ledger->now_ns = clock_monotonic_ns();
+    ledger->record_from_ns =
         atomic_load_explicit(&reader->config.meter->record_from_ns, memory_order_relaxed);
-    subscriber_take(subscriber, &reader->ledger, at, length);
+    subscriber_take(subscriber, ledger, at, length);
     if (subscriber->state == SUBSCRIBER_FAILED) {
-        subscriber_fail(reader, subscriber);
+        subscriber_fail(reader, subscriber, !was_waiting);
     }
     if (was_waiting && subscriber->state != SUBSCRIBER_WAITING) {
         opening_end(reader, subscriber);
+        if (subscriber->is_stalled && subscriber->state == SUBSCRIBER_RECEIVING) {
+            stalled_add(&reader->stalled, index);
+        }
     }
     if (subscriber->owes_pong) {
         pong_submit(reader, index);
@@ -179,11 +199,22 @@ static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at,
 static void on_end(struct reader *reader, struct subscriber *subscriber, int32_t result)
 {
     bool was_waiting = subscriber->state == SUBSCRIBER_WAITING;
-    findings_note(&reader->ledger.findings, "stream %u: the server closed the connection%s%s",
-                  subscriber->stream, result < 0 ? ": " : "", result < 0 ? strerror(-result) : "");
-    subscriber_fail(reader, subscriber);
+    findings_note(&ledger_of(reader, subscriber)->findings,
+                  "stream %u: the server closed the connection%s%s", subscriber->stream,
+                  result < 0 ? ": " : "", result < 0 ? strerror(-result) : "");
+    subscriber_fail(reader, subscriber, !was_waiting);
     if (was_waiting) {
         opening_end(reader, subscriber);
+    }
+}
+
+static void receive_more(struct reader *reader, uint32_t index)
+{
+    const struct subscriber *subscriber = &reader->subscribers[index];
+    if (!subscriber->is_stalled || reader->stalled.has_resumed) {
+        reader_receive(reader, index, 0);
+    } else if (subscriber->state == SUBSCRIBER_WAITING) {
+        reader_receive(reader, index, READER_BUFFER_BYTES);
     }
 }
 
@@ -206,9 +237,10 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
     if ((cqe_flags & IORING_CQE_F_MORE) != 0 || !is_alive) {
         return;
     }
+    subscriber->is_reading = false;
     if (result > 0 || result == -ENOBUFS) {
         reader->buffers_lacked += result == -ENOBUFS;
-        receive_arm(reader, index);
+        receive_more(reader, index);
         return;
     }
     on_end(reader, subscriber, result);
@@ -228,6 +260,10 @@ static int socket_make(const struct reader *reader, uint32_t index)
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (dealing_is_stalled(&reader->config.dealing, reader->config.first + index)) {
+        int bytes = STALLED_RECEIVE_BUFFER_BYTES;
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    }
     if (reader->config.address_ports > 0) {
         uint32_t host = 1 + (reader->config.first + index) / reader->config.address_ports;
         struct sockaddr_in source = {.sin_family = AF_INET,
@@ -249,6 +285,8 @@ static void connect_submit(struct reader *reader, uint32_t index)
     struct subscriber *subscriber = &reader->subscribers[index];
     subscriber_reset(subscriber, (reader->config.first + index) % reader->config.streams);
     subscriber->state = SUBSCRIBER_CONNECTING;
+    subscriber->is_stalled =
+        dealing_is_stalled(&reader->config.dealing, reader->config.first + index);
     subscriber->attempt = reader->attempts_free[--reader->attempts_free_count];
     struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
     struct buffer request;
@@ -281,9 +319,13 @@ static int open_batch(struct reader *reader, uint32_t count)
             uring, (unsigned)descriptor_of(reader, reader->opened), fds, count);
     }
     // The first ones of each batch are kept as samples until there are enough.
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < made; i++) {
-        if (result >= 0 && i < 2 && reader->sample_count < READER_SAMPLES_MAX) {
+        uint32_t number = reader->config.first + reader->opened + i;
+        if (result >= 0 && kept < 2 && reader->sample_count < READER_SAMPLES_MAX &&
+            !dealing_is_stalled(&reader->config.dealing, number)) {
             reader->samples[reader->sample_count++] = fds[i];
+            kept++;
         } else {
             close(fds[i]);
         }
@@ -321,6 +363,7 @@ static bool on_round(void *context)
 {
     struct reader *reader = context;
     atomic_store_explicit(&reader->bytes_told, reader->ledger.findings.bytes, memory_order_relaxed);
+    stalled_round(&reader->stalled);
     if (reader->ledger.deliveries != reader->deliveries_told) {
         meter_add(reader->config.meter, reader->ledger.deliveries - reader->deliveries_told);
         reader->deliveries_told = reader->ledger.deliveries;
@@ -344,6 +387,7 @@ static void *reader_run(void *context)
         meter_fail(reader->config.meter);
         return NULL;
     }
+    stalled_start(&reader->stalled);
     (void)on_round(reader);
     while (!atomic_load_explicit(&reader->stopping, memory_order_acquire)) {
         loop_round(&reader->loop, READER_ROUND_NS);
@@ -422,10 +466,14 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     reader->config = *config;
     reader->ledger.protocol = config->target->protocol;
     reader->ledger.run = config->run;
+    reader->stalled.ledger.protocol = config->target->protocol;
+    reader->stalled.ledger.run = config->run;
     reader->subscribers = calloc(config->count, sizeof *reader->subscribers);
     reader->attempts = calloc(config->opening_max, sizeof *reader->attempts);
     reader->attempts_free = calloc(config->opening_max, sizeof *reader->attempts_free);
-    if (reader->subscribers == NULL || reader->attempts == NULL || reader->attempts_free == NULL) {
+    uint32_t stalled = dealing_count_stalled(&config->dealing, config->first, config->count);
+    if (stalled_init(&reader->stalled, reader, stalled, config->stalled_rate) < 0 ||
+        reader->subscribers == NULL || reader->attempts == NULL || reader->attempts_free == NULL) {
         (void)snprintf(error, error_size, "no memory for %u subscribers", config->count);
         reader_close(reader);
         return NULL;
@@ -491,6 +539,7 @@ void reader_close(struct reader *reader)
     if (reader->loop.ring_count > 0) {
         loop_free(&reader->loop);
     }
+    stalled_free(&reader->stalled);
     free(reader->subscribers);
     free(reader->attempts);
     free(reader->attempts_free);

@@ -7,7 +7,9 @@
 #ifndef RINGCAST_LOADGEN_READER_H
 #define RINGCAST_LOADGEN_READER_H
 
+#include "dealing.h"
 #include "meter.h"
+#include "stalled.h"
 #include "subscriber.h"
 #include "target.h"
 
@@ -20,6 +22,8 @@
 
 enum {
     READER_SAMPLES_MAX = 16,
+    READER_BUFFER_BYTES = 8192, // most that one receive takes
+    READER_TIMER_STALLED = 0,
 };
 
 struct reader_config {
@@ -29,6 +33,8 @@ struct reader_config {
     uint32_t first; // number of its first subscriber among all
     uint32_t count;
     uint32_t streams;
+    struct dealing dealing;
+    uint32_t stalled_rate;  // bytes a second that those read that stall
     uint32_t opening_max;   // connections that are being opened at once
     uint32_t address_ports; // connections from each of many addresses of 127.0.0.0/8; 0: from any
 };
@@ -56,6 +62,7 @@ struct reader {
     atomic_uint_fast64_t bytes_told; // received until the last round
     atomic_bool stopping;
     struct subscriber_ledger ledger;
+    struct stalled stalled;
     struct histogram opening; // from connect to the header
     uint64_t buffers_lacked;  // receives that found no free buffer
     pthread_t thread;
@@ -67,6 +74,10 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
 
 // Starts to open the subscribers. Returns 0 or -errno.
 int reader_start(struct reader *reader);
+
+// On the reader's thread: receives once, at most `bytes` (not more than READER_BUFFER_BYTES); 0:
+// again and again, whatever comes.
+void reader_receive(struct reader *reader, uint32_t index, uint32_t bytes);
 
 // TCP segments with data that the sampled subscribers have received. Any thread, after the last
 // header has come.

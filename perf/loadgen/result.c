@@ -1,5 +1,7 @@
 #include "result.h"
 
+#include "dealing.h"
+
 #include "base/assert.h"
 
 // A thread that runs for so many percent of the time has none left.
@@ -63,7 +65,8 @@ double result_events_per_send(const struct result *result)
     if (result->sample_segments == 0) {
         return 0;
     }
-    double each = (double)result->deliveries / result->options->connections;
+    uint32_t measured = result->options->connections - dealing_of(result->options).stalled;
+    double each = (double)result->deliveries / measured;
     return each * result->samples / (double)result->sample_segments;
 }
 

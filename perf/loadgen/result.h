@@ -7,6 +7,7 @@
 #include "publisher.h"
 #include "result_memory.h"
 #include "series.h"
+#include "stalled_tally.h"
 #include "subscriber.h"
 #include "usage.h"
 
@@ -42,7 +43,8 @@ struct result {
     struct usage_machine machine;
     struct series series; // of the measured phase
 
-    struct findings findings; // of the whole run
+    struct findings findings; // of the whole run, without those that stalled
+    struct stalled_tally stalled;
 };
 
 enum bottleneck {

@@ -112,7 +112,8 @@ static void print_findings(const struct result *result, FILE *out)
 {
     const struct findings *findings = &result->findings;
     if (result_is_good(result)) {
-        (void)fprintf(out, "check       good: every subscriber got every event, in order, once\n");
+        (void)fprintf(out, "check       good: every %ssubscriber got every event, in order, once\n",
+                      result->stalled.subscribers > 0 ? "other " : "");
         return;
     }
     (void)fprintf(out,
@@ -155,6 +156,7 @@ void result_print(const struct result *result, FILE *out)
         print_server(result, out);
         print_generator(result, out);
     }
+    stalled_tally_print(&result->stalled, out);
     print_findings(result, out);
 }
 
@@ -249,6 +251,9 @@ static void write_run(struct json_writer *writer, const struct result *result)
     write_times(writer, "lateness", &result->lateness);
     if (result->has_server) {
         write_server(writer, result);
+    }
+    if (result->options->skips_full) {
+        stalled_tally_write(&result->stalled, writer);
     }
     result_memory_write(&result->memory, result->options->connections, writer);
     write_real(writer, "generator_cpu_cores", percent(result->generator.cpu_ns, elapsed_ns) / 100);

@@ -69,7 +69,12 @@ static int server_find(struct rig *rig)
     const struct options *options = rig->options;
     char url[64];
     if (options->bare) {
-        struct bare_config config = {options->workers, options->streams, options->connections};
+        struct bare_config config = {
+            .threads = options->workers,
+            .streams = options->streams,
+            .connections = options->connections,
+            .skips_full = options->skips_full,
+        };
         int result = bare_start(&rig->bare, &config, error, sizeof error);
         if (result < 0) {
             return rig_fail(rig, result, error);
@@ -152,6 +157,8 @@ static int readers_open(struct rig *rig)
             .first = first,
             .count = count,
             .streams = options->streams,
+            .dealing = dealing_of(options),
+            .stalled_rate = options->slow_rate,
             .opening_max = options->opening,
             .address_ports = address_ports,
         };
@@ -313,14 +320,19 @@ void rig_collect(struct rig *rig)
             continue;
         }
         reader_stop(reader);
+        stalled_tally_add(&result->stalled, &reader->stalled);
         struct findings *findings = &reader->ledger.findings;
         // The meter, which holds the publisher back, took those passed over for received.
         uint64_t lost = findings->lost;
         result->deliveries -= lost < result->deliveries ? lost : result->deliveries;
         for (uint32_t k = 0; k < reader->config.count; k++) {
             const struct subscriber *subscriber = &reader->subscribers[k];
-            subscriber_check_end(subscriber, findings,
-                                 rig->publisher.published[subscriber->stream]);
+            uint64_t published = rig->publisher.published[subscriber->stream];
+            if (subscriber->is_stalled) {
+                stalled_tally_add_subscriber(&result->stalled, subscriber, published);
+            } else {
+                subscriber_check_end(subscriber, findings, published);
+            }
         }
         findings_merge(&result->findings, findings);
         histogram_merge(&result->latency, &reader->ledger.latency);

@@ -22,6 +22,7 @@ void findings_merge(struct findings *into, const struct findings *from)
 {
     into->events += from->events;
     into->lost += from->lost;
+    into->lost_told += from->lost_told;
     into->repeated += from->repeated;
     into->gaps += from->gaps;
     into->foreign += from->foreign;
@@ -63,11 +64,14 @@ static void take_event(const struct taking *taking, const struct payload *payloa
     }
     if (payload->number > due) {
         findings->lost += payload->number - due;
+        findings->lost_told += subscriber->gap_is_next ? payload->number - due : 0;
+        subscriber->has_lost = true;
         findings_note(findings,
                       "a subscriber of stream %u got event %" PRIu64 " when %" PRIu64 " was due",
                       subscriber->stream, payload->number, due);
     }
     findings->events++;
+    subscriber->gap_is_next = false;
     ledger->deliveries += payload->number - due + 1;
     subscriber->number_next = payload->number + 1;
     if (payload->intended_ns >= ledger->record_from_ns) {
@@ -99,6 +103,8 @@ static bool take_news(void *context, struct response *response, enum response_ne
     case RESPONSE_EVENT: take_event(taking, &response->payload); return true;
     case RESPONSE_GAP:
         findings->gaps++;
+        taking->subscriber->was_told_gap = true;
+        taking->subscriber->gap_is_next = true;
         findings_note(findings, "a subscriber of stream %u was told of a gap before event %" PRIu64,
                       taking->subscriber->stream, taking->subscriber->number_next);
         return true;

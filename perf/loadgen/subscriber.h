@@ -32,12 +32,18 @@ struct subscriber {
     uint16_t attempt; // what is needed while it is being opened (reader.c)
     uint8_t state;    // enum subscriber_state
     bool owes_pong;   // the server asked whether it is there
+    bool is_stalled;  // one that stops reading, see stalled.h
+    bool is_reading;  // of such a one: a receive is armed
+    bool was_told_gap;
+    bool gap_is_next; // told, and no event has come since
+    bool has_lost;    // events were passed over
 };
 
 // What the subscribers of one thread saw.
 struct findings {
     uint64_t events;                // that came when they were due
     uint64_t lost;                  // numbers passed over, or not come at the end
+    uint64_t lost_told;             // of these, passed over after a gap notice
     uint64_t repeated;              // again, or later than their successors
     uint64_t gaps;                  // told by the server
     uint64_t foreign;               // of another run or stream

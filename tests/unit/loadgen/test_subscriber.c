@@ -163,3 +163,16 @@ Test(subscriber, messages_of_other_protocols_are_checked_the_same, .init = begin
     take("-ERR 'Slow Consumer'\r\n");
     cr_assert_eq(subscriber.state, SUBSCRIBER_FAILED);
 }
+
+Test(subscriber, what_a_gap_told_of_is_lost_but_told)
+{
+    event(77, 3, 1, 0);
+    take("event: gap\ndata: {}\n\n");
+    cr_assert(subscriber.was_told_gap);
+    cr_assert_not(subscriber.has_lost);
+    event(77, 3, 5, 0);
+    event(77, 3, 8, 0);
+    cr_assert_eq(ledger.findings.lost, 5);
+    cr_assert_eq(ledger.findings.lost_told, 3);
+    cr_assert(subscriber.has_lost);
+}
