@@ -110,6 +110,18 @@ enum {
     MODE_COUNT = sizeof MODES / sizeof MODES[0],
 };
 
+static const char EXAMPLES[] =
+    "  ringcast-bench fanout --url 'http://HOST/sub?id={stream}' --publish "
+    "'http://HOST/pub?id={stream}' \\\n"
+    "      --stream 'bench-{number}' --streams 4 --publish-connections 4 --rate 500\n"
+    "  ringcast-bench fanout --url 'http://HOST/.well-known/mercure?topic={stream_url}' \\\n"
+    "      --header \"Authorization: Bearer $TOKEN\" --publish http://HOST/.well-known/mercure \\\n"
+    "      --publish-header \"Authorization: Bearer $TOKEN\" \\\n"
+    "      --publish-header 'Content-Type: application/x-www-form-urlencoded' \\\n"
+    "      --body 'topic={stream_url}&data={data_url}'\n"
+    "  ringcast-bench fanout --url http://HOST --publish 'exec:socat - UNIX:SOCKET >/dev/null' \\\n"
+    "      --body '{\"stream\":\"{stream_json}\",\"data\":\"{data_json}\"}'\n";
+
 static void print_help(FILE *out)
 {
     (void)fprintf(out, "usage: ringcast-bench MODE [OPTIONS]\n\nmodes\n");
@@ -118,6 +130,9 @@ static void print_help(FILE *out)
     }
     (void)fprintf(out, "\noptions\n");
     options_print(out);
+    (void)fprintf(
+        out, "\nexamples: nginx with Nchan; a form with a token, as Mercure takes it; lines\n%s",
+        EXAMPLES);
     (void)fprintf(out, "\nexit status: 0 every event arrived, in order and once; 1 not so; "
                        "2 could not run\n");
 }

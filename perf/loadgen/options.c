@@ -47,7 +47,8 @@ static const struct option_entry entries[] = {
      "{stream} and {number} in PATH; redis:HOST:PORT; nats:HOST:PORT; exec:COMMAND, started by "
      "/bin/sh, a line of its input for each event; -, a line of standard output for each"},
     {"body", OPTION_TEXT, AT(body), 0, 0, "TEMPLATE",
-     "what is published, if not the data alone: {data}, {stream} and {number} stand for an "
+     "what is POSTed, or written as a line, if not the data alone: {data}, {stream} and {number} "
+     "stand for an "
      "event's; "
      "{data_json}, {stream_json} escaped in a JSON string, {data_url}, {stream_url} in a form"},
     {"publish-header", OPTION_HEADER, AT(publish_headers), 0, 0, "FIELD",
@@ -104,6 +105,8 @@ static const struct option_entry entries[] = {
 
 enum {
     ENTRY_COUNT = sizeof entries / sizeof entries[0],
+    HELP_COLUMN = 23,
+    HELP_WIDTH = 100,
 };
 
 static const struct option_entry *entry_find(const char *name, size_t length)
@@ -275,12 +278,32 @@ bool options_open_outputs(struct options *options)
     return true;
 }
 
+// Prints words from column HELP_COLUMN on, in lines of at most HELP_WIDTH.
+static void print_wrapped(FILE *out, const char *text)
+{
+    size_t column = HELP_COLUMN;
+    while (*text != 0) {
+        size_t length = strcspn(text, " ");
+        if (column > HELP_COLUMN && column + 1 + length > HELP_WIDTH) {
+            (void)fprintf(out, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        }
+        const char *blank = column > HELP_COLUMN ? " " : "";
+        (void)fprintf(out, "%s%.*s", blank, (int)length, text);
+        column += strlen(blank) + length;
+        text += length + strspn(text + length, " ");
+    }
+    (void)fprintf(out, "\n");
+}
+
 void options_print(FILE *out)
 {
     for (size_t i = 0; i < ENTRY_COUNT; i++) {
-        char left[64];
-        (void)snprintf(left, sizeof left, "--%s %s", entries[i].name,
-                       entries[i].value_name == NULL ? "" : entries[i].value_name);
-        (void)fprintf(out, "  %-20s %s\n", left, entries[i].help);
+        const char *value_name = entries[i].value_name == NULL ? "" : entries[i].value_name;
+        int length = fprintf(out, "  --%s %s", entries[i].name, value_name);
+        bool is_long = length >= HELP_COLUMN;
+        (void)fprintf(out, is_long ? "\n%*s" : "%*s", is_long ? HELP_COLUMN : HELP_COLUMN - length,
+                      "");
+        print_wrapped(out, entries[i].help);
     }
 }

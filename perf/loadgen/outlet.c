@@ -11,6 +11,17 @@ static const struct outlet_kind *const KINDS[] = {
     &outlet_kind_nats, &outlet_kind_exec, &outlet_kind_output,
 };
 
+// NULL: none begins so.
+static const struct outlet_kind *kind_find(const char *where)
+{
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        if (strncmp(where, KINDS[i]->prefix, strlen(KINDS[i]->prefix)) == 0) {
+            return KINDS[i];
+        }
+    }
+    return NULL;
+}
+
 // Says which prefixes there are.
 static void refuse(struct outlet *outlet, const char *where)
 {
@@ -36,16 +47,19 @@ int outlet_open(struct outlet *outlet, const struct options *options, struct bar
         (void)snprintf(outlet->error, sizeof outlet->error, "--publish is missing");
         return -EINVAL;
     }
-    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
-        size_t length = strlen(KINDS[i]->prefix);
-        if (strncmp(where, KINDS[i]->prefix, length) == 0) {
-            int result = KINDS[i]->open(outlet, where + length);
-            outlet->kind = result == 0 ? KINDS[i] : NULL;
-            return result;
-        }
+    const struct outlet_kind *kind = kind_find(where);
+    if (kind == NULL) {
+        refuse(outlet, where);
+        return -EINVAL;
     }
-    refuse(outlet, where);
-    return -EINVAL;
+    if (options->body != NULL && !kind->takes_body) {
+        (void)snprintf(outlet->error, sizeof outlet->error, "--publish %s takes no --body",
+                       kind->prefix);
+        return -EINVAL;
+    }
+    int result = kind->open(outlet, where + strlen(kind->prefix));
+    outlet->kind = result == 0 ? kind : NULL;
+    return result;
 }
 
 void outlet_close(struct outlet *outlet)

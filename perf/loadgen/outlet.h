@@ -6,6 +6,7 @@
 #include "bare.h"
 #include "options.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct outlet;
 
 struct outlet_kind {
     const char *prefix; // of --publish; what follows it is the kind's own
+    bool takes_body;    // --body
     // Each returns 0 or a negative errno, with a line in outlet->error.
     int (*open)(struct outlet *outlet, const char *where);
     // Passes the events on, in order, as few requests; waits while the other side takes no more.

@@ -198,6 +198,7 @@ static int http_flush(struct outlet *outlet)
 
 const struct outlet_kind outlet_kind_http = {
     .prefix = "http://",
+    .takes_body = true,
     .open = http_open,
     .publish = http_publish,
     .idle = http_idle,

@@ -244,6 +244,7 @@ static int pipe_check(struct outlet *outlet)
 
 const struct outlet_kind outlet_kind_output = {
     .prefix = "-",
+    .takes_body = true,
     .open = output_open,
     .publish = pipe_publish,
     .idle = pipe_check,
@@ -253,6 +254,7 @@ const struct outlet_kind outlet_kind_output = {
 
 const struct outlet_kind outlet_kind_exec = {
     .prefix = "exec:",
+    .takes_body = true,
     .open = command_open,
     .publish = pipe_publish,
     .idle = pipe_check,

@@ -126,6 +126,7 @@ async function impossible() {
     [/--publish 'ftp:x': it must begin with unix:/, '--url', server.url, '--publish', 'ftp:x'],
     [/'y' follows it/, '--url', server.url, '--publish', '-y'],
     [/cannot have line ends/, '--url', server.url, '--publish', '-', '--body', '{data}\n'],
+    [/unix: takes no --body/, '--url', server.url, '--publish', 'unix:/nowhere', '--body', 'x'],
     [/--publish is missing/, '--url', server.url],
     [/--publish-header cannot have that value/, '--publish-header', 'no field'],
     [/--output .*: No such file/, '--url', server.url, '--publish', server.url, '--output', join(scratch, 'no', 'file')],
