@@ -11,7 +11,7 @@ enum {
     BETWEEN_PHASES_MS = 50,
     // Those that stalled read on for so long, or until so long nothing has come.
     READ_ON_MS_MAX = 10 * 1000,
-    READ_ON_QUIET_MS = 1000,
+    READ_ON_QUIET_MS = 2000,
 };
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
