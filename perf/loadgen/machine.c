@@ -23,7 +23,7 @@ enum {
     TCP_PAGES_OF_SOCKET = 1,
     // Kernel memory of an idle socket and all that belongs to it, generously, as measured.
     SOCKET_BYTES = 4 << 10,
-    // A reader's io_uring, of memory that Linux 6.14 and later count as locked.
+    // A reader's io_uring, of memory that newer kernels count as locked (seen with 6.18).
     LOCKED_BYTES_OF_RING = 256 << 10,
     // Files that others open meanwhile.
     FILES_OF_OTHERS = 1000,
