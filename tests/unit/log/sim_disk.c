@@ -140,6 +140,11 @@ static struct sim_inode *inode_of(int file)
     return machine.handles[file - FIRST_HANDLE];
 }
 
+int64_t sim_write(int file, const void *from, size_t length, uint64_t offset)
+{
+    return do_write(inode_of(file), from, length, offset, true);
+}
+
 static int prepare_whole(const struct operation *operation, bool with_faults)
 {
     int failed = failure_of(DISK_PREPARE, with_faults ? machine.faults.prepare_error : 0,
@@ -243,8 +248,10 @@ static void operation_interrupt(const struct operation *operation, bool power)
 
 // --- the machine ---
 
-static void close_handles(void)
+static void machine_close(void)
 {
+    free(machine.disk);
+    machine.disk = NULL;
     for (unsigned i = 0; i < HANDLES_MAX; i++) {
         if (machine.handles[i] != NULL) {
             machine.handles[i]->pins--;
@@ -270,14 +277,12 @@ static void release(const struct operation *operation)
 
 static void machine_clear(uint64_t seed)
 {
-    close_handles();
+    machine_close();
     while (machine.operation_count > 0) {
         struct operation operation = take_operation(0);
         release(&operation);
     }
     sim_files_clear(seed);
-    free(machine.disk);
-    machine.disk = NULL;
 }
 
 void sim_free(void)
@@ -288,10 +293,7 @@ void sim_free(void)
 void sim_reset(uint64_t seed)
 {
     machine_clear(seed);
-    memset(&machine.faults, 0, sizeof machine.faults);
-    memset(machine.planned, 0, sizeof machine.planned);
-    memset(machine.failures, 0, sizeof machine.failures);
-    machine.stats = (struct sim_stats){0};
+    memset(&machine.faults, 0, sizeof machine - offsetof(struct machine, faults));
     machine.boot = 1;
 }
 
@@ -342,9 +344,7 @@ static void process_end(bool power)
         operation_interrupt(&operation, power);
         release(&operation);
     }
-    close_handles();
-    free(machine.disk);
-    machine.disk = NULL;
+    machine_close();
     sim_sweep();
 }
 
@@ -484,12 +484,6 @@ int64_t disk_write_now(struct disk *disk, int file, const void *from, size_t len
     int64_t result = do_write(inode_of(file), from, length, offset, faults.now_too);
     machine.faults = faults;
     return result;
-}
-
-int64_t sim_write(struct disk *disk, int file, const void *from, size_t length, uint64_t offset)
-{
-    ASSERT(!disk->is_reading);
-    return do_write(inode_of(file), from, length, offset, true);
 }
 
 int disk_sync_now(struct disk *disk, int file)

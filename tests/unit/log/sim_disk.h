@@ -63,7 +63,7 @@ struct sim_faults {
     bool now_too;           // also for the *_now calls
 };
 // A write that is done when it returns, with the faults of submitted ones.
-int64_t sim_write(struct disk *disk, int file, const void *from, size_t length, uint64_t offset);
+int64_t sim_write(int file, const void *from, size_t length, uint64_t offset);
 void sim_set_faults(const struct sim_faults *faults); // NULL: none
 // The operation `after` further ones of its kind (0: the next one) fails with error (negative
 // errno), once.
