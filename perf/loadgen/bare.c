@@ -88,6 +88,7 @@ static _Noreturn void serve(const struct feeds *feeds, const struct bare_config 
             .feed_fd = feeds->theirs[i],
             .streams = config->streams,
             .skips_full = config->skips_full,
+            .file = config->file,
             // A table of descriptors for each thread, where one would not hold all connections.
             .has_own_table = config->connections + FILES_BESIDE > files_max(),
         };
@@ -171,7 +172,7 @@ void bare_stop(struct bare *bare)
 
 int bare_send(struct bare *bare, const uint8_t *message, size_t message_length)
 {
-    ASSERT(message_length > sizeof(struct bare_part) && message_length <= BARE_MESSAGE_BYTES_MAX);
+    ASSERT(message_length >= sizeof(struct bare_part) && message_length <= BARE_MESSAGE_BYTES_MAX);
     for (uint32_t i = 0; i < bare->threads; i++) {
         ssize_t sent = -1;
         do {
@@ -182,4 +183,30 @@ int bare_send(struct bare *bare, const uint8_t *message, size_t message_length)
         }
     }
     return 0;
+}
+
+static int part_send(struct bare *bare, enum bare_what what)
+{
+    struct bare_part part = {.what = what};
+    return bare_send(bare, (const uint8_t *)&part, sizeof part);
+}
+
+int bare_sync(struct bare *bare)
+{
+    int result = part_send(bare, BARE_SYNC);
+    for (uint32_t i = 0; i < bare->threads && result == 0; i++) {
+        uint8_t answer = 0;
+        ssize_t got = -1;
+        do {
+            got = recv(bare->feeds[i], &answer, sizeof answer, 0);
+        } while (got < 0 && errno == EINTR);
+        result = got < 0 ? -errno : got == 0 ? -EPIPE : 0;
+    }
+    return result;
+}
+
+int bare_cut(struct bare *bare)
+{
+    int result = part_send(bare, BARE_CUT);
+    return result < 0 ? result : bare_sync(bare);
 }

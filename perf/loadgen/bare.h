@@ -3,7 +3,9 @@
 // for each connection and message: what is sent comes formatted from the publisher, over a
 // socketpair to each thread. Listeners have the options that ringcast's have.
 //
-// A connection belongs to the stream whose number ends its request's path.
+// A connection belongs to the stream whose number ends its request's path. Who comes back, with a
+// Last-Event-ID, gets what was kept for the stream, in the same send as the header. With a file, a
+// connection gets that file's bytes, read and sent piece by piece, and nothing else.
 #ifndef RINGCAST_LOADGEN_BARE_H
 #define RINGCAST_LOADGEN_BARE_H
 
@@ -19,7 +21,15 @@ enum {
 
 // A message is a sequence of parts. Each thread sends a part's frames, as one send, to its
 // connections of the stream.
+enum bare_what {
+    BARE_SEND, // to the stream's connections
+    BARE_KEEP, // for those who come back to the stream
+    BARE_CUT,  // no frames: forget all connections
+    BARE_SYNC, // no frames: answer with a byte
+};
+
 struct bare_part {
+    uint32_t what; // enum bare_what
     uint32_t stream;
     uint32_t length; // of the frames, which follow
 };
@@ -28,6 +38,7 @@ struct bare {
     pid_t pid;
     uint16_t port;
     uint32_t threads;
+    bool keeps;                  // what is published is for those who come back
     int feeds[BARE_THREADS_MAX]; // SOCK_SEQPACKET; a message is whole parts
 };
 
@@ -38,6 +49,7 @@ struct bare_config {
     // A connection whose socket is full misses the frames, and is cut off when it took a part of
     // them; else the server waits for it.
     bool skips_full;
+    const char *file; // NULL: none
 };
 
 // How many threads it takes to hold `connections` when each may have `files` open: `threads` of
@@ -53,5 +65,11 @@ void bare_stop(struct bare *bare);
 
 // Passes a message to each thread. Waits while one has too much to do. Returns 0 or -errno.
 int bare_send(struct bare *bare, const uint8_t *message, size_t message_length);
+
+// Waits until the threads have done what they were passed. Returns 0 or -errno.
+int bare_sync(struct bare *bare);
+
+// Has it forget all connections, which must have been closed. Returns 0 or -errno.
+int bare_cut(struct bare *bare);
 
 #endif

@@ -16,6 +16,7 @@
 
 enum {
     EVENTS_MAX = 64,
+    FILE_PIECE_BYTES = 512 << 10,
     REQUEST_BYTES_MAX = 8192,
     ACCEPTS_MAX = 64, // at one go, so that events do not wait long
 };
@@ -25,6 +26,8 @@ struct bare_stream {
     int *fds;
     uint32_t count;
     uint32_t capacity;
+    uint8_t *kept; // a header and frames
+    size_t kept_length;
 };
 
 struct server {
@@ -33,6 +36,11 @@ struct server {
     struct bare_stream *streams;
     uint8_t message[BARE_MESSAGE_BYTES_MAX];
 };
+
+// As ringcast's begins: with an id to resume behind.
+static const char header[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                             "Cache-Control: no-cache\r\nConnection: close\r\n\r\n"
+                             "id: 0\nretry: 3000\n\n";
 
 static void watch(const struct server *server, int fd)
 {
@@ -77,11 +85,82 @@ static bool stream_add(struct bare_stream *stream, int fd)
     return true;
 }
 
+// The rest of a message for a subscriber that reads too slowly: waits, as a bare server would.
+// False: the connection is dead.
+static bool send_rest(int fd, const uint8_t *at, size_t length)
+{
+    while (length > 0) {
+        ssize_t sent = send(fd, at, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN) {
+            struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+            (void)poll(&poll_fd, 1, -1);
+        } else if (sent < 0 && errno != EINTR) {
+            return false;
+        }
+        at += sent > 0 ? sent : 0;
+        length -= sent > 0 ? (size_t)sent : 0;
+    }
+    return true;
+}
+
+// The whole file: the least that reading a log to somebody can cost.
+static bool file_send(int fd, const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    uint8_t *piece = malloc(FILE_PIECE_BYTES);
+    ssize_t length = file < 0 || piece == NULL ? -1 : 0;
+    off_t offset = 0;
+    while (length >= 0 && (length = pread(file, piece, FILE_PIECE_BYTES, offset)) > 0) {
+        offset += length;
+        length = send_rest(fd, piece, (size_t)length) ? length : -1;
+    }
+    free(piece);
+    if (file >= 0) {
+        close(file);
+    }
+    return length == 0;
+}
+
+static bool stream_keep(struct bare_stream *stream, const uint8_t *frames, size_t length)
+{
+    size_t start = stream->kept == NULL ? sizeof header - 1 : stream->kept_length;
+    uint8_t *kept = realloc(stream->kept, start + length);
+    if (kept == NULL) {
+        return false;
+    }
+    if (stream->kept == NULL) {
+        memcpy(kept, header, start);
+    }
+    memcpy(kept + start, frames, length);
+    stream->kept = kept;
+    stream->kept_length = start + length;
+    return true;
+}
+
+static void forget_all(struct server *server)
+{
+    for (uint32_t i = 0; i < server->thread->streams; i++) {
+        struct bare_stream *stream = &server->streams[i];
+        while (stream->count > 0) {
+            close(stream->fds[--stream->count]);
+        }
+    }
+}
+
+// What a subscriber of the stream gets first, in one send.
+static bool begin(const struct bare_stream *stream, int fd, const char *request)
+{
+    bool comes_back = stream->kept != NULL && strstr(request, "\nLast-Event-ID:") != NULL;
+    const void *at = comes_back ? (const void *)stream->kept : header;
+    size_t length = comes_back ? stream->kept_length : sizeof header - 1;
+    ssize_t sent = send(fd, at, length, MSG_NOSIGNAL);
+    return sent >= 0 && ((size_t)sent == length ||
+                         send_rest(fd, (const uint8_t *)at + sent, length - (size_t)sent));
+}
+
 // A request is taken to arrive whole, as the load generator's do.
 static void answer(struct server *server, int fd)
 {
-    static const char header[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                                 "Cache-Control: no-cache\r\nConnection: close\r\n\r\n";
     char request[REQUEST_BYTES_MAX + 1];
     ssize_t length = recv(fd, request, REQUEST_BYTES_MAX, 0);
     if (length < 0 && errno == EAGAIN) {
@@ -90,31 +169,14 @@ static void answer(struct server *server, int fd)
     request[length > 0 ? length : 0] = 0;
     if (length > 4 && strchr(request + 4, ' ') != NULL) {
         uint32_t number = stream_of(request);
-        if (number < server->thread->streams &&
-            send(fd, header, sizeof header - 1, MSG_NOSIGNAL) == sizeof header - 1 &&
+        if (number < server->thread->streams && begin(&server->streams[number], fd, request) &&
+            (server->thread->file == NULL || file_send(fd, server->thread->file)) &&
             stream_add(&server->streams[number], fd)) {
             (void)epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
             return;
         }
     }
     close(fd);
-}
-
-// The rest of a message for a subscriber that reads too slowly: waits, as a bare server would.
-// False: the connection is dead.
-static bool send_rest(int fd, const uint8_t *at, size_t length)
-{
-    while (length > 0) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-        (void)poll(&poll_fd, 1, -1);
-        ssize_t sent = send(fd, at, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            return false;
-        }
-        at += sent > 0 ? sent : 0;
-        length -= sent > 0 ? (size_t)sent : 0;
-    }
-    return true;
 }
 
 // A send that took `sent` of the frames or failed. False: the connection is of no more use.
@@ -144,7 +206,23 @@ static void fan_out(const struct server *server, struct bare_stream *stream, con
     }
 }
 
-static void message_take(const struct server *server, size_t length)
+static void part_take(struct server *server, const struct bare_part *part, const uint8_t *frames)
+{
+    struct bare_stream *stream = &server->streams[part->stream];
+    switch ((enum bare_what)part->what) {
+    case BARE_SEND: fan_out(server, stream, frames, part->length); return;
+    case BARE_KEEP:
+        if (!stream_keep(stream, frames, part->length)) {
+            _exit(1);
+        }
+        return;
+    case BARE_CUT: forget_all(server); return;
+    case BARE_SYNC: (void)send(server->thread->feed_fd, "", 1, MSG_NOSIGNAL); return;
+    }
+    UNREACHABLE();
+}
+
+static void message_take(struct server *server, size_t length)
 {
     const uint8_t *at = server->message;
     const uint8_t *end = at + length;
@@ -153,7 +231,7 @@ static void message_take(const struct server *server, size_t length)
         memcpy(&part, at, sizeof part);
         at += sizeof part;
         ASSERT(part.stream < server->thread->streams && part.length <= (size_t)(end - at));
-        fan_out(server, &server->streams[part.stream], at, part.length);
+        part_take(server, &part, at);
         at += part.length;
     }
 }
@@ -218,6 +296,7 @@ void *bare_thread_run(void *context)
     serve(server);
     for (uint32_t i = 0; i < thread->streams; i++) {
         free(streams[i].fds);
+        free(streams[i].kept);
     }
     free(streams);
     free(server);

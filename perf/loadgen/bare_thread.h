@@ -10,6 +10,7 @@ struct bare_thread {
     int listener_fd;
     int feed_fd;
     uint32_t streams;
+    const char *file; // NULL: none
     bool has_own_table;
     bool skips_full;  // see struct bare_config
     pthread_t thread; // the starter's

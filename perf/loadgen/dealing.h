@@ -10,7 +10,7 @@
 
 struct dealing {
     uint32_t connections;
-    uint32_t streams; // not more than connections
+    uint32_t streams;
     uint32_t stalled; // fewer than connections
 };
 

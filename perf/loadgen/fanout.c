@@ -105,7 +105,8 @@ static void read_on(struct rig *rig)
 
 int fanout_run(struct result *result, const struct options *options, enum publisher_pace pace)
 {
-    struct rig *rig = rig_open(result, options, pace);
+    struct rig_plan plan = {.pace = pace};
+    struct rig *rig = rig_open(result, options, &plan);
     int code = rig == NULL ? -1 : rig_connect(rig);
     if (code == 0) {
         code = publish_all(rig);

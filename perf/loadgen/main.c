@@ -4,8 +4,10 @@
 #include "ingest.h"
 #include "machine.h"
 #include "options.h"
+#include "replay.h"
 #include "result.h"
 #include "status.h"
+#include "storm.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,22 +25,23 @@ struct mode {
     enum status (*run)(const struct mode *mode, const struct options *options);
 };
 
-static enum status run_with_subscribers(const struct mode *mode, const struct options *options,
-                                        enum publisher_pace pace)
+static bool counts_fit(const struct options *options)
 {
     if (options->streams > options->connections) {
         (void)fprintf(stderr, "ringcast-bench: more --streams than --connections\n");
-        return STATUS_WRONG;
+        return false;
     }
     if (options->threads > options->connections) {
         (void)fprintf(stderr, "ringcast-bench: more --threads than --connections\n");
-        return STATUS_WRONG;
+        return false;
     }
-    struct result *result = malloc(sizeof *result);
-    if (result == NULL) {
-        return STATUS_WRONG;
-    }
-    int code = fanout_run(result, options, pace);
+    return true;
+}
+
+// Prints what came out of a run that ended with `code`. Frees the result.
+static enum status conclude(const struct mode *mode, const struct options *options,
+                            struct result *result, int code)
+{
     result->mode = mode->name;
     if (code < 0 && findings_are_good(&result->findings)) {
         (void)fprintf(stderr, "ringcast-bench: %s\n", result->error);
@@ -52,6 +55,17 @@ static enum status run_with_subscribers(const struct mode *mode, const struct op
     bool is_good = result_is_good(result);
     free(result);
     return is_good ? STATUS_GOOD : STATUS_BAD;
+}
+
+static enum status run_with_subscribers(const struct mode *mode, const struct options *options,
+                                        enum publisher_pace pace)
+{
+    struct result *result = counts_fit(options) ? malloc(sizeof *result) : NULL;
+    if (result == NULL) {
+        return STATUS_WRONG;
+    }
+    int code = fanout_run(result, options, pace);
+    return conclude(mode, options, result, code);
 }
 
 static enum status run_fanout(const struct mode *mode, const struct options *options)
@@ -94,6 +108,52 @@ static enum status run_ingest(const struct mode *mode, const struct options *opt
     return ingest_run(options);
 }
 
+static void prepare_storm(struct options *options)
+{
+    options->opening = 1024;
+    options->batch = 256;
+}
+
+static enum status run_storm(const struct mode *mode, const struct options *options)
+{
+    if (options->stalled > 0) {
+        (void)fprintf(stderr, "ringcast-bench: in a storm nobody stalls\n");
+        return STATUS_WRONG;
+    }
+    struct result *result = counts_fit(options) ? malloc(sizeof *result) : NULL;
+    if (result == NULL) {
+        return STATUS_WRONG;
+    }
+    int code = storm_run(result, options);
+    return conclude(mode, options, result, code);
+}
+
+static void prepare_replay(struct options *options)
+{
+    options->connections = 1;
+    options->size_bytes = 100;
+    options->batch = 256;
+    options->workers = 1;
+    options->settle_ms = 0;
+    options->stream = NULL;
+}
+
+static enum status run_replay(const struct mode *mode, const struct options *options)
+{
+    struct options whole = *options;
+    char error[OPTIONS_ERROR_SIZE];
+    if (!replay_prepare(&whole, error, sizeof error)) {
+        (void)fprintf(stderr, "ringcast-bench: %s\n", error);
+        return STATUS_WRONG;
+    }
+    struct result *result = malloc(sizeof *result);
+    if (result == NULL) {
+        return STATUS_WRONG;
+    }
+    int code = replay_run(result, &whole);
+    return conclude(mode, &whole, result, code);
+}
+
 static const struct mode MODES[] = {
     {"fanout", "subscribers on streams, events at a rate or as fast as they are received", NULL,
      run_fanout},
@@ -101,6 +161,9 @@ static const struct mode MODES[] = {
      run_fanout},
     {"slow", "fanout while a share of the subscribers does not read: the others are measured",
      prepare_slow, run_fanout},
+    {"storm", "all connect at once; are cut off, and come back at once for what they missed",
+     prepare_storm, run_storm},
+    {"replay", "one subscriber reads a long stream from its beginning", prepare_replay, run_replay},
     {"latency", "one event at a time, from publish to receipt, to one subscriber", prepare_latency,
      run_latency},
     {"ingest", "producers alone, as fast as they are acknowledged", prepare_ingest, run_ingest},
@@ -147,6 +210,8 @@ int main(int argc, char **argv)
         .threads = 1,
         .workers = cores > 0 && cores < OPTIONS_THREADS_MAX ? (uint32_t)cores : 1,
         .coalesce = 1,
+        .missed = 10,
+        .events = 1000 * 1000,
         .producers = 1,
         .publish_connections = 1,
         .publish_pipeline = 1,

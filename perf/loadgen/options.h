@@ -16,6 +16,8 @@ enum {
     OPTIONS_CONNECTIONS_MAX = 1000 * 1000,
     OPTIONS_THREADS_MAX = 64,
     OPTIONS_BATCH_MAX = 1024,
+    OPTIONS_ERROR_SIZE = 100,
+    OPTIONS_MISSED_MAX = 1000 * 1000,
     OPTIONS_SIZE_MAX = 1 << 20,
 };
 
@@ -47,7 +49,12 @@ struct options {
     uint32_t size_bytes;
     double stalled;     // share of the subscribers that stall
     uint32_t slow_rate; // bytes a second that these read; 0: none
-    double rate;        // events a second, 0: as fast as it goes
+    uint32_t missed;    // events of each stream
+    uint32_t run;       // 0: any
+    uint32_t events;
+    const char *file;
+    bool reuse;
+    double rate; // events a second, 0: as fast as it goes
     uint64_t duration_ms;
     uint64_t warmup_ms;
     uint64_t settle_ms;

@@ -40,8 +40,11 @@ int outlet_open(struct outlet *outlet, const struct options *options, struct bar
     outlet->bare = bare;
     const char *where = options->publish;
     if (bare != NULL) {
-        outlet->kind = &outlet_kind_bare;
-        return outlet->kind->open(outlet, "");
+        const struct outlet_kind *kind =
+            options->file != NULL ? &outlet_kind_file : &outlet_kind_bare;
+        int result = kind->open(outlet, options->file);
+        outlet->kind = result == 0 ? kind : NULL;
+        return result;
     }
     if (where == NULL) {
         (void)snprintf(outlet->error, sizeof outlet->error, "--publish is missing");

@@ -40,6 +40,7 @@ extern const struct outlet_kind outlet_kind_unix;
 extern const struct outlet_kind outlet_kind_redis;
 extern const struct outlet_kind outlet_kind_nats;
 extern const struct outlet_kind outlet_kind_bare;
+extern const struct outlet_kind outlet_kind_file; // options->file, which the bare server replays
 extern const struct outlet_kind outlet_kind_http;
 extern const struct outlet_kind outlet_kind_output; // standard output
 extern const struct outlet_kind outlet_kind_exec;   // a command
@@ -52,8 +53,8 @@ struct outlet {
     char error[OUTLET_ERROR_SIZE];
 };
 
-// Finds the kind by the prefix of `where` and opens it; `bare` not NULL: the bare server's feeds.
-// Returns 0 or -errno with outlet->error. The options are borrowed.
+// Finds the kind by the prefix of `where` and opens it; `bare` not NULL: the bare server's feeds
+// or, if there is one, its file. Returns 0 or -errno with outlet->error. The options are borrowed.
 int outlet_open(struct outlet *outlet, const struct options *options, struct bare *bare);
 
 // Does nothing on one that is not open.

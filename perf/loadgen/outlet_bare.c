@@ -27,10 +27,13 @@ static int bare_open(struct outlet *outlet, const char *where)
 
 // Appends a part: as many of the events as are one stream's, fit, and make one send. Returns how
 // many.
-static size_t part_append(struct bare_state *state, const struct options *options,
-                          const struct outlet_event *events, size_t count)
+static size_t part_append(const struct outlet *outlet, const struct outlet_event *events,
+                          size_t count)
 {
-    struct bare_part part = {.stream = events[0].stream};
+    struct bare_state *state = outlet->state;
+    const struct options *options = outlet->options;
+    struct bare_part part = {.what = outlet->bare->keeps ? BARE_KEEP : BARE_SEND,
+                             .stream = events[0].stream};
     size_t start = state->length;
     size_t length = start + sizeof part;
     size_t done = 0;
@@ -55,7 +58,7 @@ static int bare_publish(struct outlet *outlet, const struct outlet_event *events
     struct bare_state *state = outlet->state;
     size_t done = 0;
     while (done < count) {
-        size_t taken = part_append(state, outlet->options, events + done, count - done);
+        size_t taken = part_append(outlet, events + done, count - done);
         done += taken;
         if (taken > 0 && done < count) {
             continue;

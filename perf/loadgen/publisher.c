@@ -53,24 +53,33 @@ void publisher_free(struct publisher *publisher)
     publisher->batch = NULL;
 }
 
+// The next event's stream. Counts it as published.
+static uint32_t event_count(struct publisher *publisher)
+{
+    const struct options *options = publisher->config.options;
+    uint32_t stream = publisher->stream_next;
+    publisher->stream_next = stream + 1 == options->streams ? 0 : stream + 1;
+    publisher->published[stream]++;
+    publisher->expected += dealing_audience(&publisher->dealing, stream);
+    publisher->events++;
+    return stream;
+}
+
 // Puts the next event into the batch at `index`.
 static void event_make(struct publisher *publisher, uint32_t index, uint64_t intended_ns)
 {
     const struct options *options = publisher->config.options;
     ASSERT(index < options->batch);
-    uint32_t stream = publisher->stream_next;
-    publisher->stream_next = stream + 1 == options->streams ? 0 : stream + 1;
+    uint32_t stream = event_count(publisher);
     struct payload payload = {
         .run = publisher->config.run,
         .stream = stream,
-        .number = ++publisher->published[stream],
+        .number = publisher->published[stream],
         .intended_ns = intended_ns,
     };
     uint8_t *data = publisher->bytes + (size_t)index * options->size_bytes;
     payload_write(data, options->size_bytes, &payload);
     publisher->batch[index] = (struct outlet_event){stream, data, options->size_bytes};
-    publisher->expected += dealing_audience(&publisher->dealing, stream);
-    publisher->events++;
 }
 
 static int batch_publish(struct publisher *publisher, uint32_t count)
@@ -86,7 +95,7 @@ static int batch_publish(struct publisher *publisher, uint32_t count)
 static int idle(struct publisher *publisher)
 {
     struct outlet *outlet = publisher->config.outlet;
-    int result = outlet->kind->idle(outlet);
+    int result = outlet->kind == NULL ? 0 : outlet->kind->idle(outlet);
     if (result < 0) {
         (void)snprintf(publisher->error, sizeof publisher->error, "%s", outlet->error);
     }
@@ -248,14 +257,42 @@ int publisher_run(struct publisher *publisher, uint64_t duration_ms)
     UNREACHABLE();
 }
 
+static int flush(struct publisher *publisher)
+{
+    struct outlet *outlet = publisher->config.outlet;
+    int result = outlet->kind == NULL ? 0 : outlet->kind->flush(outlet);
+    if (result < 0) {
+        (void)snprintf(publisher->error, sizeof publisher->error, "%s", outlet->error);
+    }
+    return result;
+}
+
+int publisher_publish(struct publisher *publisher, uint64_t count)
+{
+    int result = 0;
+    while (count > 0 && result == 0) {
+        uint32_t batch = publisher->config.options->batch;
+        batch = count < batch ? (uint32_t)count : batch;
+        uint64_t now_ns = clock_monotonic_ns();
+        for (uint32_t i = 0; i < batch; i++) {
+            event_make(publisher, i, now_ns);
+        }
+        result = batch_publish(publisher, batch);
+        count -= batch;
+    }
+    return result < 0 ? result : flush(publisher);
+}
+
+void publisher_assume(struct publisher *publisher, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        (void)event_count(publisher);
+    }
+}
+
 int publisher_drain(struct publisher *publisher)
 {
     // Answers first: what was refused need not be waited for.
-    struct outlet *outlet = publisher->config.outlet;
-    int result = outlet->kind->flush(outlet);
-    if (result < 0) {
-        (void)snprintf(publisher->error, sizeof publisher->error, "%s", outlet->error);
-        return result;
-    }
-    return await(publisher, publisher->expected);
+    int result = flush(publisher);
+    return result < 0 ? result : await(publisher, publisher->expected);
 }

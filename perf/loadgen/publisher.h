@@ -21,7 +21,7 @@ enum publisher_pace {
 struct publisher_config {
     const struct options *options;
     enum publisher_pace pace;
-    struct outlet *outlet;
+    struct outlet *outlet; // may be closed, when nothing is published
     struct meter *meter;
     uint32_t run;
 };
@@ -45,6 +45,13 @@ void publisher_free(struct publisher *publisher);
 
 // Publishes for `duration_ms`. The lateness begins anew. Returns 0 or -errno with a line in error.
 int publisher_run(struct publisher *publisher, uint64_t duration_ms);
+
+// Publishes so many events, as fast as they are taken, and waits for the answers. Returns 0 or
+// -errno with a line in error.
+int publisher_publish(struct publisher *publisher, uint64_t count);
+
+// Takes so many events for published.
+void publisher_assume(struct publisher *publisher, uint64_t count);
 
 // Waits until everything has been received and acknowledged. Returns 0; -ETIMEDOUT when for some
 // seconds nothing more comes; -ECONNRESET when a subscriber is gone; with a line in error.

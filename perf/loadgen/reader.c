@@ -1,5 +1,6 @@
 #include "reader.h"
 
+#include "reader_dial.h"
 #include "segments.h"
 
 #include "base/assert.h"
@@ -15,39 +16,19 @@
 #include <unistd.h>
 
 enum {
-    OP_CONNECT = 1,
-    OP_SEND,
-    OP_RECEIVE,
-    OP_PONG,
-
     READER_BUFFERS = 512,
     READER_GROUP = 1,
     READER_SQ_ENTRIES = 1024,
     READER_CQ_FACTOR = 8,
-    // Sockets that are made, put into the ring's table and closed again as ordinary descriptors at
-    // one go.
-    READER_BATCH = 64,
+};
+
+// What the main thread asks for.
+struct command {
+    bool cuts; // else connect again
+    uint64_t goal;
 };
 
 static const uint64_t READER_ROUND_NS = UINT64_C(100) * 1000 * 1000;
-
-// What is kept while a subscriber is being opened.
-struct reader_attempt {
-    uint8_t request[TARGET_REQUEST_BYTES_MAX];
-    size_t request_length;
-    uint64_t started_ns;
-    bool is_sending;
-};
-
-static uint32_t ring_of(const struct reader *reader, uint32_t index)
-{
-    return index / reader->ring_slots;
-}
-
-static int descriptor_of(const struct reader *reader, uint32_t index)
-{
-    return (int)(index % reader->ring_slots);
-}
 
 static void attempt_release(struct reader *reader, uint16_t attempt)
 {
@@ -56,6 +37,19 @@ static void attempt_release(struct reader *reader, uint16_t attempt)
 
 // --- one subscriber ---
 
+void reader_fail(struct reader *reader)
+{
+    reader->ledger.findings.failed++;
+    uint32_t failed = (uint32_t)atomic_fetch_add(&reader->failed, 1) + 1;
+    if (!reader->config.goes_on) {
+        reader->is_stuck = true;
+    }
+    // Whoever waits for all of them to be open is not disturbed before they are, or failed.
+    if (!reader->config.goes_on || atomic_load(&reader->ready) + failed >= reader->config.count) {
+        meter_fail(reader->config.meter);
+    }
+}
+
 // One that stalls may be cut off, but not before it got its header.
 static void subscriber_fail(struct reader *reader, struct subscriber *subscriber, bool was_open)
 {
@@ -63,9 +57,7 @@ static void subscriber_fail(struct reader *reader, struct subscriber *subscriber
     if (subscriber->is_stalled && was_open) {
         return;
     }
-    reader->ledger.findings.failed++;
-    atomic_fetch_add(&reader->failed, 1);
-    meter_fail(reader->config.meter);
+    reader_fail(reader);
 }
 
 // Its opening is over, well or not. The attempt is free once its request is out of the kernel's
@@ -74,7 +66,8 @@ static void opening_end(struct reader *reader, struct subscriber *subscriber)
 {
     struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
     if (subscriber->state == SUBSCRIBER_RECEIVING) {
-        histogram_record(&reader->opening, reader->ledger.now_ns - attempt->started_ns);
+        histogram_record(reader->reopened > 0 ? &reader->reopening : &reader->opening,
+                         reader->ledger.now_ns - subscriber->opened_ns);
         atomic_fetch_add(&reader->ready, 1);
     }
     if (!attempt->is_sending) {
@@ -84,11 +77,11 @@ static void opening_end(struct reader *reader, struct subscriber *subscriber)
 
 void reader_receive(struct reader *reader, uint32_t index, uint32_t bytes)
 {
-    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, ring_of(reader, index));
+    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, reader_ring_of(reader, index));
     if (bytes == 0) {
-        io_uring_prep_recv_multishot(sqe, descriptor_of(reader, index), NULL, 0, 0);
+        io_uring_prep_recv_multishot(sqe, reader_descriptor_of(reader, index), NULL, 0, 0);
     } else {
-        io_uring_prep_recv(sqe, descriptor_of(reader, index), NULL, bytes, 0);
+        io_uring_prep_recv(sqe, reader_descriptor_of(reader, index), NULL, bytes, 0);
     }
     reader->subscribers[index].is_reading = true;
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
@@ -113,8 +106,8 @@ static void on_connect(void *context, struct loop *loop, unsigned ring, uint64_t
     }
     subscriber->state = SUBSCRIBER_WAITING;
     struct io_uring_sqe *sqe = loop_sqe(loop, ring);
-    io_uring_prep_send(sqe, descriptor_of(reader, index), attempt->request, attempt->request_length,
-                       MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_prep_send(sqe, reader_descriptor_of(reader, index), attempt->request,
+                       attempt->request_length, MSG_NOSIGNAL | MSG_WAITALL);
     sqe->flags |= IOSQE_FIXED_FILE;
     sqe->user_data = loop_tag(OP_SEND, index, 0);
     attempt->is_sending = true;
@@ -143,11 +136,26 @@ static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t us
     }
 }
 
+// As subscriber_take; notes when it first knows an id, and when it has all that it missed.
+static void take_resuming(struct reader *reader, struct subscriber *subscriber, const uint8_t *at,
+                          size_t length)
+{
+    bool was_behind = subscriber->number_next <= reader->goal;
+    bool had_id = subscriber->response.last_id.length > 0;
+    subscriber_take(subscriber, &reader->ledger, at, length);
+    if (was_behind && subscriber->number_next > reader->goal) {
+        histogram_record(&reader->catching_up, reader->ledger.now_ns - subscriber->opened_ns);
+    }
+    if (!had_id && subscriber->response.last_id.length > 0) {
+        atomic_fetch_add(&reader->resumable, 1);
+    }
+}
+
 static void pong_submit(struct reader *reader, uint32_t index)
 {
     const char *pong = reader->config.target->protocol->pong;
-    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, ring_of(reader, index));
-    io_uring_prep_send(sqe, descriptor_of(reader, index), pong, strlen(pong), MSG_NOSIGNAL);
+    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, reader_ring_of(reader, index));
+    io_uring_prep_send(sqe, reader_descriptor_of(reader, index), pong, strlen(pong), MSG_NOSIGNAL);
     sqe->flags |= IOSQE_FIXED_FILE;
     sqe->user_data = loop_tag(OP_PONG, index, 0);
     reader->subscribers[index].owes_pong = false;
@@ -181,7 +189,11 @@ static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at,
     ledger->now_ns = clock_monotonic_ns();
     ledger->record_from_ns =
         atomic_load_explicit(&reader->config.meter->record_from_ns, memory_order_relaxed);
-    subscriber_take(subscriber, ledger, at, length);
+    if (reader->config.resumes || reader->goal > 0) {
+        take_resuming(reader, subscriber, at, length);
+    } else {
+        subscriber_take(subscriber, ledger, at, length);
+    }
     if (subscriber->state == SUBSCRIBER_FAILED) {
         subscriber_fail(reader, subscriber, !was_waiting);
     }
@@ -225,7 +237,8 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
     struct reader *reader = context;
     uint32_t index = loop_tag_slot(user_data);
     struct subscriber *subscriber = &reader->subscribers[index];
-    bool is_alive = subscriber->state != SUBSCRIBER_FAILED;
+    bool is_alive =
+        subscriber->state != SUBSCRIBER_FAILED && subscriber->state != SUBSCRIBER_CUTTING;
     if ((cqe_flags & IORING_CQE_F_BUFFER) != 0) {
         const uint8_t *bytes = buffers_take(&reader->buffers[ring], cqe_flags);
         if (is_alive && result > 0) {
@@ -234,7 +247,12 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
         }
         buffers_give_back(&reader->buffers[ring], buffers_id(cqe_flags));
     }
-    if ((cqe_flags & IORING_CQE_F_MORE) != 0 || !is_alive) {
+    bool is_over = (cqe_flags & IORING_CQE_F_MORE) == 0;
+    if (is_over && subscriber->state == SUBSCRIBER_CUTTING) {
+        subscriber->is_reading = false;
+        reader_cut_end(reader, index);
+    }
+    if (!is_over || !is_alive) {
         return;
     }
     subscriber->is_reading = false;
@@ -246,119 +264,6 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
     on_end(reader, subscriber, result);
 }
 
-// --- opening ---
-
-// An ordinary socket, bound where it must be; -errno.
-static int socket_make(const struct reader *reader, uint32_t index)
-{
-    const struct target *target = reader->config.target;
-    int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    int on = 1;
-    struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    if (dealing_is_stalled(&reader->config.dealing, reader->config.first + index)) {
-        int bytes = STALLED_RECEIVE_BUFFER_BYTES;
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-    }
-    if (reader->config.address_ports > 0) {
-        uint32_t host = 1 + (reader->config.first + index) / reader->config.address_ports;
-        struct sockaddr_in source = {.sin_family = AF_INET,
-                                     .sin_addr.s_addr = htonl(UINT32_C(0x7f010000) + host)};
-        // The port is then chosen by connect, by the whole four of addresses and ports.
-        (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-        if (bind(fd, (const struct sockaddr *)&source, sizeof source) < 0) {
-            int error = errno;
-            close(fd);
-            return -error;
-        }
-    }
-    return fd;
-}
-
-static void connect_submit(struct reader *reader, uint32_t index)
-{
-    const struct target *target = reader->config.target;
-    struct subscriber *subscriber = &reader->subscribers[index];
-    subscriber_reset(subscriber, (reader->config.first + index) % reader->config.streams);
-    subscriber->state = SUBSCRIBER_CONNECTING;
-    subscriber->is_stalled =
-        dealing_is_stalled(&reader->config.dealing, reader->config.first + index);
-    subscriber->attempt = reader->attempts_free[--reader->attempts_free_count];
-    struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
-    struct buffer request;
-    buffer_wrap(&request, attempt->request, sizeof attempt->request);
-    int result = target_request(&request, target, subscriber->stream);
-    ASSERT(result == 0); // fanout_check has seen that it fits
-    attempt->request_length = buffer_length(&request);
-    attempt->started_ns = clock_monotonic_ns();
-    attempt->is_sending = false;
-    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, ring_of(reader, index));
-    io_uring_prep_connect(sqe, descriptor_of(reader, index),
-                          (const struct sockaddr *)&target->address, target->address_length);
-    sqe->flags |= IOSQE_FIXED_FILE;
-    sqe->user_data = loop_tag(OP_CONNECT, index, 0);
-}
-
-// Opens the next `count` subscribers, all of one ring. Returns 0 or -errno.
-static int open_batch(struct reader *reader, uint32_t count)
-{
-    int fds[READER_BATCH];
-    uint32_t made = 0;
-    int result = 0;
-    for (; made < count && result >= 0; made += result >= 0) {
-        result = socket_make(reader, reader->opened + made);
-        fds[made] = result;
-    }
-    if (result >= 0) {
-        struct io_uring *uring = loop_ring(&reader->loop, ring_of(reader, reader->opened));
-        result = io_uring_register_files_update(
-            uring, (unsigned)descriptor_of(reader, reader->opened), fds, count);
-    }
-    // The first ones of each batch are kept as samples until there are enough.
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < made; i++) {
-        uint32_t number = reader->config.first + reader->opened + i;
-        if (result >= 0 && kept < 2 && reader->sample_count < READER_SAMPLES_MAX &&
-            !dealing_is_stalled(&reader->config.dealing, number)) {
-            reader->samples[reader->sample_count++] = fds[i];
-            kept++;
-        } else {
-            close(fds[i]);
-        }
-    }
-    if (result < 0) {
-        return result;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        connect_submit(reader, reader->opened++);
-    }
-    return 0;
-}
-
-static void open_more(struct reader *reader)
-{
-    while (reader->opened < reader->config.count && reader->attempts_free_count > 0 &&
-           atomic_load_explicit(&reader->failed, memory_order_relaxed) == 0) {
-        uint32_t left = reader->config.count - reader->opened;
-        uint32_t ring_left = reader->ring_slots - reader->opened % reader->ring_slots;
-        uint32_t count = left < ring_left ? left : ring_left;
-        count = count < reader->attempts_free_count ? count : reader->attempts_free_count;
-        count = count < READER_BATCH ? count : READER_BATCH;
-        int result = open_batch(reader, count);
-        if (result < 0) {
-            findings_note(&reader->ledger.findings, "opening subscriber %u: %s",
-                          reader->config.first + reader->opened, strerror(-result));
-            reader->ledger.findings.failed++;
-            atomic_fetch_add(&reader->failed, 1);
-            meter_fail(reader->config.meter);
-        }
-    }
-}
-
 static bool on_round(void *context)
 {
     struct reader *reader = context;
@@ -368,10 +273,51 @@ static bool on_round(void *context)
         meter_add(reader->config.meter, reader->ledger.deliveries - reader->deliveries_told);
         reader->deliveries_told = reader->ledger.deliveries;
     }
-    if (reader->opened < reader->config.count) {
-        open_more(reader);
+    if (reader->is_cutting) {
+        reader->is_cutting = reader_cut_more(reader);
+    } else if (reader->opened < reader->config.count && !reader->is_stuck) {
+        reader_dial_more(reader);
     }
-    return false;
+    return reader->is_cutting;
+}
+
+// --- commands ---
+
+static void on_message(void *context, const void *message)
+{
+    struct reader *reader = context;
+    struct command command;
+    memcpy(&command, message, sizeof command);
+    if (command.cuts) {
+        reader->is_cutting = true;
+        reader->cut = 0;
+    } else {
+        reader->goal = command.goal;
+        reader->opened = 0;
+        reader->reopened++;
+    }
+}
+
+static void command_post(struct reader *reader, const struct command *command)
+{
+    uint64_t message[LOOP_MESSAGE_SIZE / sizeof(uint64_t)] = {0};
+    memcpy(message, command, sizeof *command);
+    bool posted = loop_post(&reader->loop, NULL, message, 0);
+    ASSERT(posted); // one at a time, into a big inbox
+}
+
+void reader_cut(struct reader *reader)
+{
+    ASSERT(reader->config.resumes && reader->is_started);
+    atomic_store(&reader->uncut, reader->config.count);
+    atomic_store(&reader->ready, 0);
+    command_post(reader, &(struct command){.cuts = true});
+}
+
+void reader_reopen(struct reader *reader, uint64_t goal)
+{
+    ASSERT(goal > 0 && atomic_load(&reader->uncut) == 0);
+    command_post(reader, &(struct command){.goal = goal});
 }
 
 // --- the thread ---
@@ -430,7 +376,7 @@ static int rings_open(struct reader *reader, char *error, size_t error_size)
         .cq_factor = READER_CQ_FACTOR,
         .direct_descriptors = reader->ring_slots,
         .inbox_capacity = 64,
-        .callbacks = {.context = reader, .on_round = on_round},
+        .callbacks = {.context = reader, .on_message = on_message, .on_round = on_round},
     };
     int result = loop_init(&reader->loop, &config, error, error_size);
     if (result < 0) {
@@ -464,6 +410,7 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     }
     memset(reader, 0, sizeof *reader);
     reader->config = *config;
+    reader->goal = config->goal;
     reader->ledger.protocol = config->target->protocol;
     reader->ledger.run = config->run;
     reader->stalled.ledger.protocol = config->target->protocol;
@@ -489,6 +436,7 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     loop_set_handler(&reader->loop, OP_SEND, on_send, reader);
     loop_set_handler(&reader->loop, OP_RECEIVE, on_receive, reader);
     loop_set_handler(&reader->loop, OP_PONG, on_pong, reader);
+    loop_set_handler(&reader->loop, OP_CLOSE, reader_on_close, reader);
     return reader;
 }
 

@@ -36,6 +36,9 @@ struct reader_config {
     struct dealing dealing;
     uint32_t stalled_rate;  // bytes a second that those read that stall
     uint32_t opening_max;   // connections that are being opened at once
+    uint64_t goal;          // the event of a stream that subscribers are to catch up to; 0: none
+    bool resumes;           // keep what is needed to connect again behind what was seen
+    bool goes_on;           // when a connection fails, open the others all the same
     uint32_t address_ports; // connections from each of many addresses of 127.0.0.0/8; 0: from any
 };
 
@@ -52,6 +55,11 @@ struct reader {
     uint16_t *attempts_free;
     uint32_t attempts_free_count;
     uint32_t opened; // subscribers whose opening has begun
+    bool is_stuck;   // no more can be opened
+    bool is_cutting;
+    uint32_t cut;      // subscribers whose cutting has begun
+    uint32_t reopened; // times that all were opened again
+    uint64_t goal;     // number of the event with which a subscriber has all it missed; 0: none
     // Ordinary descriptors of a few subscribers, for what direct ones cannot do. All are there once
     // all connections are.
     int samples[READER_SAMPLES_MAX];
@@ -59,12 +67,16 @@ struct reader {
     uint64_t deliveries_told;
     atomic_uint_fast32_t ready;      // whose header has come
     atomic_uint_fast32_t failed;     // that are of no more use
+    atomic_uint_fast32_t uncut;      // still connected, while all are being cut
+    atomic_uint_fast32_t resumable;  // that know an id to resume behind
     atomic_uint_fast64_t bytes_told; // received until the last round
     atomic_bool stopping;
     struct subscriber_ledger ledger;
     struct stalled stalled;
-    struct histogram opening; // from connect to the header
-    uint64_t buffers_lacked;  // receives that found no free buffer
+    struct histogram opening;     // from connect to the header
+    struct histogram reopening;   // the same when they connected again
+    struct histogram catching_up; // from then to the last event missed
+    uint64_t buffers_lacked;      // receives that found no free buffer
     pthread_t thread;
     bool is_started;
 };
@@ -78,6 +90,12 @@ int reader_start(struct reader *reader);
 // On the reader's thread: receives once, at most `bytes` (not more than READER_BUFFER_BYTES); 0:
 // again and again, whatever comes.
 void reader_receive(struct reader *reader, uint32_t index, uint32_t bytes);
+// Needs config.resumes. Cuts all connections by reset; done when `uncut` is 0. Main thread.
+void reader_cut(struct reader *reader);
+
+// After that: connects all again, each to resume behind what it saw last. Has missed all events up
+// to number `goal`.
+void reader_reopen(struct reader *reader, uint64_t goal);
 
 // TCP segments with data that the sampled subscribers have received. Any thread, after the last
 // header has come.

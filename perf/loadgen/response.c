@@ -66,6 +66,15 @@ static bool line_is_field(const uint8_t *line, size_t length, const char *name, 
     return length > name_length && line[name_length] == ':' && memcmp(line, name, name_length) == 0;
 }
 
+static void take_id(struct response *response, struct slice value)
+{
+    if (value.length > RESPONSE_ID_BYTES_MAX) {
+        value.length = 0;
+    }
+    response->id.length = (uint8_t)value.length;
+    memcpy(response->id.text, value.at, value.length);
+}
+
 // One line of the event stream. False: the callback wants no more.
 static bool take_event_line(struct response *response, const uint8_t *line, size_t length,
                             response_callback callback, void *context)
@@ -79,6 +88,9 @@ static bool take_event_line(struct response *response, const uint8_t *line, size
         }
         response->is_gap = false;
         response->has_payload = false;
+        if (response->keeps_ids) {
+            response->last_id = response->id;
+        }
         return goes_on;
     }
     if (line_is_field(line, length, "data", 4)) {
@@ -88,6 +100,8 @@ static bool take_event_line(struct response *response, const uint8_t *line, size
         }
     } else if (line_is_field(line, length, "event", 5)) {
         response->is_gap = slice_equal_text(field_value(line, length, 5), "gap");
+    } else if (response->keeps_ids && line_is_field(line, length, "id", 2)) {
+        take_id(response, field_value(line, length, 2));
     }
     return true;
 }

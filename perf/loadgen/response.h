@@ -1,5 +1,5 @@
 // Reads an HTTP/1.1 response with an event stream in it (RFC 9112 sections 4, 5, 7.1; WHATWG HTML
-// section 9.2.6), from bytes that arrive in pieces cut anywhere, with 128 bytes of state: as much
+// section 9.2.6), from bytes that arrive in pieces cut anywhere, with 224 bytes of state: as much
 // as a load generator with 100,000 subscribers can afford. Bodies end with the connection or are
 // chunked. Of the events only those are told that carry a payload of ours, and the `gap` notices of
 // a ringcast broker.
@@ -13,11 +13,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+    RESPONSE_ID_BYTES_MAX = 47, // longer ids count as none
+};
+
 enum response_phase {
     RESPONSE_STATUS = 0,
     RESPONSE_FIELDS,
     RESPONSE_BODY,
     RESPONSE_OVER,
+};
+
+struct response_id {
+    uint8_t length; // 0: none
+    uint8_t text[RESPONSE_ID_BYTES_MAX];
 };
 
 // Zeroed memory is a response of which nothing has arrived.
@@ -32,6 +41,9 @@ struct response {
     bool is_event_stream;
     bool has_payload;
     bool is_gap;
+    bool keeps_ids;             // whether the following is wanted
+    struct response_id id;      // of the last id line
+    struct response_id last_id; // as of the end of an event: what Last-Event-ID would say
 };
 
 enum response_news {

@@ -14,8 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum result_kind {
+    RESULT_FANOUT = 0,
+    RESULT_STORM,
+    RESULT_REPLAY,
+};
+
 struct result {
     const char *mode;
+    enum result_kind kind;
     const struct options *options;
     enum publisher_pace pace;
     bool has_run;                  // all subscribers were there, and the measured phase took place
@@ -23,8 +30,12 @@ struct result {
 
     uint32_t bare_threads; // that the bare server has
     // Opening the connections.
-    uint64_t opening_ns;      // from the first to the last subscriber's header
-    struct histogram opening; // each one's time from connect to its header
+    uint64_t opening_cpu_ns;      // of the server, where `storm` looked
+    uint64_t reopening_ns;        // as opening_ns, when all connected again
+    uint64_t opening_ns;          // from the first to the last subscriber's header
+    struct histogram opening;     // each one's time from connect to its header
+    struct histogram reopening;   // the same of those that connected again
+    struct histogram catching_up; // of those, from connect to the last event that they had missed
     struct result_memory memory;
 
     // The measured phase, from its first event until the last was received.

@@ -48,7 +48,7 @@ static uint64_t others_ns(const struct result *result)
 
 static void print_times(FILE *out, const char *label, const struct histogram *histogram)
 {
-    (void)fprintf(out, "%-12s", label);
+    (void)fprintf(out, "%-11s ", label);
     for (size_t i = 0; i < QUANTILE_COUNT; i++) {
         double us = (double)histogram_quantile(histogram, QUANTILES[i].parts) / 1e3;
         (void)fprintf(out, "%s %.1f  ", QUANTILES[i].name, us);
@@ -63,6 +63,71 @@ static void print_opening(const struct result *result, FILE *out)
                   options->connections, options->streams, seconds(result->opening_ns),
                   per_second(options->connections, result->opening_ns));
     result_memory_print(&result->memory, options->connections, out);
+}
+
+static void print_storm(const struct result *result, FILE *out)
+{
+    const struct options *options = result->options;
+    (void)fprintf(out,
+                  "at once     %u connections being opened by each of %u threads (--opening)\n",
+                  options->opening, options->threads);
+    if (result->findings.failed == 0) {
+        print_opening(result, out);
+    }
+    print_times(out, "connecting", &result->opening);
+    if (result->opening_cpu_ns > 0) {
+        (void)fprintf(out, "            %.2f s of the server's CPU\n",
+                      seconds(result->opening_cpu_ns));
+    }
+    if (!result->has_run || options->missed == 0) {
+        return;
+    }
+    (void)fprintf(out,
+                  "came back   after %u events of each stream: the last header after %.2f s, the "
+                  "last event after %.2f s (%.0f events/s)\n",
+                  options->missed, seconds(result->reopening_ns), seconds(result->elapsed_ns),
+                  per_second(result->deliveries, result->elapsed_ns));
+    print_times(out, "reconnecting", &result->reopening);
+    print_times(out, "catching up", &result->catching_up);
+}
+
+static void print_replay(const struct result *result, FILE *out)
+{
+    const struct options *options = result->options;
+    if (!options->reuse) {
+        (void)fprintf(out, "published   %u events to %u streams in %.2f s (%.0f/s)\n",
+                      options->events, options->streams, seconds(result->publishing_ns),
+                      per_second(options->events, result->publishing_ns));
+    }
+    (void)fprintf(out, "            run %u: --reuse --run %u replays it again\n", options->run,
+                  options->run);
+    if (result->has_run) {
+        (void)fprintf(
+            out, "read        %" PRIu64 " of %" PRIu64 " events in %.3f s: %.0f/s, %.1f MB/s\n",
+            result->deliveries, result->events, seconds(result->elapsed_ns),
+            per_second(result->deliveries, result->elapsed_ns),
+            per_second(result->bytes, result->elapsed_ns) / 1e6);
+    }
+}
+
+static void print_fanout(const struct result *result, FILE *out)
+{
+    if (!result->has_run) {
+        return;
+    }
+    print_opening(result, out);
+    (void)fprintf(out,
+                  "delivered   %" PRIu64 " of %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s "
+                  "(published %.0f/s; %.2f events a send)\n",
+                  result->deliveries, result->events, seconds(result->elapsed_ns),
+                  per_second(result->deliveries, result->elapsed_ns),
+                  per_second(result->bytes, result->elapsed_ns) / 1e6,
+                  per_second(result->events, result->publishing_ns),
+                  result_events_per_send(result));
+    print_times(out, "latency", &result->latency);
+    if (result->pace == PACE_RATE) {
+        print_times(out, "lateness", &result->lateness);
+    }
 }
 
 // The threads that did anything, and how long they could not run for want of a core.
@@ -139,20 +204,12 @@ void result_print(const struct result *result, FILE *out)
                       "descriptors (RLIMIT_NOFILE) holds too few\n",
                       result->bare_threads, options->workers);
     }
+    switch (result->kind) {
+    case RESULT_FANOUT: print_fanout(result, out); break;
+    case RESULT_STORM: print_storm(result, out); break;
+    case RESULT_REPLAY: print_replay(result, out); break;
+    }
     if (result->has_run) {
-        print_opening(result, out);
-        (void)fprintf(out,
-                      "delivered   %" PRIu64 " of %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s "
-                      "(published %.0f/s; %.2f events a send)\n",
-                      result->deliveries, result->events, seconds(result->elapsed_ns),
-                      per_second(result->deliveries, result->elapsed_ns),
-                      per_second(result->bytes, result->elapsed_ns) / 1e6,
-                      per_second(result->events, result->publishing_ns),
-                      result_events_per_send(result));
-        print_times(out, "latency", &result->latency);
-        if (result->pace == PACE_RATE) {
-            print_times(out, "lateness", &result->lateness);
-        }
         print_server(result, out);
         print_generator(result, out);
     }
@@ -235,8 +292,32 @@ static void write_server(struct json_writer *writer, const struct result *result
     write_threads(writer, "server_threads", server, result->elapsed_ns);
 }
 
+// What only these modes have.
+static void write_kind(struct json_writer *writer, const struct result *result)
+{
+    const struct options *options = result->options;
+    switch (result->kind) {
+    case RESULT_FANOUT: return;
+    case RESULT_STORM:
+        write_count(writer, "opening_at_once", options->opening);
+        write_count(writer, "missed", options->missed);
+        write_real(writer, "opening_server_cpu_s", seconds(result->opening_cpu_ns));
+        write_real(writer, "reconnecting_s", seconds(result->reopening_ns));
+        write_real(writer, "reconnecting_server_cpu_s", seconds(result->server.cpu_ns));
+        write_times(writer, "reconnecting", &result->reopening);
+        write_times(writer, "catching_up", &result->catching_up);
+        return;
+    case RESULT_REPLAY:
+        write_count(writer, "run", options->run);
+        json_write_key(writer, "reuse");
+        json_write_boolean(writer, options->reuse);
+        return;
+    }
+}
+
 static void write_run(struct json_writer *writer, const struct result *result)
 {
+    write_kind(writer, result);
     uint64_t elapsed_ns = result->elapsed_ns;
     write_real(writer, "opening_s", seconds(result->opening_ns));
     write_times(writer, "opening", &result->opening);

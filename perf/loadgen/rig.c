@@ -16,6 +16,7 @@
 
 enum {
     OPENING_QUIET_MS_MAX = 10 * 1000, // without one more connection: the rest will not come
+    CUTTING_MS_MAX = 60 * 1000,
 };
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
@@ -74,6 +75,7 @@ static int server_find(struct rig *rig)
             .streams = options->streams,
             .connections = options->connections,
             .skips_full = options->skips_full,
+            .file = rig->plan.file,
         };
         int result = bare_start(&rig->bare, &config, error, sizeof error);
         if (result < 0) {
@@ -94,11 +96,15 @@ static int server_find(struct rig *rig)
     }
     if (options->bare) {
         rig->target.path = "/{number}";
+    } else if (rig->plan.path != NULL && strcmp(rig->target.path, TARGET_PATH) == 0) {
+        rig->target.path = rig->plan.path;
     }
     uint8_t bytes[TARGET_REQUEST_BYTES_MAX];
     struct buffer request;
     buffer_wrap(&request, bytes, sizeof bytes);
-    result = target_request(&request, &rig->target, options->streams - 1);
+    static const uint8_t id[RESPONSE_ID_BYTES_MAX] = {0};
+    result =
+        target_request(&request, &rig->target, options->streams - 1, slice_from(id, sizeof id));
     if (result < 0) {
         return rig_fail(rig, result,
                         "the request would be too long, or the stream's name not fit it");
@@ -160,6 +166,9 @@ static int readers_open(struct rig *rig)
             .dealing = dealing_of(options),
             .stalled_rate = options->slow_rate,
             .opening_max = options->opening,
+            .goal = rig->plan.goal,
+            .resumes = rig->plan.resumes,
+            .goes_on = rig->plan.resumes,
             .address_ports = address_ports,
         };
         rig->readers[i] = reader_open(&config, error, sizeof error);
@@ -171,41 +180,59 @@ static int readers_open(struct rig *rig)
     return 0;
 }
 
-static uint64_t ready_count(const struct rig *rig)
+static uint64_t ready_of(const struct reader *reader)
 {
-    uint64_t ready = 0;
-    for (uint32_t i = 0; i < rig->options->threads; i++) {
-        ready += atomic_load(&rig->readers[i]->ready);
-    }
-    return ready;
+    return atomic_load(&reader->ready);
 }
 
-int rig_connect(struct rig *rig)
+static uint64_t failed_of(const struct reader *reader)
 {
-    const struct options *options = rig->options;
-    uint64_t start_ns = clock_monotonic_ns();
-    for (uint32_t i = 0; i < options->threads; i++) {
-        int result = reader_start(rig->readers[i]);
-        if (result < 0) {
-            return rig_fail(rig, result, "no more threads");
-        }
+    return atomic_load(&reader->failed);
+}
+
+static uint64_t uncut_of(const struct reader *reader)
+{
+    return atomic_load(&reader->uncut);
+}
+
+static uint64_t resumable_of(const struct reader *reader)
+{
+    return atomic_load(&reader->resumable);
+}
+
+static uint64_t sum(const struct rig *rig, uint64_t (*count_of)(const struct reader *reader))
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        all += count_of(rig->readers[i]);
     }
+    return all;
+}
+
+// Waits until all have their header, or failed. Returns 0, or -errno with a line in result->error.
+static int await_headers(struct rig *rig)
+{
+    uint32_t wanted = rig->options->connections;
     uint64_t ready = 0;
-    uint64_t changed_ns = start_ns;
-    uint64_t shown_ns = start_ns;
-    while ((ready = ready_count(rig)) < options->connections) {
+    uint64_t changed_ns = clock_monotonic_ns();
+    uint64_t shown_ns = changed_ns;
+    char text[96];
+    while ((ready = sum(rig, ready_of)) < wanted) {
         rig_pause_ms(1);
         uint64_t now_ns = clock_monotonic_ns();
-        if (ready_count(rig) != ready) {
+        if (sum(rig, ready_of) != ready) {
             changed_ns = now_ns;
         }
-        if (meter_has_failed(&rig->meter)) {
-            return rig_fail(rig, -ECONNREFUSED, "not all subscribers could connect");
+        uint64_t failed = sum(rig, failed_of);
+        bool is_over = failed > 0 && ready + failed >= wanted;
+        if (is_over || meter_has_failed(&rig->meter)) {
+            (void)snprintf(text, sizeof text, "%" PRIu64 " of %u subscribers could not connect%s",
+                           failed, wanted, rig->plan.resumes ? "" : ", the others did not try");
+            return rig_fail(rig, -ECONNREFUSED, text);
         }
         if (now_ns - changed_ns > OPENING_QUIET_MS_MAX * NS_PER_MS) {
-            char text[96];
             (void)snprintf(text, sizeof text, "only %" PRIu64 " of %u subscribers got a header",
-                           ready, options->connections);
+                           ready, wanted);
             return rig_fail(rig, -ETIMEDOUT, text);
         }
         if (now_ns - shown_ns > WATCH_INTERVAL_MS * NS_PER_MS) {
@@ -213,11 +240,54 @@ int rig_connect(struct rig *rig)
             shown_ns = now_ns;
         }
     }
-    rig->result->opening_ns = clock_monotonic_ns() - start_ns;
-    rig_pause_ms(options->settle_ms);
-    memory_take(rig, MEMORY_CONNECTED);
-    memory_take_grown(rig);
     return 0;
+}
+
+int rig_connect(struct rig *rig)
+{
+    uint64_t start_ns = clock_monotonic_ns();
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        int result = reader_start(rig->readers[i]);
+        if (result < 0) {
+            return rig_fail(rig, result, "no more threads");
+        }
+    }
+    int result = await_headers(rig);
+    rig->result->opening_ns = clock_monotonic_ns() - start_ns;
+    if (result == 0) {
+        rig_pause_ms(rig->options->settle_ms);
+        memory_take(rig, MEMORY_CONNECTED);
+        memory_take_grown(rig);
+    }
+    return result;
+}
+
+int rig_cut(struct rig *rig)
+{
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        reader_cut(rig->readers[i]);
+    }
+    uint64_t deadline_ms = clock_monotonic_ms() + CUTTING_MS_MAX;
+    while (sum(rig, uncut_of) > 0) {
+        rig_pause_ms(1);
+        if (clock_monotonic_ms() > deadline_ms) {
+            return rig_fail(rig, -ETIMEDOUT, "the connections could not be cut");
+        }
+    }
+    return 0;
+}
+
+int rig_reconnect(struct rig *rig, uint64_t goal)
+{
+    for (uint32_t i = 0; i < rig->options->threads; i++) {
+        reader_reopen(rig->readers[i], goal);
+    }
+    return await_headers(rig);
+}
+
+uint64_t rig_resumable(const struct rig *rig)
+{
+    return sum(rig, resumable_of);
 }
 
 // --- the measured phase ---
@@ -277,7 +347,9 @@ static int set_up(struct rig *rig)
     if (code < 0) {
         return code;
     }
-    code = outlet_open(&rig->outlet, options, options->bare ? &rig->bare : NULL);
+    code = rig->plan.is_silent
+               ? 0
+               : outlet_open(&rig->outlet, options, options->bare ? &rig->bare : NULL);
     if (code < 0) {
         return rig_fail(rig, code, rig->outlet.error);
     }
@@ -290,11 +362,12 @@ static int set_up(struct rig *rig)
     return 0;
 }
 
-struct rig *rig_open(struct result *result, const struct options *options, enum publisher_pace pace)
+struct rig *rig_open(struct result *result, const struct options *options,
+                     const struct rig_plan *plan)
 {
     memset(result, 0, sizeof *result);
     result->options = options;
-    result->pace = pace;
+    result->pace = plan->pace;
     struct rig *rig = calloc(1, sizeof *rig);
     if (rig == NULL) {
         (void)snprintf(result->error, sizeof result->error, "no memory");
@@ -302,7 +375,8 @@ struct rig *rig_open(struct result *result, const struct options *options, enum 
     }
     rig->result = result;
     rig->options = options;
-    rig->run = (uint32_t)random_u64();
+    rig->plan = *plan;
+    rig->run = options->run != 0 ? options->run : (uint32_t)random_u64();
     watch_init(&rig->watch, options, &rig->meter, rig->readers, &result->series);
     if (set_up(rig) < 0) {
         rig_close(rig);
@@ -337,6 +411,8 @@ void rig_collect(struct rig *rig)
         findings_merge(&result->findings, findings);
         histogram_merge(&result->latency, &reader->ledger.latency);
         histogram_merge(&result->opening, &reader->opening);
+        histogram_merge(&result->reopening, &reader->reopening);
+        histogram_merge(&result->catching_up, &reader->catching_up);
     }
 }
 

@@ -17,6 +17,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// What a mode needs of it.
+struct rig_plan {
+    enum publisher_pace pace;
+    bool is_silent;   // nothing is published
+    bool resumes;     // subscribers will be cut and come back; failures to connect do not end it
+    const char *file; // the bare server's; NULL: none
+    const char *path; // of a URL without one; NULL: /streams/{stream}
+    uint64_t goal;    // see struct reader_config
+};
+
 struct rig {
     struct result *result;
     const struct options *options;
@@ -28,6 +38,7 @@ struct rig {
     bool has_meter;
     pid_t server; // 0: not known
     uint32_t run;
+    struct rig_plan plan;
     struct reader *readers[OPTIONS_THREADS_MAX];
     // At the beginning and the end of the measured phase.
     struct usage server_usage[2];
@@ -39,11 +50,21 @@ struct rig {
 // Finds the server (starts the bare one), opens readers without connections, outlet and publisher.
 // Clears *result. Returns the rig, or NULL with a line in result->error. Both are borrowed.
 struct rig *rig_open(struct result *result, const struct options *options,
-                     enum publisher_pace pace);
+                     const struct rig_plan *plan);
 
 // Opens all connections, waits for the last header, and lets it settle. Returns 0, or -errno with a
 // line in result->error: -ECONNREFUSED, -ETIMEDOUT. Fills in what the result has of the opening.
 int rig_connect(struct rig *rig);
+
+// Needs plan.resumes. Cuts all connections at once, and waits until none is left.
+int rig_cut(struct rig *rig);
+
+// After that: opens all again, each behind what it saw last, and waits for the last header. They
+// have missed all events up to number `goal` of their stream. As rig_connect.
+int rig_reconnect(struct rig *rig, uint64_t goal);
+
+// How many of the subscribers know an id to resume behind.
+uint64_t rig_resumable(const struct rig *rig);
 
 // What grows, taken at the beginning (0) and the end (1) of the measured phase: the result then
 // holds the difference. On the publisher's thread.

@@ -40,6 +40,17 @@ void subscriber_reset(struct subscriber *subscriber, uint32_t stream)
     subscriber->number_next = 1;
 }
 
+void subscriber_resume(struct subscriber *subscriber)
+{
+    struct response_id seen = subscriber->response.last_id;
+    bool keeps_ids = subscriber->response.keeps_ids;
+    memset(&subscriber->response, 0, sizeof subscriber->response);
+    subscriber->response.keeps_ids = keeps_ids;
+    subscriber->response.id = seen;
+    subscriber->response.last_id = seen;
+    subscriber->state = SUBSCRIBER_IDLE;
+}
+
 struct taking {
     struct subscriber *subscriber;
     struct subscriber_ledger *ledger;

@@ -19,6 +19,7 @@ enum subscriber_state {
     SUBSCRIBER_CONNECTING,
     SUBSCRIBER_WAITING,   // the request is sent, the header has not come
     SUBSCRIBER_RECEIVING, // the header has come
+    SUBSCRIBER_CUTTING,   // we end the connection
     SUBSCRIBER_FAILED,
 };
 
@@ -28,12 +29,13 @@ struct subscriber {
         struct messages messages; // when the ledger names a protocol
     };
     uint64_t number_next; // of the event that comes next
+    uint64_t opened_ns;   // when it connected
     uint32_t stream;
     uint16_t attempt; // what is needed while it is being opened (reader.c)
     uint8_t state;    // enum subscriber_state
     bool owes_pong;   // the server asked whether it is there
     bool is_stalled;  // one that stops reading, see stalled.h
-    bool is_reading;  // of such a one: a receive is armed
+    bool is_reading;  // a receive is armed
     bool was_told_gap;
     bool gap_is_next; // told, and no event has come since
     bool has_lost;    // events were passed over
@@ -77,6 +79,9 @@ struct subscriber_ledger {
 
 // Makes it new, for stream `stream`; the first event due is number 1.
 void subscriber_reset(struct subscriber *subscriber, uint32_t stream);
+
+// Makes it ready to connect again: what it has seen stays, the rest begins anew.
+void subscriber_resume(struct subscriber *subscriber);
 
 // Takes bytes from the socket. State WAITING becomes RECEIVING with the header; either becomes
 // FAILED, with a note, when the server refuses, ends the response, or sends what is not of its

@@ -69,7 +69,7 @@ int target_open(struct target *target, const char *url, const struct options *op
         return -EINVAL;
     }
     const char *path = authority + length;
-    target->path = *path == 0 || strcmp(path, "/") == 0 ? "/streams/{stream}" : path;
+    target->path = *path == 0 || strcmp(path, "/") == 0 ? TARGET_PATH : path;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *found = NULL;
     int result = getaddrinfo(host, port, &hints, &found);
@@ -101,7 +101,8 @@ void target_expand(struct buffer *into, const struct options *options, const cha
     template_expand(into, text, place, &values);
 }
 
-int target_request(struct buffer *into, const struct target *target, uint32_t number)
+int target_request(struct buffer *into, const struct target *target, uint32_t number,
+                   struct slice last_id)
 {
     if (target->protocol != NULL) {
         uint8_t bytes[TARGET_NAME_BYTES_MAX];
@@ -118,6 +119,9 @@ int target_request(struct buffer *into, const struct target *target, uint32_t nu
                         target->authority);
     for (uint32_t i = 0; i < target->options->headers.count; i++) {
         (void)buffer_printf(into, "%s\r\n", target->options->headers.lines[i]);
+    }
+    if (last_id.length > 0) {
+        (void)buffer_printf(into, "Last-Event-ID: " SLICE_FORMAT "\r\n", SLICE_ARGUMENTS(last_id));
     }
     return buffer_append_text(into, "\r\n");
 }

@@ -19,6 +19,8 @@ enum {
     TARGET_NAME_BYTES_MAX = 512, // of a stream
 };
 
+#define TARGET_PATH "/streams/{stream}" // where the URL has none
+
 struct target {
     struct sockaddr_storage address;
     socklen_t address_length;
@@ -41,8 +43,9 @@ void target_stream_name(struct buffer *into, const struct options *options, uint
 void target_expand(struct buffer *into, const struct options *options, const char *text,
                    enum template_place place, uint32_t number, struct slice data);
 
-// Appends the request that subscribes to stream `number`. Returns 0, -ENOBUFS, or -EINVAL when the
-// protocol cannot carry the stream's name.
-int target_request(struct buffer *into, const struct target *target, uint32_t number);
+// Appends the request that subscribes to stream `number`, behind the event `last_id` unless that is
+// empty. Returns 0, -ENOBUFS, or -EINVAL when the protocol cannot carry the stream's name.
+int target_request(struct buffer *into, const struct target *target, uint32_t number,
+                   struct slice last_id);
 
 #endif

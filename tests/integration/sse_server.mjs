@@ -1,10 +1,12 @@
 // A small server of event streams with faults to order: subscribers by GET, events by POST to the same path, or to
-// /json with {"stream", "data"}. Nothing is stored. For test_bench.mjs.
+// /json with {"stream", "data"}. For the tests of ringcast-bench.
 import { createServer } from 'node:http';
 
 export class SseServer {
-  // fault: { kind, at }: at the at-th event of a stream (lose, repeat, swap, cut), POST (refuse) or subscriber (turn-away).
-  constructor({ fault = {}, answer = 204 } = {}) {
+  // fault: { kind, at }: at the at-th event of a stream (lose, repeat, swap, cut), POST (refuse) or subscriber (turn-away);
+  // with stores, of those that come back with a Last-Event-ID (forget, remind).
+  constructor({ fault = {}, answer = 204, stores = false } = {}) {
+    this.stores = stores; // events have ids, and are kept
     this.fault = fault;
     this.answer = answer;
     this.posts = 0;
@@ -36,7 +38,7 @@ export class SseServer {
   is(kind, count) { return this.fault.kind === kind && this.fault.at === count; }
 
   stream(path) {
-    if (!this.streams.has(path)) this.streams.set(path, { responses: new Set(), events: 0, held: null });
+    if (!this.streams.has(path)) this.streams.set(path, { responses: new Set(), events: 0, held: null, kept: [] });
     return this.streams.get(path);
   }
 
@@ -46,8 +48,16 @@ export class SseServer {
     const stream = this.stream(request.url);
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     response.flushHeaders();
+    if (request.headers['last-event-id'] !== undefined) this.resume(stream, response, Number(request.headers['last-event-id']));
     stream.responses.add(response);
     return response.on('close', () => stream.responses.delete(response));
+  }
+
+  // What was kept behind event `id`.
+  resume(stream, response, id) {
+    this.resumed = (this.resumed ?? 0) + 1;
+    const from = this.is('remind', this.resumed) ? id - 1 : id;
+    response.write(stream.kept.slice(from, this.is('forget', this.resumed) ? -1 : undefined).join(''));
   }
 
   post(request, body, response) {
@@ -70,9 +80,11 @@ export class SseServer {
   publish(path, data) {
     const stream = this.stream(path);
     const number = ++stream.events;
+    const event = `${this.stores ? `id: ${number}\n` : ''}data: ${data}\n\n`;
+    if (this.stores) stream.kept.push(event);
     let isFirst = true;
     for (const response of stream.responses) {
-      this.send(stream, response, `data: ${data}\n\n`, isFirst ? number : 0);
+      this.send(stream, response, event, isFirst ? number : 0);
       isFirst = false;
     }
   }

@@ -203,3 +203,34 @@ Test(response, long_lines_are_passed_over)
     put_event(at, 1, "", "\n");
     check(text, "H1");
 }
+
+static void check_last_id(const char *text, bool keeps_ids, const char *expected)
+{
+    struct response response = {.keeps_ids = keeps_ids};
+    struct log log = {0};
+    cr_assert_eq(feed(&response, &log, head, sizeof head - 1, 0), 0);
+    cr_assert_eq(feed(&response, &log, text, strlen(text), 1), 0);
+    cr_assert_eq(response.last_id.length, strlen(expected), "%s", text);
+    cr_assert(memcmp(response.last_id.text, expected, strlen(expected)) == 0, "%s", text);
+}
+
+Test(response, the_last_id_is_kept)
+{
+    check_last_id("id: 7\nretry: 3000\n\n", true, "7"); // no event, and yet an id
+    check_last_id("id: 7\ndata: x\n\nid: 8\ndata: y\n\n", true, "8");
+    check_last_id("id: 7\ndata: x\n\ndata: y\n\n", true, "7"); // stays
+    check_last_id("id: 7\ndata: x\n\nid\n\nid:\n\n", true, "");
+    check_last_id("id: 7\ndata: x\n\n", false, "");
+}
+
+Test(response, an_id_counts_when_its_event_is_whole)
+{
+    check_last_id("id: 7\ndata: x\n\nid: 8\ndata: y\n", true, "7");
+}
+
+Test(response, an_id_too_long_is_none)
+{
+    check_last_id("id: 7\n\nid: 01234567890123456789012345678901234567890123456\n\n", true,
+                  "01234567890123456789012345678901234567890123456");
+    check_last_id("id: 7\n\nid: 012345678901234567890123456789012345678901234567\n\n", true, "");
+}

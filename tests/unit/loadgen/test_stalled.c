@@ -1,6 +1,7 @@
 // layer: io
 // link: perf/loadgen/stalled.c
 // link: perf/loadgen/reader.c
+// link: perf/loadgen/reader_dial.c
 // link: perf/loadgen/dealing.c
 // link: perf/loadgen/segments.c
 // link: perf/loadgen/meter.c

@@ -176,3 +176,23 @@ Test(subscriber, what_a_gap_told_of_is_lost_but_told)
     cr_assert_eq(ledger.findings.lost_told, 3);
     cr_assert(subscriber.has_lost);
 }
+
+Test(subscriber, what_it_saw_outlives_its_connection)
+{
+    subscriber.response.keeps_ids = true;
+    event(77, 3, 1, 0);
+    take("id: 5\n\nid: 6\ndata: cut off here");
+    subscriber_resume(&subscriber);
+    cr_assert_eq(subscriber.state, SUBSCRIBER_IDLE);
+    cr_assert_eq(subscriber.response.last_id.length, 1);
+    cr_assert_eq(subscriber.response.last_id.text[0], '5');
+
+    subscriber.state = SUBSCRIBER_WAITING;
+    take("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n\n");
+    cr_assert_eq(subscriber.response.last_id.text[0], '5');
+    event(77, 3, 2, 0);
+    event(77, 3, 2, 0);
+    cr_assert_eq(ledger.findings.events, 2);
+    cr_assert_eq(ledger.findings.repeated, 1);
+    cr_assert_eq(ledger.findings.lost, 0);
+}

@@ -1,0 +1,97 @@
+#include "replay.h"
+
+#include "rig.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    STREAM_NAME_SIZE = 64,
+};
+
+bool replay_prepare(struct options *options, char *error, size_t error_size)
+{
+    static char stream[STREAM_NAME_SIZE];
+    const char *complaint = NULL;
+    if (options->connections != 1 || options->threads != 1) {
+        complaint = "replay has one subscriber";
+    } else if (options->bare && options->file == NULL) {
+        complaint = "replay --bare needs --file, which it writes and replays";
+    } else if (!options->bare && options->file != NULL) {
+        complaint = "--file is the bare server's";
+    } else if (options->reuse && options->run == 0) {
+        complaint = "--reuse needs the --run that has published the events";
+    } else if (options->events < options->streams) {
+        complaint = "more --streams than --events";
+    }
+    if (complaint != NULL) {
+        (void)snprintf(error, error_size, "%s", complaint);
+        return false;
+    }
+    while (options->run == 0) {
+        options->run = (uint32_t)random_u64();
+    }
+    if (options->stream == NULL) {
+        (void)snprintf(stream, sizeof stream, "replay-%u/{number}", options->run);
+        options->stream = stream;
+    }
+    return true;
+}
+
+static int fill(struct rig *rig)
+{
+    uint64_t start_ns = clock_monotonic_ns();
+    int code = 0;
+    if (rig->options->reuse) {
+        publisher_assume(&rig->publisher, rig->options->events);
+    } else {
+        code = publisher_publish(&rig->publisher, rig->options->events);
+    }
+    rig->result->publishing_ns = clock_monotonic_ns() - start_ns;
+    return code < 0 ? rig_fail(rig, code, rig->publisher.error) : 0;
+}
+
+static int run(struct rig *rig)
+{
+    int code = fill(rig);
+    if (code < 0) {
+        return code;
+    }
+    rig_count(rig, 0);
+    code = rig_connect(rig);
+    if (code == 0) {
+        code = publisher_drain(&rig->publisher);
+        rig->result->has_run = true;
+        if (code < 0) {
+            (void)rig_fail(rig, code, rig->publisher.error);
+        }
+    }
+    rig_count(rig, 1);
+    return code;
+}
+
+int replay_run(struct result *result, const struct options *options)
+{
+    struct rig_plan plan = {
+        .pace = PACE_WINDOW,
+        .is_silent = options->reuse,
+        .file = options->file,
+        .goal = publisher_subscribers(options->events, options->streams, 0),
+        .path = "/streams/{stream}?from=earliest",
+    };
+    struct rig *rig = rig_open(result, options, &plan);
+    result->kind = RESULT_REPLAY;
+    int code = rig == NULL ? -EINVAL : run(rig);
+    if (rig != NULL) {
+        rig_collect(rig);
+        // As the subscriber itself saw it, from connect to the last event.
+        result->elapsed_ns = result->catching_up.maximum;
+        result->events = plan.goal;
+    }
+    rig_close(rig);
+    return code;
+}
