@@ -5,6 +5,7 @@
 #include "machine.h"
 #include "options.h"
 #include "replay.h"
+#include "report.h"
 #include "result.h"
 #include "status.h"
 #include "storm.h"
@@ -51,6 +52,9 @@ static enum status conclude(const struct mode *mode, const struct options *optio
     result_print(result, options->text_to);
     if (options->json_to != NULL) {
         result_print_json(result, options->json_to);
+    }
+    if (options->html_to != NULL) {
+        report_write(options->html_to, result);
     }
     bool is_good = result_is_good(result);
     free(result);
@@ -223,6 +227,8 @@ int main(int argc, char **argv)
         .warmup_ms = 1000,
         .settle_ms = 200,
         .ack = RC_ACK_WRITTEN,
+        .arguments = argv,
+        .argument_count = argc,
     };
     const struct mode *mode = NULL;
     for (size_t i = 0; i < MODE_COUNT && argc > 1; i++) {
@@ -248,6 +254,10 @@ int main(int argc, char **argv)
     }
     if (!options.skips_full && options.stalled > 0) {
         (void)fprintf(stderr, "ringcast-bench: --stalled is for the mode slow\n");
+        return STATUS_WRONG;
+    }
+    if (options.html != NULL && mode->run == run_ingest) {
+        (void)fprintf(stderr, "ringcast-bench: ingest has no report for --html\n");
         return STATUS_WRONG;
     }
     if (!options_open_outputs(&options)) {

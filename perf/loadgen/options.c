@@ -107,6 +107,8 @@ static const struct option_entry entries[] = {
     {"json", OPTION_SWITCH, AT(json), 0, 0, NULL,
      "one JSON object on standard output (with --publish - at the end of standard error), the text "
      "on standard error"},
+    {"html", OPTION_TEXT, AT(html), 0, 0, "FILE",
+     "a report with charts goes there, one page that needs nothing else"},
     {"output", OPTION_TEXT, AT(output), 0, 0, "FILE", "the JSON object goes there; implies --json"},
 };
 // clang-format on
@@ -267,20 +269,30 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
     return OPTIONS_RUN;
 }
 
+// Opens the file if one is named; else *file is NULL.
+static bool output_open(FILE **file, const char *option, const char *path)
+{
+    *file = path == NULL ? NULL : fopen(path, "we");
+    if (path != NULL && *file == NULL) {
+        (void)fprintf(stderr, "ringcast-bench: %s %s: %s\n", option, path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 bool options_open_outputs(struct options *options)
 {
     bool publishes_there = options->publish != NULL && strcmp(options->publish, "-") == 0;
     bool prints_json = options->json && options->output == NULL;
     options->text_to = publishes_there || prints_json ? stderr : stdout;
     options->json_to = NULL;
+    if (!output_open(&options->html_to, "--html", options->html)) {
+        return false;
+    }
     if (options->output != NULL) {
-        options->json_to = fopen(options->output, "we");
-        if (options->json_to == NULL) {
-            (void)fprintf(stderr, "ringcast-bench: --output %s: %s\n", options->output,
-                          strerror(errno));
-            return false;
-        }
-    } else if (prints_json) {
+        return output_open(&options->json_to, "--output", options->output);
+    }
+    if (prints_json) {
         options->json_to = publishes_there ? stderr : stdout;
     }
     return true;

@@ -32,6 +32,7 @@ struct options {
     const char *publish; // "unix:PATH", "http://..." and so on: outlet.c
     const char *body;    // the template of what is published; NULL: the data
     const char *output;  // the file for the JSON; NULL: none
+    const char *html;    // the file for the report; NULL: none
     const char *stream;  // the name's template
     struct options_headers headers;
     struct options_headers publish_headers;
@@ -66,6 +67,10 @@ struct options {
     // Where results go, by options_open_outputs.
     FILE *text_to;
     FILE *json_to; // NULL: no JSON is wanted
+    FILE *html_to; // NULL: no report is wanted
+    // The whole command, for the report. Borrowed.
+    char *const *arguments;
+    int argument_count;
 };
 
 enum options_outcome {
@@ -78,8 +83,8 @@ enum options_outcome {
 enum options_outcome options_read(struct options *options, int argc, char **argv);
 
 // Text goes to standard output unless JSON or events go there: then to standard error. JSON goes to
-// --output, else to standard output, unless events go there. False: the file cannot be written,
-// which is told on stderr.
+// --output, else to standard output, unless events go there. False: a file cannot be written, which
+// is told on stderr.
 bool options_open_outputs(struct options *options);
 
 void options_print(FILE *out);

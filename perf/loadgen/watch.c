@@ -14,6 +14,8 @@
 // The next tick would come later than that.
 static const uint64_t SECOND_NS = UINT64_C(950) * 1000 * 1000;
 
+static const uint64_t FIRST_NS_MIN = WATCH_INTERVAL_MS / 2 * UINT64_C(1000) * 1000;
+
 static const char *const PHASES[] = {
     [WATCH_CONNECTING] = "connecting",
     [WATCH_WARMING] = "warming up",
@@ -171,7 +173,12 @@ void watch_tick(struct watch *watch)
     if (phase != watch->phase_seen) {
         phase_begin(watch, phase);
     }
-    if (phase == WATCH_MEASURING || phase == WATCH_DRAINING) {
+    bool measures = phase == WATCH_MEASURING || phase == WATCH_DRAINING;
+    if (measures && watch->series->count == 0 &&
+        watch->now.taken_ns - watch->series_start_ns < FIRST_NS_MIN) {
+        return; // too little for a point: it goes to the next one
+    }
+    if (measures) {
         struct series_point point = point_since(watch, &watch->tick);
         series_add(watch->series, &point);
     }

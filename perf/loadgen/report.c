@@ -1,0 +1,338 @@
+#include "report.h"
+
+#include "figures.h"
+#include "markup.h"
+#include "proc_file.h"
+#include "report_charts.h"
+#include "report_style.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TEXT_SIZE = 512,
+    WIDE = 520,   // of a chart, in pixels, on a screen or paper
+    NARROW = 340, // and on a telephone
+};
+
+static double per_second(uint64_t count, uint64_t ns)
+{
+    return ns == 0 ? 0 : (double)count * 1e9 / (double)ns;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
+}
+
+// --- pieces of the page ---
+
+static void tile(FILE *out, const char *name, const char *text)
+{
+    (void)fprintf(out, "<div><dt>%s</dt><dd>", name);
+    markup_text(out, text);
+    (void)fprintf(out, "</dd></div>\n");
+}
+
+__attribute__((format(printf, 3, 4))) static void row(FILE *out, const char *name,
+                                                      const char *format, ...)
+{
+    char text[TEXT_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void)fprintf(out, "<tr><td>%s</td><td>", name);
+    markup_text(out, text);
+    (void)fprintf(out, "</td></tr>\n");
+}
+
+static void section_begin(FILE *out, const char *title, const char *note)
+{
+    (void)fprintf(out, "<section>\n<h2>%s</h2>\n", title);
+    if (note != NULL) {
+        (void)fprintf(out, "<p class=\"note\">%s</p>\n", note);
+    }
+}
+
+static void section_end(FILE *out)
+{
+    (void)fprintf(out, "</section>\n");
+}
+
+// --- what is said first ---
+
+static void header_write(FILE *out, const struct result *result)
+{
+    const struct options *options = result->options;
+    char date[64];
+    time_t now = time(NULL);
+    struct tm parts;
+    (void)strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &parts));
+    (void)fprintf(out, "<header>\n<h1>ringcast-bench %s</h1>\n<p>", result->mode);
+    markup_text(out, options->bare ? "a bare server" : options->url);
+    (void)fprintf(out, ", %u connections on %u streams, events of %u bytes &middot; %s</p>\n",
+                  options->connections, options->streams, options->size_bytes, date);
+    (void)fprintf(out, "</header>\n");
+}
+
+static void check_write(FILE *out, const struct result *result)
+{
+    const struct findings *findings = &result->findings;
+    if (result_is_good(result)) {
+        (void)fprintf(out, "<p class=\"check\"><b>Good.</b> Every subscriber got every event, in "
+                           "order and once.</p>\n");
+        return;
+    }
+    (void)fprintf(out,
+                  "<p class=\"check failed\"><b>Failed.</b> %" PRIu64 " events lost, %" PRIu64
+                  " repeated or out of order, %" PRIu64 " gaps told, %" PRIu64
+                  " subscribers failed. ",
+                  findings->lost, findings->repeated, findings->gaps, findings->failed);
+    markup_text(out, findings->first);
+    (void)fprintf(out, " ");
+    markup_text(out, result->error);
+    (void)fprintf(out, "</p>\n");
+}
+
+// Of the server, what connecting made it grow by, for each connection. Negative: less than before.
+static double kibibytes_each(const struct result *result)
+{
+    const uint64_t *resident = result->memory.resident;
+    return ((double)resident[MEMORY_CONNECTED] - (double)resident[MEMORY_BEFORE]) / 1024 /
+           result->options->connections;
+}
+
+static void tiles_write(FILE *out, const struct result *result)
+{
+    static const struct {
+        const char *name;
+        uint32_t parts;
+    } quantiles[] = {{"Latency p50", 50000},
+                     {"Latency p90", 90000},
+                     {"Latency p99", 99000},
+                     {"Latency p99.9", 99900},
+                     {"Latency max", 100000}};
+    (void)fprintf(out, "<dl class=\"tiles\">\n");
+    char text[TEXT_SIZE];
+    (void)snprintf(text, sizeof text, "%u", result->options->connections);
+    tile(out, "Connections", text);
+    tile(out, "Deliveries/s",
+         figure_count(per_second(result->deliveries, result->elapsed_ns)).text);
+    tile(out, "Bytes/s", figure_bytes(per_second(result->bytes, result->elapsed_ns)).text);
+    bool has_server = result->has_server;
+    tile(out, "CPU per delivery",
+         has_server ? figure_time((double)result_cpu_per_delivery_ns(result)).text : "unknown");
+    (void)snprintf(text, sizeof text, "%.2f", kibibytes_each(result));
+    tile(out, "KiB per connection", result->memory.resident[MEMORY_BEFORE] > 0 ? text : "unknown");
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        uint64_t value = histogram_quantile(&result->latency, quantiles[i].parts);
+        tile(out, quantiles[i].name, figure_time((double)value).text);
+    }
+    (void)fprintf(out, "</dl>\n");
+}
+
+// --- charts ---
+
+static void draw_latency_distribution(FILE *out, double width, const struct result *result)
+{
+    report_draw_distribution(out, width, &result->latency, "Distribution of latency");
+}
+
+static void draw_opening(FILE *out, double width, const struct result *result)
+{
+    report_draw_distribution(out, width, &result->opening, "Distribution of opening times");
+}
+
+static void draw_deliveries(FILE *out, double width, const struct result *result)
+{
+    report_draw_deliveries(out, width, &result->series, result->events);
+}
+
+static void draw_latency(FILE *out, double width, const struct result *result)
+{
+    report_draw_latency(out, width, &result->series, result->events);
+}
+
+static void draw_threads(FILE *out, double width, const struct result *result)
+{
+    report_draw_threads(out, width, result->has_server ? &result->server : NULL, &result->generator,
+                        result->elapsed_ns);
+}
+
+static const struct drawing {
+    const char *title;
+    const char *note; // HTML
+    void (*draw)(FILE *out, double width, const struct result *result);
+} DRAWINGS[] = {
+    {"Latency",
+     "Share of the deliveries by their time: from when the event was due (without a rate: "
+     "published)",
+     draw_latency_distribution},
+    {"Deliveries a second", "Over the measured time", draw_deliveries},
+    {"Latency over time", "Of what arrived in each stretch; logarithmic", draw_latency},
+    {"Opening", "Share of the connections by the time from connect to the response's header",
+     draw_opening},
+    {"CPU by thread",
+     "Of a core; <span class=\"key\" style=\"background:var(--first)\"></span>server "
+     "<span class=\"key\" style=\"background:var(--other)\"></span>generator "
+     "<span class=\"key\" style=\"background:var(--waited)\"></span>waited for a core",
+     draw_threads},
+};
+
+static void drawing_write(FILE *out, const struct drawing *drawing, const struct result *result)
+{
+    section_begin(out, drawing->title, drawing->note);
+    (void)fprintf(out, "<div class=\"wide\">\n");
+    drawing->draw(out, WIDE, result);
+    (void)fprintf(out, "</div>\n<div class=\"narrow\">\n");
+    drawing->draw(out, NARROW, result);
+    (void)fprintf(out, "</div>\n");
+    section_end(out);
+}
+
+// --- tables ---
+
+static void run_write(FILE *out, const struct result *result)
+{
+    section_begin(out, "The run", NULL);
+    (void)fprintf(out, "<table>\n");
+    row(out, "Events published", "%" PRIu64 " in %.2f s, %s/s", result->events,
+        (double)result->publishing_ns / 1e9,
+        figure_count(per_second(result->events, result->publishing_ns)).text);
+    row(out, "Deliveries", "%" PRIu64 " in %.2f s", result->deliveries,
+        (double)result->elapsed_ns / 1e9);
+    row(out, "Events a send", "%.2f", result_events_per_send(result));
+    if (result->pace == PACE_RATE) {
+        row(out, "Published late, p99", "%s",
+            figure_time((double)histogram_quantile(&result->lateness, 99000)).text);
+    }
+    row(out, "All connections open after", "%s", figure_time((double)result->opening_ns).text);
+    row(out, "Bottleneck", "%s", bottleneck_text(result_bottleneck(result, NULL)));
+    const uint64_t *resident = result->memory.resident;
+    if (resident[MEMORY_BEFORE] > 0) {
+        row(out, "Server's resident memory", "%.1f MiB before, %.1f connected, %.1f at the end",
+            (double)resident[MEMORY_BEFORE] / 1048576.0,
+            (double)resident[MEMORY_CONNECTED] / 1048576.0,
+            (double)resident[MEMORY_AFTER] / 1048576.0);
+    }
+    if (result->has_server) {
+        row(out, "Server's CPU", "%.1f %% of a core, %u threads",
+            percent(result->server.cpu_ns, result->elapsed_ns), result->server.thread_count);
+    }
+    row(out, "Generator's CPU", "%.1f %% of a core",
+        percent(result->generator.cpu_ns, result->elapsed_ns));
+    row(out, "Machine idle", "%.1f %%, stolen %.1f %%",
+        percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns),
+        percent(result->machine.stolen_ns, result->machine.busy_ns + result->machine.idle_ns));
+    (void)fprintf(out, "</table>\n");
+    section_end(out);
+}
+
+static void parameters_write(FILE *out, const struct result *result)
+{
+    const struct options *options = result->options;
+    section_begin(out, "Parameters", NULL);
+    (void)fprintf(out, "<table>\n");
+    row(out, "Connections, streams", "%u, %u", options->connections, options->streams);
+    row(out, "Event", "%u bytes", options->size_bytes);
+    if (options->rate > 0) {
+        row(out, "Rate", "%g events/s%s", options->rate,
+            result->pace == PACE_SINGLE ? " at most, one at a time" : "");
+    } else {
+        row(out, "Rate", "as fast as received, %u on their way", options->window);
+    }
+    row(out, "Duration, warm-up", "%g s, %g s", (double)options->duration_ms / 1e3,
+        (double)options->warmup_ms / 1e3);
+    row(out, "Acknowledgement", "%s", options_ack_text(options->ack));
+    row(out, "Receiving threads", "%u", options->threads);
+    if (options->bare) {
+        row(out, "Bare server", "%u threads, at most %u frames a send", result->bare_threads,
+            options->coalesce);
+    }
+    (void)fprintf(out, "</table>\n");
+    section_end(out);
+}
+
+// The model of the first core, "" where /proc does not say.
+static void processor_read(char *model, size_t size)
+{
+    char text[4096];
+    model[0] = 0;
+    if (!proc_file_read("/proc/cpuinfo", text, sizeof text)) {
+        return;
+    }
+    const char *line = strstr(text, "model name");
+    const char *colon = line == NULL ? NULL : strchr(line, ':');
+    if (colon != NULL) {
+        (void)snprintf(model, size, "%.*s", (int)strcspn(colon + 1, "\n"), colon + 1);
+    }
+}
+
+static void machine_write(FILE *out, const struct result *result)
+{
+    struct utsname system;
+    char model[TEXT_SIZE];
+    section_begin(out, "Machine", "Server and generator, if the server has a process here");
+    (void)fprintf(out, "<table>\n");
+    processor_read(model, sizeof model);
+    row(out, "Processor", "%s", model[0] == 0 ? "unknown" : model);
+    row(out, "Cores", "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    row(out, "Memory", "%.1f GiB", memory / (1 << 30));
+    if (uname(&system) == 0) {
+        row(out, "Kernel", "%s %s, %s", system.sysname, system.release, system.machine);
+    }
+    if (result->options->pid != 0) {
+        char path[64];
+        char name[64] = "";
+        (void)snprintf(path, sizeof path, "/proc/%d/comm", result->options->pid);
+        (void)proc_file_read(path, name, sizeof name);
+        name[strcspn(name, "\n")] = 0;
+        row(out, "Server's process", "%s (%d)", name, result->options->pid);
+    }
+    (void)fprintf(out, "</table>\n");
+    section_end(out);
+}
+
+static void command_write(FILE *out, const struct options *options)
+{
+    section_begin(out, "Command", NULL);
+    (void)fprintf(out, "<pre>");
+    markup_command(out, options->argument_count, options->arguments);
+    (void)fprintf(out, "</pre>\n");
+    section_end(out);
+}
+
+void report_write(FILE *out, const struct result *result)
+{
+    (void)fprintf(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<title>ringcast-bench %s</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n",
+        result->mode, report_style);
+    header_write(out, result);
+    check_write(out, result);
+    if (result->has_run) {
+        tiles_write(out, result);
+        (void)fprintf(out, "<div class=\"charts\">\n");
+        for (size_t i = 0; i < sizeof DRAWINGS / sizeof DRAWINGS[0]; i++) {
+            drawing_write(out, &DRAWINGS[i], result);
+        }
+        run_write(out, result);
+    } else {
+        (void)fprintf(out, "<div class=\"charts\">\n");
+    }
+    parameters_write(out, result);
+    machine_write(out, result);
+    (void)fprintf(out, "</div>\n");
+    command_write(out, result->options);
+    (void)fprintf(out, "<footer>What the numbers mean: perf/README.md of ringcast.</footer>\n"
+                       "</main>\n</body>\n</html>\n");
+    (void)fflush(out);
+}
