@@ -109,7 +109,8 @@ endif
 ifneq ($(LOADGEN_SOURCES),)
 BENCH_PROGRAMS := $(BUILD)/ringcast-bench
 endif
-BENCH_PROGRAMS += $(MICRO_SOURCES:perf/micro/%.c=$(BUILD)/micro/%)
+MICRO_PROGRAMS := $(MICRO_SOURCES:perf/micro/%.c=$(BUILD)/micro/%)
+BENCH_PROGRAMS += $(MICRO_PROGRAMS)
 
 all: $(PROGRAMS) $(call objects,$(LAYER_SOURCES)) ## Build the broker, libringcast and the examples
 
@@ -307,6 +308,12 @@ coverage: deps-coverage ## Statement coverage by folder; fails under 85 % where 
 bench: deps-bench ## The benchmarks (perf/bench.sh)
 	$(Q)$(MAKE) all bench-programs
 	$(Q)perf/bench.sh
+
+.PHONY: bench-micro
+bench-micro: deps-build ## The micro-benchmarks (perf/micro), in under a minute
+	$(Q)$(MAKE) $(MICRO_PROGRAMS)
+	@printf '  %-46s %9s  %-22s %9s\n' 'medians' 'ns each' ' lowest to highest' 'M/s'
+	$(Q)set -e; for program in $(sort $(MICRO_PROGRAMS)); do $$program; done
 
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS)

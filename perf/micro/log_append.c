@@ -1,8 +1,12 @@
-// How many events a second go through log_append, log_round and the disk, on one core.
+// Events through log_append, log_round and the disk, on one thread: its CPU time for each.
 //
-//     build/micro/log_append [events [bytes [streams [written|synced]]]]
+//     build/micro/log_append                                               a table of some cases
+//     build/micro/log_append EVENTS [BYTES [STREAMS [written|synced]]]     one of them, with more
+//                                                                          about it
 //
 // Keeps at most WINDOW events unacknowledged, as producers with credits do.
+#include "micro.h"
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "io/loop.h"
@@ -16,7 +20,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WINDOW = 16384, BATCH = 512 };
+enum { WINDOW = 16384, BATCH = 512, TABLE_EVENTS = 200 * 1000, TABLE_ROUNDS = 5 };
+
+struct load {
+    uint64_t events;
+    size_t bytes;
+    uint64_t streams;
+    enum ack_level level;
+};
+
+struct cost {
+    double seconds;
+    double cpu_seconds;
+    struct log_status status;
+};
 
 static struct loop loop;
 static uint64_t acknowledged;
@@ -26,13 +43,6 @@ static void acknowledge(void *context, const struct log_acknowledgement *acknowl
     (void)context;
     ASSERT(acknowledgement->error == ERR_NONE);
     acknowledged++;
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 static struct log *open_log(const char *directory, struct disk **disk)
@@ -63,12 +73,12 @@ static struct log *open_log(const char *directory, struct disk **disk)
 }
 
 static uint64_t append_batch(struct log *log, struct event *event, char (*names)[32],
-                             uint64_t streams, uint64_t sent, uint64_t events, enum ack_level level)
+                             const struct load *load, uint64_t sent)
 {
-    for (int i = 0; i < BATCH && sent < events && sent - acknowledged < WINDOW; i++) {
+    for (int i = 0; i < BATCH && sent < load->events && sent - acknowledged < WINDOW; i++) {
         enum rc_error error;
-        event->stream = slice_of(names[sent % streams]);
-        enum log_append_result result = log_append(log, event, level, 1, sent, &error);
+        event->stream = slice_of(names[sent % load->streams]);
+        enum log_append_result result = log_append(log, event, load->level, 1, sent, &error);
         if (result == LOG_APPEND_FULL) {
             break;
         }
@@ -86,44 +96,40 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-int main(int count, char **arguments)
+static void append_all(struct log *log, const struct load *load, struct cost *cost)
 {
-    uint64_t events = count > 1 ? strtoull(arguments[1], NULL, 10) : 2000000;
-    size_t bytes = count > 2 ? strtoull(arguments[2], NULL, 10) : 64;
-    uint64_t streams = count > 3 ? strtoull(arguments[3], NULL, 10) : 1;
-    bool synced = count > 4 && strcmp(arguments[4], "synced") == 0;
+    char *data = malloc(load->bytes);
+    char(*names)[32] = calloc(load->streams, sizeof(*names));
+    ASSERT(data != NULL && names != NULL);
+    memset(data, 'x', load->bytes);
+    for (uint64_t i = 0; i < load->streams; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "stream/%llu", (unsigned long long)i);
+    }
+    struct event event = {.data = slice_from(data, load->bytes), .priority = PRIORITY_NORMAL};
+    uint64_t sent = 0;
+    uint64_t begun_ns = clock_monotonic_ns();
+    uint64_t cpu_begun_ns = micro_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    acknowledged = 0;
+    while (acknowledged < load->events) {
+        sent = append_batch(log, &event, names, load, sent);
+        (void)log_round(log, clock_monotonic_ms());
+        bool is_full = sent == load->events || sent - acknowledged >= WINDOW;
+        loop_round(&loop, is_full ? 1000 * 1000 : 0);
+    }
+    cost->seconds = (double)(clock_monotonic_ns() - begun_ns) / 1e9;
+    cost->cpu_seconds = (double)(micro_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_begun_ns) / 1e9;
+    log_get_status(log, &cost->status);
+    free(data);
+    free(names);
+}
+
+static void run(const struct load *load, struct cost *cost)
+{
     char directory[] = "build/log-bench-XXXXXX";
     ASSERT(mkdtemp(directory) != NULL);
     struct disk *disk;
     struct log *log = open_log(directory, &disk);
-    char *data = malloc(bytes);
-    char(*names)[32] = calloc(streams, sizeof(*names));
-    ASSERT(data != NULL && names != NULL);
-    memset(data, 'x', bytes);
-    for (uint64_t i = 0; i < streams; i++) {
-        (void)snprintf(names[i], sizeof(names[i]), "stream/%llu", (unsigned long long)i);
-    }
-    struct event event = {.data = slice_from(data, bytes), .priority = PRIORITY_NORMAL};
-    uint64_t sent = 0;
-    uint64_t begun_ns = clock_monotonic_ns();
-    double cpu_begun = cpu_seconds();
-    while (acknowledged < events) {
-        sent = append_batch(log, &event, names, streams, sent, events,
-                            synced ? ACK_SYNCED : ACK_WRITTEN);
-        (void)log_round(log, clock_monotonic_ms());
-        bool is_full = sent == events || sent - acknowledged >= WINDOW;
-        loop_round(&loop, is_full ? 1000 * 1000 : 0);
-    }
-    double seconds = (double)(clock_monotonic_ns() - begun_ns) / 1e9;
-    double cpu = cpu_seconds() - cpu_begun;
-    struct log_status status;
-    log_get_status(log, &status);
-    printf("%llu events of %zu bytes in %llu streams, %s: %.2f s, %.0f events/s, %.0f ns of CPU "
-           "an event, %llu blocks, %llu syncs\n",
-           (unsigned long long)events, bytes, (unsigned long long)streams,
-           synced ? "synced" : "written", seconds, (double)events / seconds,
-           cpu * 1e9 / (double)events, (unsigned long long)status.blocks_written,
-           (unsigned long long)status.syncs);
+    append_all(log, load, cost);
     log_drain(log);
     while (!log_is_drained(log)) {
         (void)log_round(log, clock_monotonic_ms());
@@ -133,7 +139,50 @@ int main(int count, char **arguments)
     loop_stop(&loop);
     loop_free(&loop);
     disk_close(disk);
-    free(data);
-    free(names);
-    return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
+    ASSERT(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+}
+
+static void print_table(void)
+{
+    static const struct {
+        const char *name;
+        struct load load;
+    } cases[] = {
+        {"log append, 64 bytes", {TABLE_EVENTS, 64, 1, ACK_WRITTEN}},
+        {"log append, 200 bytes", {TABLE_EVENTS, 200, 1, ACK_WRITTEN}},
+        {"log append, 64 bytes in 10,000 streams", {TABLE_EVENTS, 64, 10000, ACK_WRITTEN}},
+        {"log append, 64 bytes, synced", {TABLE_EVENTS, 64, 1, ACK_SYNCED}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        double each_ns[TABLE_ROUNDS];
+        for (int k = 0; k < TABLE_ROUNDS; k++) {
+            struct cost cost;
+            run(&cases[i].load, &cost);
+            each_ns[k] = cost.cpu_seconds * 1e9 / TABLE_EVENTS;
+        }
+        micro_print(cases[i].name, each_ns, TABLE_ROUNDS);
+    }
+}
+
+int main(int count, char **arguments)
+{
+    if (count == 1) {
+        print_table();
+        return 0;
+    }
+    struct load load = {
+        .events = strtoull(arguments[1], NULL, 10),
+        .bytes = count > 2 ? strtoull(arguments[2], NULL, 10) : 64,
+        .streams = count > 3 ? strtoull(arguments[3], NULL, 10) : 1,
+        .level = count > 4 && strcmp(arguments[4], "synced") == 0 ? ACK_SYNCED : ACK_WRITTEN,
+    };
+    struct cost cost;
+    run(&load, &cost);
+    printf("%llu events of %zu bytes in %llu streams, %s: %.2f s, %.0f events/s, %.0f ns of CPU "
+           "an event, %llu blocks, %llu syncs\n",
+           (unsigned long long)load.events, load.bytes, (unsigned long long)load.streams,
+           load.level == ACK_SYNCED ? "synced" : "written", cost.seconds,
+           (double)load.events / cost.seconds, cost.cpu_seconds * 1e9 / (double)load.events,
+           (unsigned long long)cost.status.blocks_written, (unsigned long long)cost.status.syncs);
+    return 0;
 }
