@@ -107,16 +107,23 @@ static double kibibytes_each(const struct result *result)
            result->options->connections;
 }
 
-static void tiles_write(FILE *out, const struct result *result)
+static void time_tiles_write(FILE *out, const char *what, const struct histogram *histogram)
 {
     static const struct {
         const char *name;
         uint32_t parts;
-    } quantiles[] = {{"Latency p50", 50000},
-                     {"Latency p90", 90000},
-                     {"Latency p99", 99000},
-                     {"Latency p99.9", 99900},
-                     {"Latency max", 100000}};
+    } quantiles[] = {
+        {"p50", 50000}, {"p90", 90000}, {"p99", 99000}, {"p99.9", 99900}, {"max", 100000}};
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        char name[64];
+        uint64_t value = histogram_quantile(histogram, quantiles[i].parts);
+        (void)snprintf(name, sizeof name, "%s %s", what, quantiles[i].name);
+        tile(out, name, figure_time((double)value).text);
+    }
+}
+
+static void tiles_write(FILE *out, const struct result *result)
+{
     (void)fprintf(out, "<dl class=\"tiles\">\n");
     char text[TEXT_SIZE];
     (void)snprintf(text, sizeof text, "%u", result->options->connections);
@@ -127,11 +134,15 @@ static void tiles_write(FILE *out, const struct result *result)
     bool has_server = result->has_server;
     tile(out, "CPU per delivery",
          has_server ? figure_time((double)result_cpu_per_delivery_ns(result)).text : "unknown");
-    (void)snprintf(text, sizeof text, "%.2f", kibibytes_each(result));
-    tile(out, "KiB per connection", result->memory.resident[MEMORY_BEFORE] > 0 ? text : "unknown");
-    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
-        uint64_t value = histogram_quantile(&result->latency, quantiles[i].parts);
-        tile(out, quantiles[i].name, figure_time((double)value).text);
+    if (result->kind != RESULT_REPLAY) { // which publishes while it connects
+        (void)snprintf(text, sizeof text, "%.2f", kibibytes_each(result));
+        tile(out, "KiB per connection",
+             result->memory.resident[MEMORY_BEFORE] > 0 ? text : "unknown");
+    }
+    switch (result->kind) {
+    case RESULT_FANOUT: time_tiles_write(out, "Latency", &result->latency); break;
+    case RESULT_STORM: time_tiles_write(out, "Catching up", &result->catching_up); break;
+    case RESULT_REPLAY: break;
     }
     (void)fprintf(out, "</dl>\n");
 }
@@ -146,6 +157,17 @@ static void draw_latency_distribution(FILE *out, double width, const struct resu
 static void draw_opening(FILE *out, double width, const struct result *result)
 {
     report_draw_distribution(out, width, &result->opening, "Distribution of opening times");
+}
+
+static void draw_reopening(FILE *out, double width, const struct result *result)
+{
+    report_draw_distribution(out, width, &result->reopening, "Distribution of reopening times");
+}
+
+static void draw_catching_up(FILE *out, double width, const struct result *result)
+{
+    report_draw_distribution(out, width, &result->catching_up,
+                             "Distribution of the times to catch up");
 }
 
 static void draw_deliveries(FILE *out, double width, const struct result *result)
@@ -164,20 +186,31 @@ static void draw_threads(FILE *out, double width, const struct result *result)
                         result->elapsed_ns);
 }
 
+enum {
+    IN_FANOUT = 1 << RESULT_FANOUT,
+    IN_STORM = 1 << RESULT_STORM,
+    IN_REPLAY = 1 << RESULT_REPLAY,
+};
+
 static const struct drawing {
+    unsigned kinds; // of results that have it
     const char *title;
     const char *note; // HTML
     void (*draw)(FILE *out, double width, const struct result *result);
 } DRAWINGS[] = {
-    {"Latency",
+    {IN_FANOUT, "Latency",
      "Share of the deliveries by their time: from when the event was due (without a rate: "
      "published)",
      draw_latency_distribution},
-    {"Deliveries a second", "Over the measured time", draw_deliveries},
-    {"Latency over time", "Of what arrived in each stretch; logarithmic", draw_latency},
-    {"Opening", "Share of the connections by the time from connect to the response's header",
-     draw_opening},
-    {"CPU by thread",
+    {IN_FANOUT, "Deliveries a second", "Over the measured time", draw_deliveries},
+    {IN_FANOUT, "Latency over time", "Of what arrived in each stretch; logarithmic", draw_latency},
+    {IN_FANOUT | IN_STORM, "Opening",
+     "Share of the connections by the time from connect to the response's header", draw_opening},
+    {IN_STORM, "Opening again", "The same when all came back at once", draw_reopening},
+    {IN_STORM, "Catching up",
+     "Share of the connections by the time from connect to the last event that they had missed",
+     draw_catching_up},
+    {IN_FANOUT | IN_STORM | IN_REPLAY, "CPU by thread",
      "Of a core; <span class=\"key\" style=\"background:var(--first)\"></span>server "
      "<span class=\"key\" style=\"background:var(--other)\"></span>generator "
      "<span class=\"key\" style=\"background:var(--waited)\"></span>waited for a core",
@@ -201,17 +234,24 @@ static void run_write(FILE *out, const struct result *result)
 {
     section_begin(out, "The run", NULL);
     (void)fprintf(out, "<table>\n");
-    row(out, "Events published", "%" PRIu64 " in %.2f s, %s/s", result->events,
-        (double)result->publishing_ns / 1e9,
-        figure_count(per_second(result->events, result->publishing_ns)).text);
+    if (result->kind == RESULT_FANOUT) {
+        row(out, "Events published", "%" PRIu64 " in %.2f s, %s/s", result->events,
+            (double)result->publishing_ns / 1e9,
+            figure_count(per_second(result->events, result->publishing_ns)).text);
+    }
     row(out, "Deliveries", "%" PRIu64 " in %.2f s", result->deliveries,
         (double)result->elapsed_ns / 1e9);
-    row(out, "Events a send", "%.2f", result_events_per_send(result));
-    if (result->pace == PACE_RATE) {
+    if (result_events_per_send(result) > 0) {
+        row(out, "Events a send", "%.2f", result_events_per_send(result));
+    }
+    if (result->kind == RESULT_FANOUT && result->pace == PACE_RATE) {
         row(out, "Published late, p99", "%s",
             figure_time((double)histogram_quantile(&result->lateness, 99000)).text);
     }
     row(out, "All connections open after", "%s", figure_time((double)result->opening_ns).text);
+    if (result->kind == RESULT_STORM) {
+        row(out, "All open again after", "%s", figure_time((double)result->reopening_ns).text);
+    }
     row(out, "Bottleneck", "%s", bottleneck_text(result_bottleneck(result, NULL)));
     const uint64_t *resident = result->memory.resident;
     if (resident[MEMORY_BEFORE] > 0) {
@@ -233,13 +273,9 @@ static void run_write(FILE *out, const struct result *result)
     section_end(out);
 }
 
-static void parameters_write(FILE *out, const struct result *result)
+static void pace_write(FILE *out, const struct result *result)
 {
     const struct options *options = result->options;
-    section_begin(out, "Parameters", NULL);
-    (void)fprintf(out, "<table>\n");
-    row(out, "Connections, streams", "%u, %u", options->connections, options->streams);
-    row(out, "Event", "%u bytes", options->size_bytes);
     if (options->rate > 0) {
         row(out, "Rate", "%g events/s%s", options->rate,
             result->pace == PACE_SINGLE ? " at most, one at a time" : "");
@@ -248,6 +284,26 @@ static void parameters_write(FILE *out, const struct result *result)
     }
     row(out, "Duration, warm-up", "%g s, %g s", (double)options->duration_ms / 1e3,
         (double)options->warmup_ms / 1e3);
+}
+
+static void parameters_write(FILE *out, const struct result *result)
+{
+    const struct options *options = result->options;
+    section_begin(out, "Parameters", NULL);
+    (void)fprintf(out, "<table>\n");
+    row(out, "Connections, streams", "%u, %u", options->connections, options->streams);
+    row(out, "Event", "%u bytes", options->size_bytes);
+    switch (result->kind) {
+    case RESULT_FANOUT: pace_write(out, result); break;
+    case RESULT_STORM:
+        row(out, "Missed", "%u events of each stream", options->missed);
+        row(out, "Opening at once", "%u in each receiving thread", options->opening);
+        break;
+    case RESULT_REPLAY: row(out, "Events", "%u", options->events); break;
+    }
+    if (options->stalled > 0) {
+        row(out, "Subscribers that stall", "%g %%", 100 * options->stalled);
+    }
     row(out, "Acknowledgement", "%s", options_ack_text(options->ack));
     row(out, "Receiving threads", "%u", options->threads);
     if (options->bare) {
@@ -322,7 +378,9 @@ void report_write(FILE *out, const struct result *result)
         tiles_write(out, result);
         (void)fprintf(out, "<div class=\"charts\">\n");
         for (size_t i = 0; i < sizeof DRAWINGS / sizeof DRAWINGS[0]; i++) {
-            drawing_write(out, &DRAWINGS[i], result);
+            if ((DRAWINGS[i].kinds & 1U << result->kind) != 0) {
+                drawing_write(out, &DRAWINGS[i], result);
+            }
         }
         run_write(out, result);
     } else {

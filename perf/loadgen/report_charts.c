@@ -358,7 +358,7 @@ void report_draw_threads(FILE *out, double width, const struct usage *server,
     for (uint32_t i = 0; i < shown; i++) {
         row_draw(&chart, &rows[i], margins[2] + i * THREAD_HEIGHT, elapsed_ns);
     }
-    chart_draw_x(&chart, (uint32_t)(width / 100), figure_percent);
+    chart_draw_x(&chart, (uint32_t)(width / 160), figure_percent);
     chart_end(&chart);
     if (shown < count) {
         (void)fprintf(out, "<p class=\"nothing\">%u more threads used less.</p>\n", count - shown);

@@ -37,6 +37,7 @@ const char report_style[] =
     "dl { margin: 0; }\n"
     ".charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px;\n"
     "  margin: 10px 0; }\n"
+    ".charts > section:last-child:nth-child(odd) { grid-column: 1 / -1; }\n"
     ".narrow { display: none; } .wide > svg, .narrow > svg { display: block; width: 100%; height: "
     "auto;\n"
     "  margin-top: 8px; }\n"
