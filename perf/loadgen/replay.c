@@ -65,6 +65,7 @@ static int run(struct rig *rig)
     code = rig_connect(rig);
     if (code == 0) {
         code = publisher_drain(&rig->publisher);
+        watch_tick(&rig->watch);
         rig->result->has_run = true;
         if (code < 0) {
             (void)rig_fail(rig, code, rig->publisher.error);
