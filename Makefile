@@ -309,6 +309,11 @@ bench: deps-bench ## The benchmarks (perf/bench.sh)
 	$(Q)$(MAKE) all bench-programs
 	$(Q)perf/bench.sh
 
+.PHONY: bench-storm
+bench-storm: deps-bench ## Storms of 100,000 and long replays (perf/storm.sh)
+	$(Q)$(MAKE) all bench-programs
+	$(Q)perf/storm.sh
+
 .PHONY: bench-micro
 bench-micro: deps-build ## The micro-benchmarks (perf/micro), in under a minute
 	$(Q)$(MAKE) $(MICRO_PROGRAMS)

@@ -7,59 +7,13 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build=${RINGCAST_BUILD:-$PWD/build}
-broker_program=${RINGCAST_BIN:-$build/ringcast}
-bench=$build/ringcast-bench
+# shellcheck disable=SC1091,SC2154 # what rounds.sh sets
+. perf/rounds.sh
+
 rounds=${BENCH_ROUNDS:-5}
 connections=${BENCH_CONNECTIONS:-1000}
 duration=${BENCH_TIME:-1500ms}
 workers=${BENCH_WORKERS:-$(nproc)}
-
-work=$(mktemp -d "$build/bench.XXXXXX")
-sockets=$(mktemp -d "${TMPDIR:-/tmp}/ringcast-bench.XXXXXX") # a Unix socket's path is short
-broker=
-clean_up() {
-  if [ -n "$broker" ]; then
-    kill "$broker" 2>/dev/null || true
-    wait "$broker" 2>/dev/null || true
-  fi
-  rm -rf "$work" "$sockets"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-fail() {
-  echo "bench: $1" >&2
-  cat "$2" >&2
-  exit 1
-}
-
-start_broker() {
-  "$broker_program" serve --listen 127.0.0.1:0 --socket "$sockets/socket" --data-dir "$work/data" \
-    --workers "$workers" >"$work/broker.log" 2>&1 &
-  broker=$!
-  for _ in {1..100}; do
-    url=$(grep -oE -m 1 'http://127\.0\.0\.1:[0-9]+' "$work/broker.log" || true)
-    if [ -n "$url" ] && [ -S "$sockets/socket" ]; then return; fi
-    kill -0 "$broker" 2>/dev/null || break
-    sleep 0.1
-  done
-  fail "the broker did not start" "$work/broker.log"
-}
-
-# One run; its line of JSON goes to the file of its name.
-run() {
-  local name=$1
-  shift
-  "$bench" "$@" --json >>"$work/$name.json" 2>"$work/run.log" || fail "$name" "$work/run.log"
-}
-
-ringcast() {
-  local name=$1 mode=$2
-  shift 2
-  run "ringcast-$name" "$mode" --url "$url" --publish "unix:$sockets/socket" --pid "$broker" "$@"
-}
 
 # Both, in turns first.
 pair() {
@@ -71,45 +25,7 @@ pair() {
   if [ $((round % 2)) = 1 ]; then run "${floor[@]}"; fi
 }
 
-# row LABEL NAME KEY FACTOR FORMAT: medians, the lowest and highest of the rounds, and their ratio.
-row() {
-  awk -v label="$1" -v key="\"$3\":" -v factor="$4" -v format="$5" '
-    function value(line) {
-      at = index(line, key)
-      return at == 0 ? 0 : substr(line, at + length(key)) * factor
-    }
-    function sort(list, count,   i, j, kept) {
-      for (i = 2; i <= count; i++) {
-        kept = list[i]
-        for (j = i - 1; j >= 1 && list[j] > kept; j--) list[j + 1] = list[j]
-        list[j + 1] = kept
-      }
-    }
-    function median(list, count) {
-      return count % 2 ? list[(count + 1) / 2] : (list[count / 2] + list[count / 2 + 1]) / 2
-    }
-    function span(list, count) {
-      return sprintf(format " (" format " to " format ")", median(list, count), list[1], list[count])
-    }
-    FNR == NR { ours[++count] = value($0); next }
-    { bare[++others] = value($0) }
-    END {
-      sort(ours, count); sort(bare, others)
-      floor = median(bare, others)
-      ratio = floor > 0 ? sprintf("%.2f", median(ours, count) / floor) : "-"
-      printf "  %-34s %-26s %-26s %5s\n", label, span(ours, count), span(bare, others), ratio
-    }' "$work/ringcast-$2.json" "$work/floor-$2.json"
-}
-
-heading() {
-  printf '\n%s\n  %-34s %-26s %-26s %5s\n' "$1" "" ringcast "bare server" ratio
-}
-
-if [ ! -x "$bench" ] || [ ! -x "$broker_program" ]; then
-  echo "bench: not built yet: make bench" >&2
-  exit 2
-fi
-start_broker
+start_broker --workers "$workers"
 began=$SECONDS
 for ((round = 1; round <= rounds; round++)); do
   [ ! -t 2 ] || printf '\rround %d of %d, %d s ' "$round" "$rounds" $((SECONDS - began)) >&2
@@ -127,10 +43,7 @@ done
 echo "ringcast beside a bare server: $connections subscribers on one stream, $workers workers, medians of $rounds" \
   "rounds (lowest to highest), ${SECONDS} s"
 echo "Every run delivered every event to every subscriber, in order and once."
-awk '{ at = index($0, key); others = substr($0, at + length(key)) + 0; sum += others }
-  others > most { most = others }
-  END { printf "Other processes used %.2f cores meanwhile, in the worst run %.2f.\n", sum / NR, most }' \
-  key='"others_cpu_cores":' "$work"/*-*.json
+others
 for size in 64 200; do
   heading "events of $size bytes, 25/s: one event a send"
   row "CPU a delivery, us" "paced-$size" server_cpu_per_delivery_ns 0.001 %.2f
