@@ -4,10 +4,10 @@
 # the table shows medians. perf/README.md says what the numbers mean. Under 3 minutes.
 #
 #   BENCH_ROUNDS=5 BENCH_CONNECTIONS=1000 BENCH_TIME=1500ms BENCH_WORKERS=2   are the defaults (one worker a core)
+# shellcheck disable=SC1091,SC2154 # what rounds.sh sets
 set -eu
 cd "$(dirname "$0")/.."
 
-# shellcheck disable=SC1091,SC2154 # what rounds.sh sets
 . perf/rounds.sh
 
 rounds=${BENCH_ROUNDS:-5}

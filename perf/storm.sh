@@ -4,10 +4,10 @@
 #
 #   BENCH_ROUNDS=5 BENCH_CONNECTIONS=100000 BENCH_STREAMS="1 10000"    are the defaults of the storms
 #   BENCH_EVENTS=10000000 BENCH_REPLAY_STREAMS="1 100"                 and of the replays (3 GB of disk each)
+# shellcheck disable=SC1091,SC2154 # what rounds.sh sets
 set -eu
 cd "$(dirname "$0")/.."
 
-# shellcheck disable=SC1091,SC2154 # what rounds.sh sets
 . perf/rounds.sh
 
 rounds=${BENCH_ROUNDS:-5}
