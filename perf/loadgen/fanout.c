@@ -4,9 +4,6 @@
 
 #include "base/clock.h"
 
-#include <pthread.h>
-#include <time.h>
-
 enum {
     BETWEEN_PHASES_MS = 50,
     // Those that stalled read on for so long, or until so long nothing has come.
@@ -14,10 +11,7 @@ enum {
     READ_ON_QUIET_MS = 2000,
 };
 
-static const uint64_t NS_PER_MS = 1000 * 1000;
-static const long NS_PER_SECOND = 1000L * 1000 * 1000;
-
-static int measure(struct rig *rig)
+static int measure_phases(struct rig *rig)
 {
     struct result *result = rig->result;
     struct publisher *publisher = &rig->publisher;
@@ -46,34 +40,13 @@ static int measure(struct rig *rig)
     return code;
 }
 
-static void *publisher_thread(void *context)
+// What ended it early is in the result, which is told all the same.
+static int measure(struct rig *rig)
 {
-    struct rig *rig = context;
-    if (measure(rig) < 0) {
+    if (measure_phases(rig) < 0) {
         (void)rig_fail(rig, 0, rig->publisher.error);
     }
-    return NULL;
-}
-
-static int publish_all(struct rig *rig)
-{
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, publisher_thread, rig) != 0) {
-        return rig_fail(rig, -EAGAIN, "no more threads");
-    }
-    (void)pthread_setname_np(thread, "publisher");
-    for (;;) {
-        struct timespec deadline;
-        (void)clock_gettime(CLOCK_REALTIME, &deadline);
-        deadline.tv_nsec += WATCH_INTERVAL_MS * (long)NS_PER_MS;
-        deadline.tv_sec += deadline.tv_nsec / NS_PER_SECOND;
-        deadline.tv_nsec %= NS_PER_SECOND;
-        int joined = pthread_timedjoin_np(thread, NULL, &deadline);
-        rig_look(rig);
-        if (joined == 0) {
-            return 0;
-        }
-    }
+    return 0;
 }
 
 static uint64_t stalled_bytes(const struct rig *rig)
@@ -109,7 +82,7 @@ int fanout_run(struct result *result, const struct options *options, enum publis
     struct rig *rig = rig_open(result, options, &plan);
     int code = rig == NULL ? -1 : rig_connect(rig);
     if (code == 0) {
-        code = publish_all(rig);
+        code = rig_run_beside(rig, measure);
     }
     if (code == 0 && options->stalled > 0) {
         read_on(rig);

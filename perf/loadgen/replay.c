@@ -55,21 +55,26 @@ static int fill(struct rig *rig)
     return code < 0 ? rig_fail(rig, code, rig->publisher.error) : 0;
 }
 
+static int read_all(struct rig *rig)
+{
+    int code = publisher_drain(&rig->publisher);
+    return code < 0 ? rig_fail(rig, code, rig->publisher.error) : 0;
+}
+
 static int run(struct rig *rig)
 {
-    int code = fill(rig);
+    watch_phase(&rig->watch, WATCH_PUBLISHING);
+    int code = rig_run_beside(rig, fill);
     if (code < 0) {
         return code;
     }
     rig_count(rig, 0);
+    atomic_store(&rig->meter.record_from_ns, clock_monotonic_ns());
+    watch_phase(&rig->watch, WATCH_REPLAYING);
     code = rig_connect(rig);
     if (code == 0) {
-        code = publisher_drain(&rig->publisher);
-        watch_tick(&rig->watch);
+        code = rig_run_beside(rig, read_all);
         rig->result->has_run = true;
-        if (code < 0) {
-            (void)rig_fail(rig, code, rig->publisher.error);
-        }
     }
     rig_count(rig, 1);
     return code;

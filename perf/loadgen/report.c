@@ -202,7 +202,7 @@ static const struct drawing {
      "Share of the deliveries by their time: from when the event was due (without a rate: "
      "published)",
      draw_latency_distribution},
-    {IN_FANOUT, "Deliveries a second", "Over the measured time", draw_deliveries},
+    {IN_FANOUT | IN_REPLAY, "Deliveries a second", "Over the measured time", draw_deliveries},
     {IN_FANOUT, "Latency over time", "Of what arrived in each stretch; logarithmic", draw_latency},
     {IN_FANOUT | IN_STORM, "Opening",
      "Share of the connections by the time from connect to the response's header", draw_opening},

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +21,47 @@ enum {
 };
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
+static const long NS_PER_SECOND = 1000L * 1000 * 1000;
 
 void rig_look(struct rig *rig)
 {
     watch_tick(&rig->watch);
     memory_look(&rig->result->memory.peak, rig->server);
+}
+
+struct beside {
+    struct rig *rig;
+    int (*work)(struct rig *rig);
+    int code;
+};
+
+static void *beside_run(void *context)
+{
+    struct beside *beside = context;
+    beside->code = beside->work(beside->rig);
+    return NULL;
+}
+
+int rig_run_beside(struct rig *rig, int (*work)(struct rig *rig))
+{
+    struct beside beside = {.rig = rig, .work = work};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, beside_run, &beside) != 0) {
+        return rig_fail(rig, -EAGAIN, "no more threads");
+    }
+    (void)pthread_setname_np(thread, "publisher");
+    for (;;) {
+        struct timespec deadline;
+        (void)clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_nsec += WATCH_INTERVAL_MS * (long)NS_PER_MS;
+        deadline.tv_sec += deadline.tv_nsec / NS_PER_SECOND;
+        deadline.tv_nsec %= NS_PER_SECOND;
+        int joined = pthread_timedjoin_np(thread, NULL, &deadline);
+        rig_look(rig);
+        if (joined == 0) {
+            return beside.code;
+        }
+    }
 }
 
 void rig_pause_ms(uint64_t milliseconds)

@@ -70,6 +70,10 @@ uint64_t rig_resumable(const struct rig *rig);
 // holds the difference. On the publisher's thread.
 void rig_count(struct rig *rig, uint32_t moment);
 
+// Runs `work` on a thread of its own while this one looks on. Returns what it returned, or -EAGAIN
+// with a line in result->error.
+int rig_run_beside(struct rig *rig, int (*work)(struct rig *rig));
+
 // While a phase goes on, every WATCH_INTERVAL_MS.
 void rig_look(struct rig *rig);
 

@@ -90,6 +90,7 @@ static int come_back(struct rig *rig)
     uint64_t goal = rig->publisher.published[0];
     ASSERT(goal == rig->publisher.published[rig->options->streams - 1]);
     rig_count(rig, 0);
+    watch_phase(&rig->watch, WATCH_RECONNECTING);
     uint64_t start_ns = clock_monotonic_ns();
     int code = rig_reconnect(rig, goal);
     result->reopening_ns = clock_monotonic_ns() - start_ns;

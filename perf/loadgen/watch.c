@@ -17,9 +17,9 @@ static const uint64_t SECOND_NS = UINT64_C(950) * 1000 * 1000;
 static const uint64_t FIRST_NS_MIN = WATCH_INTERVAL_MS / 2 * UINT64_C(1000) * 1000;
 
 static const char *const PHASES[] = {
-    [WATCH_CONNECTING] = "connecting",
-    [WATCH_WARMING] = "warming up",
-    [WATCH_MEASURING] = "measuring",
+    [WATCH_CONNECTING] = "connecting", [WATCH_RECONNECTING] = "reconnecting",
+    [WATCH_PUBLISHING] = "publishing", [WATCH_WARMING] = "warming up",
+    [WATCH_MEASURING] = "measuring",   [WATCH_REPLAYING] = "replaying",
     [WATCH_DRAINING] = "last events",
 };
 
@@ -89,13 +89,9 @@ static size_t terminal_columns(void)
 
 static uint64_t phase_total_ms(const struct watch *watch)
 {
-    switch (watch->phase_seen) {
-    case WATCH_WARMING: return watch->options->warmup_ms;
-    case WATCH_MEASURING: return watch->options->duration_ms;
-    case WATCH_CONNECTING:
-    case WATCH_DRAINING: return 0;
-    }
-    return 0;
+    return watch->phase_seen == WATCH_WARMING     ? watch->options->warmup_ms
+           : watch->phase_seen == WATCH_MEASURING ? watch->options->duration_ms
+                                                  : 0;
 }
 
 static void line_make(const struct watch *watch, FILE *out)
@@ -115,7 +111,7 @@ static void line_make(const struct watch *watch, FILE *out)
     }
     (void)fprintf(out, " conns");
     const struct series_point *last = &watch->last;
-    if (watch->phase_seen == WATCH_CONNECTING || last->duration_ns == 0) {
+    if (watch->phase_seen < WATCH_WARMING || last->duration_ns == 0) {
         return;
     }
     (void)fprintf(out, " | %s deliveries/s",
@@ -163,6 +159,7 @@ static void phase_begin(struct watch *watch, enum watch_phase phase)
         watch->series_start_ns =
             atomic_load_explicit(&watch->meter->record_from_ns, memory_order_relaxed);
         watch->second = watch->tick;
+        watch->last.duration_ns = 0; // what was before tells nothing of this
     }
 }
 
@@ -173,7 +170,7 @@ void watch_tick(struct watch *watch)
     if (phase != watch->phase_seen) {
         phase_begin(watch, phase);
     }
-    bool measures = phase == WATCH_MEASURING || phase == WATCH_DRAINING;
+    bool measures = phase >= WATCH_MEASURING;
     if (measures && watch->series->count == 0 &&
         watch->now.taken_ns - watch->series_start_ns < FIRST_NS_MIN) {
         return; // too little for a point: it goes to the next one

@@ -21,9 +21,13 @@ enum {
 
 enum watch_phase {
     WATCH_CONNECTING,
+    WATCH_RECONNECTING,
+    WATCH_PUBLISHING, // before the first connection
     WATCH_WARMING,
-    WATCH_MEASURING, // into the series
-    WATCH_DRAINING,  // too
+    // These go into the series, which begins at meter->record_from_ns.
+    WATCH_MEASURING,
+    WATCH_REPLAYING,
+    WATCH_DRAINING,
 };
 
 // What had been counted at a moment.

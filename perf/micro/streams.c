@@ -23,6 +23,15 @@ struct tables {
     struct stream_table table;
 };
 
+static void reach_name(void *context, uint64_t count)
+{
+    const struct tables *tables = context;
+    for (uint64_t i = 0; i < count; i++) {
+        struct slice name = slice_of(tables->names[tables->picks[i % PICKS]]);
+        micro_keep(&name);
+    }
+}
+
 static void find_in_log_by_name(void *context, uint64_t count)
 {
     const struct tables *tables = context;
@@ -98,6 +107,7 @@ int main(void)
         const char *name;
         micro_work *work;
     } cases[] = {
+        {"floor: reaching the name", reach_name},
         {"log, by name", find_in_log_by_name},
         {"log, by number", find_in_log_by_number},
         {"worker, by name", find_in_worker_by_name},
@@ -109,7 +119,7 @@ int main(void)
         fill(&tables, counts[i]);
         for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
             char name[64];
-            (void)snprintf(name, sizeof name, "stream of %u: %s", counts[i], cases[k].name);
+            (void)snprintf(name, sizeof name, "%7u streams, %s", counts[i], cases[k].name);
             micro_run(name, CLOCK_THREAD_CPUTIME_ID, cases[k].work, &tables);
         }
         empty(&tables);
