@@ -291,7 +291,7 @@ int rig_connect(struct rig *rig)
     }
     int result = await_headers(rig);
     rig->result->opening_ns = clock_monotonic_ns() - start_ns;
-    watch_tick(&rig->watch);
+    rig_look(rig);
     if (result == 0) {
         rig_pause_ms(rig->options->settle_ms);
         memory_take(rig, MEMORY_CONNECTED);

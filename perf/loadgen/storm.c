@@ -30,7 +30,7 @@ static int publish(struct rig *rig, uint64_t each)
 static int drain(struct rig *rig)
 {
     int code = publisher_drain(&rig->publisher);
-    watch_tick(&rig->watch);
+    rig_look(rig);
     return code < 0 ? rig_fail(rig, code, rig->publisher.error) : 0;
 }
 
