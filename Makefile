@@ -309,18 +309,17 @@ bench: deps-bench ## The benchmarks (perf/bench.sh)
 	$(Q)$(MAKE) all bench-programs
 	$(Q)perf/bench.sh
 
-.PHONY: bench-storm
-bench-storm: deps-bench ## Storms of 100,000 and long replays (perf/storm.sh)
-	$(Q)$(MAKE) all bench-programs
-	$(Q)perf/storm.sh
-
 .PHONY: bench-micro
 bench-micro: deps-build ## The micro-benchmarks (perf/micro), in under a minute
 	$(Q)$(MAKE) $(MICRO_PROGRAMS)
 	@printf '  %-46s %9s  %-22s %9s\n' 'medians' 'ns each' ' lowest to highest' 'M/s'
 	$(Q)set -e; for program in $(sort $(MICRO_PROGRAMS)); do $$program; done
 
-.PHONY: bench-programs
+bench-full: deps-bench ## The whole comparison, with 100,000 connections (perf/full.sh; half an hour)
+	$(Q)$(MAKE) all bench-programs
+	$(Q)perf/full.sh
+
+.PHONY: bench-full bench-programs
 bench-programs: $(BENCH_PROGRAMS)
 
 # ---- lint --------------------------------------------------------------------------------------

@@ -4,31 +4,17 @@
 # the table shows medians. perf/README.md says what the numbers mean. Under 3 minutes.
 #
 #   BENCH_ROUNDS=5 BENCH_CONNECTIONS=1000 BENCH_TIME=1500ms BENCH_WORKERS=2   are the defaults (one worker a core)
-# shellcheck disable=SC1091,SC2154 # what rounds.sh sets
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source-path=SCRIPTDIR source=compare.sh disable=SC2119
+source perf/compare.sh
 
-. perf/rounds.sh
-
-rounds=${BENCH_ROUNDS:-5}
 connections=${BENCH_CONNECTIONS:-1000}
 duration=${BENCH_TIME:-1500ms}
-workers=${BENCH_WORKERS:-$(nproc)}
 
-# Both, in turns first.
-pair() {
-  local name=$1 mode=$2 coalesce=$3
-  shift 3
-  local -a floor=("floor-$name" "$mode" --bare --workers "$floor_workers" --coalesce "$coalesce" "$@")
-  if [ $((round % 2)) = 0 ]; then run "${floor[@]}"; fi
-  ringcast "$name" "$mode" "$@"
-  if [ $((round % 2)) = 1 ]; then run "${floor[@]}"; fi
-}
-
-start_broker --workers "$workers"
-began=$SECONDS
+start_broker
 for ((round = 1; round <= rounds; round++)); do
-  [ ! -t 2 ] || printf '\rround %d of %d, %d s ' "$round" "$rounds" $((SECONDS - began)) >&2
+  progress "round $round of $rounds"
   floor_workers=$workers
   for size in 64 200; do
     load=(--connections "$connections" --size "$size" --duration "$duration" --warmup 300ms)
@@ -38,7 +24,7 @@ for ((round = 1; round <= rounds; round++)); do
   floor_workers=1
   pair latency latency 1 --duration 1s --warmup 200ms
 done
-[ ! -t 2 ] || printf '\r\033[K' >&2
+progress_end
 
 echo "ringcast beside a bare server: $connections subscribers on one stream, $workers workers, medians of $rounds" \
   "rounds (lowest to highest), ${SECONDS} s"

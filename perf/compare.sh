@@ -1,0 +1,148 @@
+# Sourced by bench.sh and full.sh: a broker with its log on, runs of ringcast-bench against it and against the
+# bare server in turns, and rows of medians with their ratio.
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120 # variables that the scripts read, optional arguments
+
+build=${RINGCAST_BUILD:-$PWD/build}
+broker_program=${RINGCAST_BIN:-$build/ringcast}
+bench=$build/ringcast-bench
+rounds=${BENCH_ROUNDS:-5}
+workers=${BENCH_WORKERS:-$(nproc)}
+if [ ! -x "$bench" ] || [ ! -x "$broker_program" ]; then
+  echo "not built yet: make all bench-programs" >&2
+  exit 2
+fi
+
+work=$(mktemp -d "$build/bench.XXXXXX")
+sockets=$(mktemp -d "${TMPDIR:-/tmp}/ringcast-bench.XXXXXX") # a Unix socket's path is short
+broker=
+url=
+round=1
+floor_workers=$workers
+
+stop_broker() {
+  if [ -n "$broker" ]; then
+    kill "$broker" 2>/dev/null || true
+    wait "$broker" 2>/dev/null || true
+    broker=
+    rm -rf "$work/data"
+  fi
+}
+
+clean_up() {
+  stop_broker
+  rm -rf "$work" "$sockets"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() {
+  echo "bench: $1" >&2
+  cat "$2" >&2
+  exit 1
+}
+
+# start_broker [FLAG...]: a new one, with an empty log.
+start_broker() {
+  stop_broker
+  "$broker_program" serve --listen 127.0.0.1:0 --socket "$sockets/socket" --data-dir "$work/data" \
+    --workers "$workers" "$@" >"$work/broker.log" 2>&1 &
+  broker=$!
+  for _ in {1..100}; do
+    url=$(grep -oE -m 1 'http://127\.0\.0\.1:[0-9]+' "$work/broker.log" || true)
+    if [ -n "$url" ] && [ -S "$sockets/socket" ]; then return; fi
+    kill -0 "$broker" 2>/dev/null || break
+    sleep 0.1
+  done
+  fail "the broker did not start" "$work/broker.log"
+}
+
+# run NAME ARGUMENT...: one run of ringcast-bench; its line of JSON goes to the file of its name.
+run() {
+  local name=$1
+  shift
+  "$bench" "$@" --json >>"$work/$name.json" 2>"$work/run.log" || fail "$name" "$work/run.log"
+}
+
+# ringcast NAME MODE ARGUMENT...: a run against the broker.
+ringcast() {
+  local name=$1 mode=$2
+  shift 2
+  run "ringcast-$name" "$mode" --url "$url" --publish "unix:$sockets/socket" --pid "$broker" "$@"
+}
+
+# pair NAME MODE COALESCE ARGUMENT...: the broker and the bare server, in turns first.
+pair() {
+  local name=$1 mode=$2 coalesce=$3
+  shift 3
+  local -a floor=("floor-$name" "$mode" --bare --workers "$floor_workers" --coalesce "$coalesce" "$@")
+  if [ $((round % 2)) = 0 ]; then run "${floor[@]}"; fi
+  ringcast "$name" "$mode" "$@"
+  if [ $((round % 2)) = 1 ]; then run "${floor[@]}"; fi
+}
+
+# medians LABEL FILE KEY FACTOR FORMAT [OTHER]: medians with the lowest and highest of the rounds; of both files,
+# and their ratio, where a second one is given.
+medians() {
+  awk -v label="$1" -v key="\"$3\":" -v factor="$4" -v format="$5" '
+    function value(line) {
+      at = index(line, key)
+      return at == 0 ? 0 : substr(line, at + length(key)) * factor
+    }
+    function sort(list, count,   i, j, kept) {
+      for (i = 2; i <= count; i++) {
+        kept = list[i]
+        for (j = i - 1; j >= 1 && list[j] > kept; j--) list[j + 1] = list[j]
+        list[j + 1] = kept
+      }
+    }
+    function median(list, count) {
+      return count % 2 ? list[(count + 1) / 2] : (list[count / 2] + list[count / 2 + 1]) / 2
+    }
+    function span(list, count) {
+      return sprintf(format " (" format " to " format ")", median(list, count), list[1], list[count])
+    }
+    FNR == NR { first[++count] = value($0); next }
+    { second[++others] = value($0) }
+    END {
+      sort(first, count)
+      if (others == 0) {
+        printf "  %-34s %s\n", label, span(first, count)
+        exit
+      }
+      sort(second, others)
+      divisor = median(second, others)
+      ratio = divisor > 0 ? sprintf("%.2f", median(first, count) / divisor) : "-"
+      printf "  %-34s %-26s %-26s %5s\n", label, span(first, count), span(second, others), ratio
+    }' "$2" ${6:+"$6"}
+}
+
+# row LABEL NAME KEY FACTOR FORMAT: the broker beside the bare server.
+row() {
+  medians "$1" "$work/ringcast-$2.json" "$3" "$4" "$5" "$work/floor-$2.json"
+}
+
+# alone LABEL NAME KEY FACTOR FORMAT: the broker, where there is nothing to compare with.
+alone() {
+  medians "$1" "$work/ringcast-$2.json" "$3" "$4" "$5"
+}
+
+heading() {
+  printf '\n%s\n  %-34s %-26s %-26s %5s\n' "$1" "" ringcast "bare server" ratio
+}
+
+# What else the machine did meanwhile.
+others() {
+  awk '{ at = index($0, key) } at > 0 { used = substr($0, at + length(key)) + 0; sum += used; runs++ }
+    used > most { most = used }
+    END { printf "Other processes used %.2f cores meanwhile, in the worst run %.2f.\n", sum / runs, most }' \
+    key='"others_cpu_cores":' "$work"/*-*.json
+}
+
+progress() {
+  [ ! -t 2 ] || printf '\r\033[K%s, %d s ' "$1" "$SECONDS" >&2
+}
+
+progress_end() {
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+}
