@@ -311,7 +311,7 @@ bench: deps-bench ## The benchmarks (perf/bench.sh)
 
 .PHONY: bench-micro
 bench-micro: deps-build ## The micro-benchmarks (perf/micro), in under a minute
-	$(Q)$(MAKE) $(MICRO_PROGRAMS)
+	$(Q)$(MAKE) -s $(MICRO_PROGRAMS)
 	@printf '  %-46s %9s  %-22s %9s\n' 'medians' 'ns each' ' lowest to highest' 'M/s'
 	$(Q)set -e; for program in $(sort $(MICRO_PROGRAMS)); do $$program; done
 
