@@ -235,7 +235,7 @@ static void measure(struct tally *tally, const struct options *options, struct p
         (void)pthread_setname_np(producer->thread, "producer");
     }
     sleep_until(record_from_ns);
-    tally->has_server = options->pid != 0 && usage_read(&before[0], options->pid) == 0;
+    tally->has_server = options->pid != 0 && usage_read_family(&before[0], options->pid) == 0;
     (void)usage_read(&before[1], getpid());
     uint64_t acknowledged = acknowledged_by_all(producers, started);
     for (uint32_t i = 0; i < started; i++) {
@@ -244,7 +244,7 @@ static void measure(struct tally *tally, const struct options *options, struct p
     tally->elapsed_ns = clock_monotonic_ns() - record_from_ns;
     (void)usage_read(&after[1], getpid());
     usage_difference(&tally->generator, &before[1], &after[1]);
-    if (tally->has_server && usage_read(&after[0], options->pid) == 0) {
+    if (tally->has_server && usage_read_family(&after[0], options->pid) == 0) {
         usage_difference(&tally->server, &before[0], &after[0]);
     }
     tally->acknowledged = acknowledged_by_all(producers, started) - acknowledged;

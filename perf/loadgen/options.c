@@ -76,7 +76,7 @@ static const struct option_entry entries[] = {
     {"settle", OPTION_DURATION, AT(settle_ms), 0, 3600 * 1000, "TIME",
      "pause between the last subscriber's header and the first event"},
     {"pid", OPTION_PID, AT(pid), 1, INT_MAX, "PID",
-     "the server's process, to measure what it uses"},
+     "the server's process, to measure what it and its children use"},
     {"window", OPTION_COUNT, AT(window), 1, 1 << 20, "EVENTS",
      "how many are on their way at --rate 0, or unanswered in ingest"},
     {"batch", OPTION_COUNT, AT(batch), 1, OPTIONS_BATCH_MAX, "EVENTS",

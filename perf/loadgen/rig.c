@@ -83,7 +83,8 @@ int rig_fail(struct rig *rig, int code, const char *text)
 uint64_t rig_resident(const struct rig *rig)
 {
     static struct usage usage; // big; the main thread's
-    return rig->server != 0 && usage_read(&usage, rig->server) == 0 ? usage.resident_bytes : 0;
+    return rig->server != 0 && usage_read_family(&usage, rig->server) == 0 ? usage.resident_bytes
+                                                                           : 0;
 }
 
 static void memory_take(struct rig *rig, enum memory_moment moment)
@@ -336,7 +337,7 @@ void rig_count(struct rig *rig, uint32_t moment)
     struct usage_machine machine;
     usage_read_machine(&machine);
     (void)usage_read(&rig->generator[moment], getpid());
-    if (result->has_server && usage_read(&rig->server_usage[moment], rig->server) < 0) {
+    if (result->has_server && usage_read_family(&rig->server_usage[moment], rig->server) < 0) {
         result->has_server = false;
     }
     result->events = rig->publisher.events - result->events;

@@ -99,10 +99,60 @@ int usage_read(struct usage *usage, pid_t pid)
     return 0;
 }
 
-uint64_t usage_read_cpu_ns(pid_t pid)
+static uint32_t children_read(uint64_t children[USAGE_CHILDREN_MAX], pid_t pid)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    return proc_file_numbers(path, children, USAGE_CHILDREN_MAX);
+}
+
+static uint64_t proportional_bytes(pid_t pid)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+    return proc_file_member(path, "Pss") * 1024;
+}
+
+int usage_read_family(struct usage *usage, pid_t pid)
+{
+    uint64_t children[USAGE_CHILDREN_MAX];
+    uint32_t count = children_read(children, pid);
+    int result = usage_read(usage, pid);
+    if (result < 0 || count == 0) {
+        return result;
+    }
+    usage->resident_bytes = proportional_bytes(pid);
+    for (uint32_t i = 0; i < count; i++) {
+        struct usage child;
+        pid_t id = (pid_t)children[i];
+        if (usage_read(&child, id) < 0) {
+            continue;
+        }
+        usage->cpu_ns += child.cpu_ns;
+        usage->resident_bytes += proportional_bytes(id);
+        for (uint32_t k = 0; k < child.thread_count && usage->thread_count < USAGE_THREADS_MAX;
+             k++) {
+            usage->threads[usage->thread_count++] = child.threads[k];
+        }
+    }
+    return 0;
+}
+
+static uint64_t process_cpu_ns(pid_t pid)
 {
     clockid_t clock = 0;
     return clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : 0;
+}
+
+uint64_t usage_read_cpu_ns(pid_t pid)
+{
+    uint64_t children[USAGE_CHILDREN_MAX];
+    uint32_t count = children_read(children, pid);
+    uint64_t sum = process_cpu_ns(pid);
+    for (uint32_t i = 0; i < count; i++) {
+        sum += process_cpu_ns((pid_t)children[i]);
+    }
+    return sum;
 }
 
 static const struct usage_thread *thread_find(const struct usage *usage, pid_t id)

@@ -10,6 +10,7 @@
 enum {
     USAGE_THREADS_MAX = 128,
     USAGE_NAME_SIZE = 16,
+    USAGE_CHILDREN_MAX = 64,
 };
 
 struct usage_thread {
@@ -29,6 +30,10 @@ struct usage {
 
 // Returns 0 or -errno (-ESRCH: no such process).
 int usage_read(struct usage *usage, pid_t pid);
+
+// The same with the process's children, up to USAGE_CHILDREN_MAX: a server may be a master and its
+// workers. Memory that several of them share is then counted once (proportional set size).
+int usage_read_family(struct usage *usage, pid_t pid);
 
 // CPU time of the process so far, and nothing else: cheap. 0 when there is no such process.
 uint64_t usage_read_cpu_ns(pid_t pid);
