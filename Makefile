@@ -315,6 +315,11 @@ bench-micro: deps-build ## The micro-benchmarks (perf/micro), in under a minute
 	@printf '  %-46s %9s  %-22s %9s\n' 'medians' 'ns each' ' lowest to highest' 'M/s'
 	$(Q)set -e; for program in $(sort $(MICRO_PROGRAMS)); do $$program; done
 
+.PHONY: bench-peers
+bench-peers: deps-bench ## ringcast beside its rivals (perf/peers), PEERS="OPTIONS"
+	$(Q)$(MAKE) all bench-programs
+	$(Q)perf/peers/peers.sh $(PEERS)
+
 bench-full: deps-bench ## The whole comparison, with 100,000 connections (perf/full.sh; half an hour)
 	$(Q)$(MAKE) all bench-programs
 	$(Q)perf/full.sh
@@ -332,7 +337,7 @@ install: all ## Install under PREFIX (/usr/local), staged in DESTDIR
 	$(Q)BUILD=$(BUILD) VERSION=$(VERSION) SOVERSION=$(SOVERSION) PREFIX=$(PREFIX) \
 	  DESTDIR=$(DESTDIR) scripts/install.sh
 
-deps: ## Install every Debian package that any target needs
+deps: ## Install every Debian package that any target but bench-peers needs
 	@scripts/install-deps.sh build test lint browser bench coverage
 
 clean: ## Remove the build directory
