@@ -57,12 +57,12 @@ static bool thread_read(struct usage_thread *thread, pid_t pid, pid_t id)
 static int threads_read(struct usage *usage, pid_t pid)
 {
     char path[64];
+    usage->thread_count = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *folder = opendir(path);
     if (folder == NULL) {
         return errno == ENOENT ? -ESRCH : -errno;
     }
-    usage->thread_count = 0;
     const struct dirent *entry = NULL;
     while ((entry = readdir(folder)) != NULL) { // NOLINT(concurrency-mt-unsafe): our own stream
         pid_t id = (pid_t)strtol(entry->d_name, NULL, 10);
