@@ -370,21 +370,41 @@ void conn_arm_heartbeat(struct shard *shard, struct conn *conn)
     }
 }
 
+// How long it may still take nothing; UINT64_MAX: it does take, or may do so for ever.
+static uint64_t patience_left_ms(const struct shard *shard, const struct conn *conn)
+{
+    if ((conn->ops & CONN_OP_WRITABLE) == 0 || shard->options.stall_ms_max == 0) {
+        return UINT64_MAX;
+    }
+    uint32_t blocked_ms = (uint32_t)shard->now_ms - conn->blocked_since_ms;
+    return blocked_ms < shard->options.stall_ms_max ? shard->options.stall_ms_max - blocked_ms : 0;
+}
+
+static void arm_beat(struct shard *shard, struct conn *conn, uint64_t delay_ms)
+{
+    uint64_t patience_ms = patience_left_ms(shard, conn);
+    conn_arm(shard, conn, delay_ms < patience_ms ? delay_ms : patience_ms);
+}
+
+void conn_watch_stall(struct shard *shard, struct conn *conn)
+{
+    if (conn->state == CONN_ACTIVE && shard->options.stall_ms_max > 0) {
+        arm_beat(shard, conn, beat_interval_ms(shard));
+    }
+}
+
 static void beat(struct shard *shard, struct conn *conn)
 {
     uint64_t interval = beat_interval_ms(shard);
     uint32_t silent_ms = (uint32_t)shard->now_ms - conn->last_send_ms;
-    bool is_stalled =
-        (conn->ops & CONN_OP_WRITABLE) != 0 && shard->options.stall_ms_max > 0 &&
-        (uint32_t)shard->now_ms - conn->blocked_since_ms >= shard->options.stall_ms_max;
-    if (is_stalled) {
+    if (patience_left_ms(shard, conn) == 0) {
         shard->stats.stall_closes++;
         conn_close(shard, conn);
         return;
     }
     bool is_silent = shard->options.heartbeat_ms == 0 || (conn->flags & CONN_HEARTBEAT_OFF) != 0;
     if (silent_ms + WHEEL_TICK_MS < interval || is_silent || !conn_is_clear(shard, conn)) {
-        conn_arm(shard, conn, silent_ms < interval ? interval - silent_ms : interval);
+        arm_beat(shard, conn, silent_ms < interval ? interval - silent_ms : interval);
         return;
     }
     conn_arm(shard, conn, interval);

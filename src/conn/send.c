@@ -75,6 +75,7 @@ void conn_arm_writable(struct shard *shard, struct conn *conn)
     conn->ops |= CONN_OP_WRITABLE;
     conn->flags |= CONN_BLOCKED;
     conn->blocked_since_ms = (uint32_t)shard->now_ms;
+    conn_watch_stall(shard, conn);
     io_prep_poll_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), POLLOUT,
                         conn_tag(shard, conn, SHARD_OP_WRITABLE));
 }

@@ -190,6 +190,8 @@ void conn_close(struct shard *shard, struct conn *conn);
 void conn_half_close(struct shard *shard, struct conn *conn);
 void conn_proceed_close(struct shard *shard, struct conn *conn);
 void conn_arm_heartbeat(struct shard *shard, struct conn *conn);
+// It has begun to take nothing.
+void conn_watch_stall(struct shard *shard, struct conn *conn);
 void conn_set_handlers(struct shard *shard);
 void conn_linger(struct shard *shard, struct conn *conn);
 // Its timer expired: heartbeat, time limit, stall.

@@ -179,10 +179,9 @@ Test(worker_sending, lag_is_counted_over_all_streams)
     free(data);
 }
 
-Test(worker_sending, a_reader_that_takes_nothing_is_closed_also_without_heartbeats)
+static void expect_closed_when_it_takes_nothing(uint32_t heartbeat_ms)
 {
-    struct fake_options options = {
-        .shard = {.stall_ms_max = 200, .heartbeat_ms = FAKE_NO_HEARTBEAT}};
+    struct fake_options options = {.shard = {.stall_ms_max = 200, .heartbeat_ms = heartbeat_ms}};
     fake_start(&options);
     char *data = make_text(1000 * 1000);
     struct fake_text text = {0};
@@ -199,4 +198,14 @@ Test(worker_sending, a_reader_that_takes_nothing_is_closed_also_without_heartbea
     fake_stop();
     fake_text_free(&text);
     free(data);
+}
+
+Test(worker_sending, a_reader_that_takes_nothing_is_closed_also_without_heartbeats)
+{
+    expect_closed_when_it_takes_nothing(FAKE_NO_HEARTBEAT);
+}
+
+Test(worker_sending, a_reader_that_takes_nothing_is_closed_long_before_its_heartbeat)
+{
+    expect_closed_when_it_takes_nothing(3600 * 1000);
 }
