@@ -77,7 +77,7 @@ function section(cells) {
   titles.splice(1, 0, '<th>ringcast is x</th>');
   return `<section><h2>${loadTitle(cells[0])}</h2>
 <div class="charts">
-${figureChart(cells, 'deliveries', 'as fast as it goes: deliveries, M/s (more is better)')}
+${figureChart(cells, 'deliveries', 'as fast as it goes: deliveries, M/s')}
 ${figureChart(cells, 'fastCpu', 'as fast as it goes: CPU a delivery, us')}
 ${figureChart(cells, 'pacedCpu', `${rate} events/s: CPU a delivery, us`)}
 ${figureChart(cells, 'p50', `${rate} events/s: latency p50, ms`)}
@@ -101,7 +101,7 @@ ${entries.map((entry) => `<tr><td>${escape(entry.title)}</td><td>${escape(report
 }
 
 const MEANING = [
-  'Bars are medians over the rounds, lines reach from the lowest to the highest round. Servers take turns under each load.',
+  'More deliveries are better, and less of all else. Bars are medians over the rounds, lines reach from the lowest to the highest round. Servers take turns under each load.',
   'As fast as it goes: the next events are published when the last have arrived, with a window of events on their way. The window is '
     + 'searched for each server: the one at which it delivers most and loses nothing. Where a server has several ways to be set up, '
     + 'the faster one counts, and is named.',

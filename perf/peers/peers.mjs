@@ -53,8 +53,8 @@ const loadArgs = (load, ms) => ['--connections', String(load.connections), '--si
 
 const fastArgs = (target, load, window, ms) => [...target.fast, ...loadArgs(load, ms), '--window', String(window)];
 
-// A paced run has at least some 20 events.
-const pacedArgs = (target, load, ms) => [...target.paced, ...loadArgs(load, Math.max(ms, Math.ceil(20_000 / load.rate))),
+// A paced run has at least some 12 events.
+const pacedArgs = (target, load, ms) => [...target.paced, ...loadArgs(load, Math.max(ms, Math.ceil(12_000 / load.rate))),
   '--rate', String(load.rate)];
 
 // The window at which the variant delivers most without loss: { window, speed }; speed 0 when it always loses.
