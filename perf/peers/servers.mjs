@@ -144,7 +144,7 @@ async function startNchan({ directory, connections, variant }) {
   const server = new Server('nginx', ['-e', join(directory, 'log'), '-c', configuration], join(directory, 'output'));
   await server.wait(() => answers(port));
   const at = `http://127.0.0.1:${port}`;
-  return { server, args: ['fanout', '--url', `${at}/sub/{stream}`, '--publish', `${at}/pub/{stream}`, '--publish-pipeline', '64'] };
+  return { server, args: ['fanout', '--url', `${at}/sub/{stream}`, '--publish', `${at}/pub/{stream}`, '--publish-pipeline', '1024'] };
 }
 
 async function startBetterSse({ directory, variant }) {
@@ -153,7 +153,7 @@ async function startBetterSse({ directory, variant }) {
   const server = new Server(process.execPath, [program, npm, String(port), variant], join(directory, 'log'));
   await server.wait(() => answers(port));
   const at = `http://127.0.0.1:${port}/{stream}`;
-  return { server, args: ['fanout', '--url', at, '--publish', at, '--publish-pipeline', '64'] };
+  return { server, args: ['fanout', '--url', at, '--publish', at, '--publish-pipeline', '1024'] };
 }
 
 async function startRedis({ directory, connections, variant }) {
