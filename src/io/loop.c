@@ -358,11 +358,9 @@ static void dispatch_ring(struct loop *loop, uint32_t ring, uint32_t completions
     }
 }
 
-// Whether the kernel says that it holds completions back until it is entered.
-static bool ring_holds_back(const struct io_uring *uring)
+static bool ring_is_flagged(const struct io_uring *uring, uint32_t sq_flags)
 {
-    uint32_t sq_flags = __atomic_load_n(uring->sq.kflags, __ATOMIC_RELAXED);
-    return (sq_flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)) != 0;
+    return (__atomic_load_n(uring->sq.kflags, __ATOMIC_RELAXED) & sq_flags) != 0;
 }
 
 // Submits and has the kernel post what it holds back, without waiting.
@@ -373,7 +371,8 @@ static void ring_turn(struct loop *loop, uint32_t ring)
     ring_submit(loop, uring);
     bool is_silent =
         loop_has(loop, LOOP_FEATURE_DEFER_TASKRUN) && !loop_has(loop, LOOP_FEATURE_TASKRUN_FLAG);
-    if (is_silent || ring_holds_back(uring)) {
+    // What it holds back until it is entered.
+    if (is_silent || ring_is_flagged(uring, IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)) {
         io_uring_get_events(uring);
     }
 }
@@ -396,11 +395,13 @@ static bool woken_take(struct loop *loop)
            atomic_exchange_explicit(&loop->woken, false, memory_order_acquire);
 }
 
+// Not by IORING_SQ_TASKRUN: it may be stale. Who defers work adds it and then sets the flag; work
+// that is run in between leaves a flag that no entry clears until there is other work.
 static bool completions_are_there(const struct loop *loop)
 {
     for (uint32_t i = 0; i < loop->ring_count; i++) {
         const struct io_uring *uring = &loop->rings[i].uring;
-        if (io_uring_cq_ready(uring) > 0 || ring_holds_back(uring)) {
+        if (io_uring_cq_ready(uring) > 0 || ring_is_flagged(uring, IORING_SQ_CQ_OVERFLOW)) {
             return true;
         }
     }

@@ -517,6 +517,33 @@ Test(loop, the_first_ring_watches_the_others_with_everything_masked, .timeout = 
     several_rings(LOOP_FEATURES_ALL);
 }
 
+// The kernel may leave it behind with no work to it, and no entry clears it then.
+Test(loop, a_stale_taskrun_flag_keeps_nobody_awake, .timeout = 30)
+{
+    struct loop_config config = seen_config();
+    struct loop *loop = fixture_loop_init(&config);
+    char error[LOOP_ERROR_SIZE];
+    cr_assert_eq(loop_add_ring(loop, 100, error, sizeof error), 1, "%s", error);
+    fixture_loop_start(loop);
+    seen.loop = loop;
+    loop_set_handler(loop, OP_FIRST, see_completion, &seen);
+    loop_round(loop, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        __atomic_or_fetch(loop_ring(loop, i)->sq.kflags, IORING_SQ_TASKRUN, __ATOMIC_SEQ_CST);
+    }
+    uint32_t sleeps = seen.sleeps;
+    for (int i = 0; i < 10; i++) {
+        loop_round(loop, 1000 * 1000);
+    }
+    cr_assert_geq(seen.sleeps, sleeps + 9);
+    cr_assert_eq(pipe(pipes[1]), 0);
+    seen.completions = 1; // so that it is turn 1, of ring 1
+    event_on_ring(loop, 1, true);
+    close(pipes[1][0]);
+    close(pipes[1][1]);
+    fixture_loop_close(loop);
+}
+
 Test(loop, rings_are_bounded)
 {
     struct loop_config config = seen_config();
