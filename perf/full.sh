@@ -139,7 +139,7 @@ section_slow() {
 
 section_storm() {
   local streams
-  start_broker
+  start_broker --connections-max 120000 # those of the run before may not be closed yet
   for ((round = 1; round <= rounds; round++)); do
     for streams in 1 10000; do
       progress "storm, round $round of $rounds: $streams streams"
