@@ -42,7 +42,7 @@ section_paced() {
 
 section_hundred_thousand() {
   local size
-  start_broker
+  start_broker --connections-max 120000 # those of the run before may not be closed yet
   for ((round = 1; round <= rounds; round++)); do
     for size in 64 200; do
       progress "100,000 connections, round $round of $rounds"
@@ -139,7 +139,7 @@ section_slow() {
 
 section_storm() {
   local streams
-  start_broker --connections-max 120000 # those of the run before may not be closed yet
+  start_broker --connections-max 120000
   for ((round = 1; round <= rounds; round++)); do
     for streams in 1 10000; do
       progress "storm, round $round of $rounds: $streams streams"
