@@ -4,9 +4,9 @@
 # the table shows medians. perf/README.md says what the numbers mean. Under 3 minutes.
 #
 #   BENCH_ROUNDS=5 BENCH_CONNECTIONS=1000 BENCH_TIME=1500ms BENCH_WORKERS=2   are the defaults (one worker a core)
+# shellcheck disable=SC1091,SC2034,SC2119,SC2154 # what compare.sh sets and reads
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source-path=SCRIPTDIR source=compare.sh disable=SC2119
 source perf/compare.sh
 
 connections=${BENCH_CONNECTIONS:-1000}

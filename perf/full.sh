@@ -6,9 +6,9 @@
 #                                 streams; one event at a time: latency; slow readers: slow; all come at once: storm;
 #                                 a long history: replay; producers: ingest
 #   BENCH_ROUNDS=5 BENCH_WORKERS=2   are the defaults (one worker a core)
+# shellcheck disable=SC1091,SC2034,SC2119,SC2154 # what compare.sh sets and reads
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source-path=SCRIPTDIR source=compare.sh disable=SC2119
 source perf/compare.sh
 
 REPLAY_EVENTS=10000000
