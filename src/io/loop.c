@@ -358,11 +358,6 @@ static void dispatch_ring(struct loop *loop, uint32_t ring, uint32_t completions
     }
 }
 
-static bool ring_is_flagged(const struct io_uring *uring, uint32_t sq_flags)
-{
-    return (__atomic_load_n(uring->sq.kflags, __ATOMIC_RELAXED) & sq_flags) != 0;
-}
-
 // Submits and has the kernel post what it holds back, without waiting.
 static void ring_turn(struct loop *loop, uint32_t ring)
 {

@@ -75,14 +75,15 @@ void watch_enable(struct loop *loop)
 
 void watch_settle(struct loop *loop)
 {
+    if (!loop_has(loop, LOOP_FEATURE_DEFER_TASKRUN)) {
+        return;
+    }
     bool is_told = loop_has(loop, LOOP_FEATURE_TASKRUN_FLAG) && TASKRUN_FLAG_IS_IN_TIME;
     for (uint32_t i = 1; i < loop->ring_count; i++) {
         struct io_uring *uring = &loop->rings[i].uring;
-        uint32_t sq_flags = __atomic_load_n(uring->sq.kflags, __ATOMIC_RELAXED);
         // Entering the ring runs what was deferred before, and orders us before what is deferred
         // later, which signals.
-        if (loop_has(loop, LOOP_FEATURE_DEFER_TASKRUN) &&
-            (!is_told || (sq_flags & IORING_SQ_TASKRUN) != 0)) {
+        if (!is_told || ring_is_flagged(uring, IORING_SQ_TASKRUN)) {
             io_uring_get_events(uring);
         }
     }

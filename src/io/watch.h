@@ -10,6 +10,12 @@
 
 #include "io/loop.h"
 
+// Whether the kernel has set one of these flags (IORING_SQ_*).
+static inline bool ring_is_flagged(const struct io_uring *uring, uint32_t sq_flags)
+{
+    return (__atomic_load_n(uring->sq.kflags, __ATOMIC_RELAXED) & sq_flags) != 0;
+}
+
 // Has ring `index` (not 0) signal the loop, from the next watch_enable on. Returns 0 or -errno.
 int watch_ring(struct loop *loop, uint32_t index);
 

@@ -398,9 +398,8 @@ static bool was_begun(const struct walk *walk, size_t index, uint64_t position)
     struct recovery *recovery = walk->recovery;
     enum block_verdict verdict = BLOCK_ABSENT;
     for (size_t i = index; i < recovery->segment_count && verdict == BLOCK_ABSENT; i++) {
-        if (i == index || !is_passed_over(&recovery->segments[i])) {
-            uint64_t at = i == index ? position : first_of(recovery, i);
-            verdict = block_at(recovery, i, at, &verdict) == NULL ? BLOCK_ABSENT : verdict;
+        if (!is_passed_over(&recovery->segments[i])) {
+            (void)block_at(recovery, i, i == index ? position : first_of(recovery, i), &verdict);
         }
     }
     return verdict != BLOCK_ABSENT;

@@ -202,9 +202,11 @@ static bool write_quickly(struct log *log, uint32_t place)
 {
     struct writer *writer = &log->writer;
     struct inflight *block = &writer->ring[place];
+    if (block->length > WRITER_QUICK_BYTES || writer->outstanding > 0 || writer->sync_inflight) {
+        return false;
+    }
     uint64_t began_ns = clock_monotonic_ns();
-    if (block->length > WRITER_QUICK_BYTES || writer->outstanding > 0 || writer->sync_inflight ||
-        began_ns < writer->quick_from_ns) {
+    if (began_ns < writer->quick_from_ns) {
         return false;
     }
     int64_t result = disk_write_quickly(

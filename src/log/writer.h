@@ -19,10 +19,8 @@ enum {
     WRITER_UNSYNCED_BYTES = 8 << 20,
     WRITER_UNSYNCED_MS = 1000,
     // A block so small is written by the log thread itself where nothing else is under way: a
-    // thread
-    // of the kernel's would only cost the way there and back. It is into the page cache, but may
-    // take
-    // long now and then; so of its time the thread spends one part in QUICK_SHARE on this.
+    // thread of the kernel's would only cost the way there and back. It is into the page cache, but
+    // may take long now and then; so the next one waits QUICK_SHARE times as long as it took.
     WRITER_QUICK_BYTES = 16 << 10,
     WRITER_QUICK_SHARE = 16,
     ACKS_A_ROUND = 8192,
