@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include "proc_file.h"
+#include "usage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,10 +123,6 @@ void memory_look(struct memory_peak *peak, pid_t server)
     raise_to(&peak->tcp_bytes, kernel.tcp_bytes);
     raise_to(&peak->slab_bytes, kernel.slab_bytes);
     if (server != 0) {
-        char path[64];
-        uint64_t pages[2] = {0};
-        (void)snprintf(path, sizeof path, "/proc/%d/statm", server);
-        (void)proc_file_numbers(path, pages, 2);
-        raise_to(&peak->resident_bytes, pages[1] * page_bytes());
+        raise_to(&peak->resident_bytes, usage_read_resident(server));
     }
 }

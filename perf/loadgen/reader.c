@@ -157,20 +157,8 @@ static void pong_submit(struct reader *reader, uint32_t index)
     struct io_uring_sqe *sqe = loop_sqe(&reader->loop, reader_ring_of(reader, index));
     io_uring_prep_send(sqe, reader_descriptor_of(reader, index), pong, strlen(pong), MSG_NOSIGNAL);
     sqe->flags |= IOSQE_FIXED_FILE;
-    sqe->user_data = loop_tag(OP_PONG, index, 0);
+    loop_ignore(sqe); // a connection that is gone is told by its receive
     reader->subscribers[index].owes_pong = false;
-}
-
-// A connection that is gone is told by its receive.
-static void on_pong(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
-                    int32_t result, uint32_t cqe_flags)
-{
-    (void)context;
-    (void)loop;
-    (void)ring;
-    (void)user_data;
-    (void)result;
-    (void)cqe_flags;
 }
 
 // Until its header has come, one that stalls is like the others.
@@ -435,7 +423,6 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     loop_set_handler(&reader->loop, OP_CONNECT, on_connect, reader);
     loop_set_handler(&reader->loop, OP_SEND, on_send, reader);
     loop_set_handler(&reader->loop, OP_RECEIVE, on_receive, reader);
-    loop_set_handler(&reader->loop, OP_PONG, on_pong, reader);
     loop_set_handler(&reader->loop, OP_CLOSE, reader_on_close, reader);
     return reader;
 }

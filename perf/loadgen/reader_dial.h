@@ -13,7 +13,6 @@ enum reader_op {
     OP_CONNECT = 1,
     OP_SEND,
     OP_RECEIVE,
-    OP_PONG,
     OP_CLOSE,
 };
 

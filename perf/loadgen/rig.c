@@ -80,16 +80,14 @@ int rig_fail(struct rig *rig, int code, const char *text)
 
 // --- opening ---
 
-uint64_t rig_resident(const struct rig *rig)
+static uint64_t resident(const struct rig *rig)
 {
-    static struct usage usage; // big; the main thread's
-    return rig->server != 0 && usage_read_family(&usage, rig->server) == 0 ? usage.resident_bytes
-                                                                           : 0;
+    return rig->server != 0 ? usage_read_resident(rig->server) : 0;
 }
 
 static void memory_take(struct rig *rig, enum memory_moment moment)
 {
-    rig->result->memory.resident[moment] = rig_resident(rig);
+    rig->result->memory.resident[moment] = resident(rig);
     memory_read_kernel(&rig->result->memory.kernel[moment]);
 }
 
@@ -147,7 +145,7 @@ static int server_find(struct rig *rig)
         return rig_fail(rig, result,
                         "the request would be too long, or the stream's name not fit it");
     }
-    rig->result->has_server = rig->server != 0 && rig_resident(rig) > 0;
+    rig->result->has_server = rig->server != 0 && resident(rig) > 0;
     if (rig->server != 0 && !rig->result->has_server) {
         return rig_fail(rig, -ESRCH, "--pid: there is no such process");
     }

@@ -87,9 +87,6 @@ void rig_close(struct rig *rig);
 // Puts the line into result->error. Returns `code`.
 int rig_fail(struct rig *rig, int code, const char *text);
 
-// The server's resident memory, 0 when unknown.
-uint64_t rig_resident(const struct rig *rig);
-
 void rig_pause_ms(uint64_t milliseconds);
 
 #endif

@@ -17,8 +17,7 @@ enum {
 
 static uint64_t server_cpu_ns(const struct rig *rig)
 {
-    static struct usage usage; // big; the main thread's
-    return rig->server != 0 && usage_read(&usage, rig->server) == 0 ? usage.cpu_ns : 0;
+    return rig->server != 0 ? usage_read_cpu_ns(rig->server) : 0;
 }
 
 static int publish(struct rig *rig, uint64_t each)

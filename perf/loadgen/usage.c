@@ -75,21 +75,22 @@ static int threads_read(struct usage *usage, pid_t pid)
     return 0;
 }
 
-int usage_read(struct usage *usage, pid_t pid)
+static uint64_t resident_bytes(pid_t pid)
 {
     char path[64];
-    char text[TEXT_SIZE];
+    uint64_t pages[2] = {0}; // of its address space, and resident
+    (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    (void)proc_file_numbers(path, pages, 2);
+    return pages[1] * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+int usage_read(struct usage *usage, pid_t pid)
+{
     int result = threads_read(usage, pid);
     if (result < 0) {
         return result;
     }
-    (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
-    usage->resident_bytes = 0;
-    if (proc_file_read(path, text, sizeof text)) {
-        char *at = text;
-        (void)number_take(&at);
-        usage->resident_bytes = number_take(&at) * (uint64_t)sysconf(_SC_PAGESIZE);
-    }
+    usage->resident_bytes = resident_bytes(pid);
     clockid_t clock = 0;
     if (clock_getcpuclockid(pid, &clock) != 0) {
         return -ESRCH;
@@ -113,6 +114,20 @@ static uint64_t proportional_bytes(pid_t pid)
     return proc_file_member(path, "Pss") * 1024;
 }
 
+uint64_t usage_read_resident(pid_t pid)
+{
+    uint64_t children[USAGE_CHILDREN_MAX];
+    uint32_t count = children_read(children, pid);
+    if (count == 0) {
+        return resident_bytes(pid);
+    }
+    uint64_t sum = proportional_bytes(pid);
+    for (uint32_t i = 0; i < count; i++) {
+        sum += proportional_bytes((pid_t)children[i]);
+    }
+    return sum;
+}
+
 int usage_read_family(struct usage *usage, pid_t pid)
 {
     uint64_t children[USAGE_CHILDREN_MAX];
@@ -121,7 +136,7 @@ int usage_read_family(struct usage *usage, pid_t pid)
     if (result < 0 || count == 0) {
         return result;
     }
-    usage->resident_bytes = proportional_bytes(pid);
+    usage->resident_bytes = usage_read_resident(pid);
     for (uint32_t i = 0; i < count; i++) {
         struct usage child;
         pid_t id = (pid_t)children[i];
@@ -129,7 +144,6 @@ int usage_read_family(struct usage *usage, pid_t pid)
             continue;
         }
         usage->cpu_ns += child.cpu_ns;
-        usage->resident_bytes += proportional_bytes(id);
         for (uint32_t k = 0; k < child.thread_count && usage->thread_count < USAGE_THREADS_MAX;
              k++) {
             usage->threads[usage->thread_count++] = child.threads[k];

@@ -35,8 +35,9 @@ int usage_read(struct usage *usage, pid_t pid);
 // workers. Memory that several of them share is then counted once (proportional set size).
 int usage_read_family(struct usage *usage, pid_t pid);
 
-// CPU time of the process so far, and nothing else: cheap. 0 when there is no such process.
+// These two are read of the family, too, and nothing else: cheap. 0 when there is no such process.
 uint64_t usage_read_cpu_ns(pid_t pid);
+uint64_t usage_read_resident(pid_t pid);
 
 // What was used from `before` to `after`. Threads that are new count from 0; ended ones are left
 // out.

@@ -1,6 +1,7 @@
 // layer: base
 // link: perf/loadgen/memory.c
 // link: perf/loadgen/proc_file.c
+// link: perf/loadgen/usage.c
 #include "../perf/loadgen/memory.h"
 
 #include <criterion/criterion.h>
