@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ enum {
     OUT_BYTES_MAX = 256 << 20, // OPTIONS_BATCH_MAX events of some 200 KiB
     IN_BYTES = 16 << 10,
     SEND_MS_MAX = 10 * 1000,
+    FLUSH_MS_MAX = 10 * 1000,
 };
 
 static int fail(struct outlet *outlet, int result, const char *what)
@@ -24,14 +26,11 @@ static int fail(struct outlet *outlet, int result, const char *what)
     return result;
 }
 
-int outlet_tcp_open(struct outlet *outlet, struct outlet_tcp *tcp, const char *scheme,
-                    const char *where)
+static int server_connect(struct outlet *outlet, const char *scheme, const char *where)
 {
+    struct outlet_tcp *tcp = outlet->state;
     char url[TARGET_ERROR_SIZE];
     struct target target;
-    memset(tcp, 0, sizeof *tcp);
-    tcp->fd = -1;
-    buffer_init(&tcp->out, OUT_BYTES_MAX);
     (void)snprintf(url, sizeof url, "%s%s", scheme, where);
     int result = target_open(&target, url, outlet->options, outlet->error, sizeof outlet->error);
     if (result < 0) {
@@ -47,9 +46,28 @@ int outlet_tcp_open(struct outlet *outlet, struct outlet_tcp *tcp, const char *s
     return 0;
 }
 
-// Takes what has come. Returns 0, also when there is nothing.
-static int receive(struct outlet *outlet, struct outlet_tcp *tcp)
+int outlet_tcp_open(struct outlet *outlet, const char *scheme, const char *where,
+                    int (*take_line)(struct outlet *outlet, struct slice line))
 {
+    struct outlet_tcp *tcp = calloc(1, sizeof *tcp);
+    if (tcp == NULL) {
+        return fail(outlet, -ENOMEM, where);
+    }
+    outlet->state = tcp;
+    tcp->fd = -1;
+    tcp->take_line = take_line;
+    buffer_init(&tcp->out, OUT_BYTES_MAX);
+    int result = server_connect(outlet, scheme, where);
+    if (result < 0) {
+        outlet_tcp_close(outlet);
+    }
+    return result;
+}
+
+// Takes what has come. Returns 0, also when there is nothing.
+static int receive(struct outlet *outlet)
+{
+    struct outlet_tcp *tcp = outlet->state;
     uint8_t bytes[IN_BYTES];
     ssize_t length = recv(tcp->fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (length < 0) {
@@ -70,8 +88,9 @@ static int receive(struct outlet *outlet, struct outlet_tcp *tcp)
     return result;
 }
 
-int outlet_tcp_send(struct outlet *outlet, struct outlet_tcp *tcp)
+int outlet_tcp_send(struct outlet *outlet)
 {
+    struct outlet_tcp *tcp = outlet->state;
     int result = buffer_failure(&tcp->out);
     if (result < 0) {
         return fail(outlet, result, "a batch of events");
@@ -90,26 +109,45 @@ int outlet_tcp_send(struct outlet *outlet, struct outlet_tcp *tcp)
         if (poll(&ready, 1, SEND_MS_MAX) == 0) {
             return fail(outlet, -ETIMEDOUT, "the server takes no more");
         }
-        result = (ready.revents & POLLIN) != 0 ? receive(outlet, tcp) : 0;
+        result = (ready.revents & POLLIN) != 0 ? receive(outlet) : 0;
     }
     return result;
 }
 
-int outlet_tcp_take(struct outlet *outlet, struct outlet_tcp *tcp, int wait_ms)
+// Takes the answers that are there, or waits until some are: -ETIMEDOUT.
+static int take(struct outlet *outlet, int wait_ms)
 {
+    const struct outlet_tcp *tcp = outlet->state;
     struct pollfd ready = {.fd = tcp->fd, .events = POLLIN};
     if (wait_ms > 0 && poll(&ready, 1, wait_ms) == 0) {
         return fail(outlet, -ETIMEDOUT, "waiting for answers");
     }
-    int result = receive(outlet, tcp);
-    return result < 0 ? result : outlet_tcp_send(outlet, tcp);
+    int result = receive(outlet);
+    return result < 0 ? result : outlet_tcp_send(outlet);
 }
 
-void outlet_tcp_free(struct outlet_tcp *tcp)
+int outlet_tcp_idle(struct outlet *outlet)
 {
-    if (tcp->fd > 0) {
+    return take(outlet, 0);
+}
+
+int outlet_tcp_flush(struct outlet *outlet)
+{
+    const struct outlet_tcp *tcp = outlet->state;
+    int result = 0;
+    while (result == 0 && tcp->unanswered > 0) {
+        result = take(outlet, FLUSH_MS_MAX);
+    }
+    return result;
+}
+
+void outlet_tcp_close(struct outlet *outlet)
+{
+    struct outlet_tcp *tcp = outlet->state;
+    if (tcp->fd >= 0) {
         close(tcp->fd);
     }
     buffer_free(&tcp->out);
-    tcp->fd = -1;
+    free(tcp);
+    outlet->state = NULL;
 }

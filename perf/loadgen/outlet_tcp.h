@@ -10,27 +10,28 @@
 
 #include <stdint.h>
 
+// The outlet's state.
 struct outlet_tcp {
     int fd;
-    struct buffer out; // to be sent
+    uint64_t unanswered; // counted by the protocol; what outlet_tcp_flush waits for
+    struct buffer out;   // to be sent
     struct lines lines;
     // A line that the server sent. Returns 0 or -errno with a line in outlet->error. May append to
     // `out`.
     int (*take_line)(struct outlet *outlet, struct slice line);
 };
 
-// `where` is HOST:PORT, `scheme` that of the server's URLs. All return 0 or -errno with a line in
-// outlet->error; outlet_tcp_free may be called after any of them.
-int outlet_tcp_open(struct outlet *outlet, struct outlet_tcp *tcp, const char *scheme,
-                    const char *where);
+// Makes outlet->state and connects. `where` is HOST:PORT, `scheme` that of the server's URLs. All
+// return 0 or -errno with a line in outlet->error; without success here there is no state.
+int outlet_tcp_open(struct outlet *outlet, const char *scheme, const char *where,
+                    int (*take_line)(struct outlet *outlet, struct slice line));
 
 // Sends all of `out`.
-int outlet_tcp_send(struct outlet *outlet, struct outlet_tcp *tcp);
+int outlet_tcp_send(struct outlet *outlet);
 
-// Takes the answers that are there, or waits until some are: -ETIMEDOUT.
-int outlet_tcp_take(struct outlet *outlet, struct outlet_tcp *tcp, int wait_ms);
-
-// Zeroed memory is allowed.
-void outlet_tcp_free(struct outlet_tcp *tcp);
+// As in struct outlet_kind.
+int outlet_tcp_idle(struct outlet *outlet);
+int outlet_tcp_flush(struct outlet *outlet);
+void outlet_tcp_close(struct outlet *outlet);
 
 #endif
