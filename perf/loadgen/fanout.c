@@ -76,20 +76,20 @@ static void read_on(struct rig *rig)
     }
 }
 
-int fanout_run(struct result *result, const struct options *options, enum publisher_pace pace)
+static int run(struct rig *rig)
 {
-    struct rig_plan plan = {.pace = pace};
-    struct rig *rig = rig_open(result, options, &plan);
-    int code = rig == NULL ? -1 : rig_connect(rig);
+    int code = rig_connect(rig);
     if (code == 0) {
         code = rig_run_beside(rig, measure);
     }
-    if (code == 0 && options->stalled > 0) {
+    if (code == 0 && rig->options->stalled > 0) {
         read_on(rig);
     }
-    if (rig != NULL) {
-        rig_collect(rig);
-    }
-    rig_close(rig);
     return code;
+}
+
+int fanout_run(struct result *result, const struct options *options, enum publisher_pace pace)
+{
+    struct rig_plan plan = {.kind = RESULT_FANOUT, .pace = pace};
+    return rig_run(result, options, &plan, run);
 }

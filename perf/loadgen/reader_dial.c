@@ -67,7 +67,7 @@ static void connect_submit(struct reader *reader, uint32_t index)
     struct slice last_id =
         slice_from(subscriber->response.last_id.text, subscriber->response.last_id.length);
     int result = target_request(&request, target, subscriber->stream, last_id);
-    ASSERT(result == 0); // rig_open has seen that it fits
+    ASSERT(result == 0); // rig_run has seen that it fits
     attempt->request_length = buffer_length(&request);
     subscriber->opened_ns = clock_monotonic_ns();
     attempt->is_sending = false;

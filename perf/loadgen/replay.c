@@ -83,21 +83,16 @@ static int run(struct rig *rig)
 int replay_run(struct result *result, const struct options *options)
 {
     struct rig_plan plan = {
+        .kind = RESULT_REPLAY,
         .pace = PACE_WINDOW,
         .is_silent = options->reuse,
         .file = options->file,
         .goal = publisher_subscribers(options->events, options->streams, 0),
         .path = "/streams/{stream}?from=earliest",
     };
-    struct rig *rig = rig_open(result, options, &plan);
-    result->kind = RESULT_REPLAY;
-    int code = rig == NULL ? -EINVAL : run(rig);
-    if (rig != NULL) {
-        rig_collect(rig);
-        // As the subscriber itself saw it, from connect to the last event.
-        result->elapsed_ns = result->catching_up.maximum;
-        result->events = plan.goal;
-    }
-    rig_close(rig);
+    int code = rig_run(result, options, &plan, run);
+    // As the subscriber itself saw it, from connect to the last event.
+    result->elapsed_ns = result->catching_up.maximum;
+    result->events = plan.goal;
     return code;
 }

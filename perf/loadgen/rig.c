@@ -399,30 +399,7 @@ static int set_up(struct rig *rig)
     return 0;
 }
 
-struct rig *rig_open(struct result *result, const struct options *options,
-                     const struct rig_plan *plan)
-{
-    memset(result, 0, sizeof *result);
-    result->options = options;
-    result->pace = plan->pace;
-    struct rig *rig = calloc(1, sizeof *rig);
-    if (rig == NULL) {
-        (void)snprintf(result->error, sizeof result->error, "no memory");
-        return NULL;
-    }
-    rig->result = result;
-    rig->options = options;
-    rig->plan = *plan;
-    rig->run = options->run != 0 ? options->run : (uint32_t)random_u64();
-    watch_init(&rig->watch, options, &rig->meter, rig->readers, &result->series);
-    if (set_up(rig) < 0) {
-        rig_close(rig);
-        return NULL;
-    }
-    return rig;
-}
-
-void rig_collect(struct rig *rig)
+static void collect(struct rig *rig)
 {
     struct result *result = rig->result;
     for (uint32_t i = 0; i < rig->options->threads; i++) {
@@ -453,11 +430,8 @@ void rig_collect(struct rig *rig)
     }
 }
 
-void rig_close(struct rig *rig)
+static void close_all(struct rig *rig)
 {
-    if (rig == NULL) {
-        return;
-    }
     watch_clear(&rig->watch);
     outlet_close(&rig->outlet);
     for (uint32_t i = 0; i < rig->options->threads; i++) {
@@ -468,5 +442,31 @@ void rig_close(struct rig *rig)
         meter_close(&rig->meter);
     }
     bare_stop(&rig->bare);
+}
+
+int rig_run(struct result *result, const struct options *options, const struct rig_plan *plan,
+            int (*run)(struct rig *rig))
+{
+    memset(result, 0, sizeof *result);
+    result->kind = plan->kind;
+    result->options = options;
+    result->pace = plan->pace;
+    struct rig *rig = calloc(1, sizeof *rig);
+    if (rig == NULL) {
+        (void)snprintf(result->error, sizeof result->error, "no memory");
+        return -ENOMEM;
+    }
+    rig->result = result;
+    rig->options = options;
+    rig->plan = *plan;
+    rig->run = options->run != 0 ? options->run : (uint32_t)random_u64();
+    watch_init(&rig->watch, options, &rig->meter, rig->readers, &result->series);
+    int code = set_up(rig);
+    if (code == 0) {
+        code = run(rig);
+        collect(rig);
+    }
+    close_all(rig);
     free(rig);
+    return code;
 }

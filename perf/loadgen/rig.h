@@ -1,7 +1,7 @@
 // What every run with subscribers is set up from: the server and its address, the readers with the
 // subscribers, the publisher and where it publishes. A mode is a sequence of phases over it:
-// fanout.c, storm.c, replay.c. The main thread's; the publisher may be another thread's after
-// rig_open.
+// fanout.c, storm.c, replay.c. The main thread's; the publisher may be another thread's, see
+// rig_run_beside.
 #ifndef RINGCAST_LOADGEN_RIG_H
 #define RINGCAST_LOADGEN_RIG_H
 
@@ -19,6 +19,7 @@
 
 // What a mode needs of it.
 struct rig_plan {
+    enum result_kind kind;
     enum publisher_pace pace;
     bool is_silent;   // nothing is published
     bool resumes;     // subscribers will be cut and come back; failures to connect do not end it
@@ -47,10 +48,12 @@ struct rig {
     struct watch watch;
 };
 
-// Finds the server (starts the bare one), opens readers without connections, outlet and publisher.
-// Clears *result. Returns the rig, or NULL with a line in result->error. Both are borrowed.
-struct rig *rig_open(struct result *result, const struct options *options,
-                     const struct rig_plan *plan);
+// Finds the server (starts the bare one), opens readers without connections, outlet and publisher,
+// runs the mode's phases, stops the readers, checks each subscriber's end, collects what was found
+// and closes everything, by reset. Clears *result. Returns what `run` did, or -errno, both with a
+// line in result->error. `result` and `options` are borrowed.
+int rig_run(struct result *result, const struct options *options, const struct rig_plan *plan,
+            int (*run)(struct rig *rig));
 
 // Opens all connections, waits for the last header, and lets it settle. Returns 0, or -errno with a
 // line in result->error: -ECONNREFUSED, -ETIMEDOUT. Fills in what the result has of the opening.
@@ -76,13 +79,6 @@ int rig_run_beside(struct rig *rig, int (*work)(struct rig *rig));
 
 // While a phase goes on, every WATCH_INTERVAL_MS.
 void rig_look(struct rig *rig);
-
-// Stops the readers, checks each subscriber's end if the result has_run, and collects what was
-// found.
-void rig_collect(struct rig *rig);
-
-// Closes everything, by reset. NULL is allowed.
-void rig_close(struct rig *rig);
 
 // Puts the line into result->error. Returns `code`.
 int rig_fail(struct rig *rig, int code, const char *text);

@@ -128,16 +128,10 @@ static int run(struct rig *rig)
 int storm_run(struct result *result, const struct options *options)
 {
     struct rig_plan plan = {
+        .kind = RESULT_STORM,
         .pace = PACE_WINDOW,
         .is_silent = options->missed == 0,
         .resumes = true,
     };
-    struct rig *rig = rig_open(result, options, &plan);
-    result->kind = RESULT_STORM;
-    int code = rig == NULL ? -EINVAL : run(rig);
-    if (rig != NULL) {
-        rig_collect(rig);
-    }
-    rig_close(rig);
-    return code;
+    return rig_run(result, options, &plan, run);
 }
