@@ -84,7 +84,7 @@ struct conn *conn_take_ready(struct shard *shard)
         shard->ready_last = CONN_NONE;
     }
     shard->ready_count--;
-    conn->flags &= (uint16_t)~CONN_READY;
+    conn->flags &= ~(uint32_t)CONN_READY;
     return conn;
 }
 
@@ -323,7 +323,7 @@ static void on_shutdown(void *context, struct loop *loop, unsigned ring, uint64_
     struct conn *conn = conn_of_tag(shard, ring, user_data);
     conn->ops &= (uint8_t)~CONN_OP_SHUTDOWN;
     bool was_half = (conn->flags & CONN_HALF_CLOSING) != 0;
-    conn->flags &= (uint16_t)~CONN_HALF_CLOSING;
+    conn->flags &= ~(uint32_t)CONN_HALF_CLOSING;
     if (conn->state == CONN_CLOSING && was_half && conn->ops != 0) {
         shut_down(shard, conn, SHUT_RDWR);
     } else if (conn->state == CONN_CLOSING) {
@@ -424,7 +424,7 @@ static void beat(struct shard *shard, struct conn *conn)
 
 void conn_timer_due(struct shard *shard, struct conn *conn)
 {
-    conn->flags &= (uint16_t)~CONN_TIMER_DUE;
+    conn->flags &= ~(uint32_t)CONN_TIMER_DUE;
     switch (conn->state) {
     case CONN_ACTIVE: beat(shard, conn); break;
     case CONN_REQUEST:

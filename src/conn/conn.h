@@ -34,7 +34,7 @@ enum {
     CONN_ENVELOPE = 1 << 3,
     CONN_HEARTBEAT_EVENT = 1 << 4,
     CONN_HEARTBEAT_OFF = 1 << 5,
-    CONN_GAP = 1 << 6,          // gap_from .. gap_to is to be told before anything else
+    CONN_GAP = 1 << 6,          // a gap, conn_cold.gap_*, is to be told before anything else
     CONN_DROPPING = 1 << 7,     // it lags beyond its bound; asked the log where to go on
     CONN_GOODBYE = 1 << 8,      // close it once its outbox is sent
     CONN_BLOCKED = 1 << 9,      // the socket was full since its lag was last looked at
@@ -60,10 +60,9 @@ struct conn_outbox {
 };
 
 struct conn {
-    uint64_t cursor; // all events up to this id are sent, and frame_offset bytes of the next frame
-    uint64_t sent_from; // the cursor before the send under way
-    uint64_t gap_from;
-    uint64_t gap_to;
+    _Alignas(64) uint64_t
+        cursor; // all events up to this id are sent, and frame_offset bytes of the next frame
+    uint64_t sent_from;          // the cursor before the send under way
     struct conn_stream *streams; // &only, or a list of stream_count
     struct conn_stream only;
     struct conn_outbox *outbox;
@@ -76,20 +75,21 @@ struct conn {
     uint32_t batch;            // number of the batch that carries a send of it
     uint32_t ready_next;
     uint32_t context; // index of its request context while it has one
+    uint32_t flags;
     uint16_t stream_count;
-    uint16_t flags;
     uint8_t state;
     uint8_t ops;
     uint8_t ring;
-    uint8_t gap_reason; // enum notice_reason
 };
 _Static_assert(sizeof(struct conn) == 128, "two cache lines");
 
 struct conn_cold {
     uint64_t connected_ms; // Unix time
-    uint8_t address[16];   // IPv6, or IPv4 in its first 4 bytes
+    uint64_t gap_from;     // events after it, up to and with gap_to, are missing: while CONN_GAP
+    uint64_t gap_to;
+    uint8_t address[16]; // IPv6, or IPv4 in its first 4 bytes
     uint16_t port;
     uint8_t family;
-    uint8_t spare;
+    uint8_t gap_reason;  // enum notice_reason
     uint32_t user_agent; // interned, see conn/agents.h; 0: none
 };

@@ -12,17 +12,19 @@ struct lag {
     uint64_t unknown_from;
 };
 
-void conn_set_gap(struct conn *conn, uint64_t from, uint64_t to, enum notice_reason reason)
+void conn_set_gap(struct shard *shard, struct conn *conn, uint64_t from, uint64_t to,
+                  enum notice_reason reason)
 {
+    struct conn_cold *cold = conn_cold_of(shard, conn);
     if ((conn->flags & CONN_GAP) != 0) { // a second one before the first was told: widened
-        conn->gap_from = from < conn->gap_from ? from : conn->gap_from;
-        conn->gap_to = to > conn->gap_to ? to : conn->gap_to;
+        cold->gap_from = from < cold->gap_from ? from : cold->gap_from;
+        cold->gap_to = to > cold->gap_to ? to : cold->gap_to;
         return;
     }
     conn->flags |= CONN_GAP;
-    conn->gap_from = from;
-    conn->gap_to = to;
-    conn->gap_reason = (uint8_t)reason;
+    cold->gap_from = from;
+    cold->gap_to = to;
+    cold->gap_reason = (uint8_t)reason;
 }
 
 // Events of a run above `from`: exact where the cursor stands before it, else at most that many.
@@ -130,7 +132,7 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
     }
     if (!is_over(lag.events, options->lag_events_max) &&
         !is_over(lag.bytes, options->lag_bytes_max)) {
-        conn->flags &= (uint16_t)~CONN_BLOCKED;
+        conn->flags &= ~(uint32_t)CONN_BLOCKED;
         return true;
     }
     if (options->lag_disconnects) {
@@ -150,10 +152,10 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
 void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history)
 {
     ASSERT((conn->flags & CONN_DROPPING) != 0);
-    conn->flags &= (uint16_t) ~(CONN_DROPPING | CONN_WAITING | CONN_BLOCKED);
+    conn->flags &= ~(uint32_t)(CONN_DROPPING | CONN_WAITING | CONN_BLOCKED);
     uint64_t start_id = history->lookup.start_id;
     if (start_id > conn->cursor) {
-        conn_set_gap(conn, conn->cursor, start_id, NOTICE_LAGGED);
+        conn_set_gap(shard, conn, conn->cursor, start_id, NOTICE_LAGGED);
         uint64_t before = lag_of_conn(shard, conn).events;
         conn->cursor = start_id;
         uint64_t after = lag_of_conn(shard, conn).events;

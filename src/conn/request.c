@@ -271,7 +271,7 @@ static void answer(struct shard *shard, struct conn *conn, struct context *conte
 static void refuse(struct shard *shard, struct conn *conn)
 {
     shard->stats.refused++;
-    conn->flags &= (uint16_t)~CONN_REFUSED;
+    conn->flags &= ~(uint32_t)CONN_REFUSED;
     struct http_fault fault;
     http_fault_set(&fault, shard->is_stopping ? ERR_SHUTTING_DOWN : ERR_TOO_MANY_CONNECTIONS, "%s",
                    shard->is_stopping ? "the broker is stopping"

@@ -151,12 +151,13 @@ static void send_gap(struct shard *shard, struct conn *conn)
     uint8_t *at = shard_scratch(shard, NOTICE_GAP_BYTES_MAX);
     struct buffer out;
     buffer_wrap(&out, at, NOTICE_GAP_BYTES_MAX);
-    struct notice_gap gap = {.from = conn->gap_from + 1,
-                             .to = conn->gap_to,
-                             .reason = (enum notice_reason)conn->gap_reason,
-                             .resume = conn->stream_count == 1 ? conn->gap_to : conn->cursor};
+    const struct conn_cold *cold = conn_cold_of(shard, conn);
+    struct notice_gap gap = {.from = cold->gap_from + 1,
+                             .to = cold->gap_to,
+                             .reason = (enum notice_reason)cold->gap_reason,
+                             .resume = conn->stream_count == 1 ? cold->gap_to : conn->cursor};
     ASSERT(notice_gap_write(&out, &gap) == 0);
-    conn->flags &= (uint16_t)~CONN_GAP;
+    conn->flags &= ~(uint32_t)CONN_GAP;
     shard->stats.gaps_told++;
     conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
     conn_make_ready(shard, conn);
@@ -206,7 +207,7 @@ static void queue_load(struct shard *shard, struct conn *conn, const struct load
 
 static void take_gap(struct shard *shard, struct conn *conn, const struct walk *walk)
 {
-    conn_set_gap(conn, walk->gap_from, walk->gap_to, walk->gap_reason);
+    conn_set_gap(shard, conn, walk->gap_from, walk->gap_to, walk->gap_reason);
     conn->streams[walk->gap_stream].start_id = walk->gap_to;
     if (conn->stream_count == 1) {
         conn->cursor = walk->gap_to;
@@ -310,7 +311,7 @@ void conn_pump(struct shard *shard, struct conn *conn)
         return;
     }
     if ((conn->flags & CONN_CATCHING_UP) != 0) { // that send was taken whole
-        conn->flags &= (uint16_t)~CONN_CATCHING_UP;
+        conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
         conn->flags |= CONN_CAUGHT_UP;
     }
     if (conn->frame_offset > 0 && (conn->flags & CONN_BLOCKED) != 0) {
@@ -360,7 +361,7 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
         return;
     }
     shard->stats.short_sends++;
-    conn->flags &= (uint16_t)~CONN_CATCHING_UP;
+    conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
     if ((result < 0 && result != -EAGAIN) ||
         !settle(shard, conn, result > 0 ? (uint64_t)result : 0)) {
         conn_close(shard, conn);

@@ -181,7 +181,7 @@ static void wake(void *context, struct waiters *waiters)
             continue;
         }
         if (conn->state == CONN_ACTIVE) {
-            conn->flags &= (uint16_t) ~(CONN_WAITING | CONN_DROPPING);
+            conn->flags &= ~(uint32_t)(CONN_WAITING | CONN_DROPPING);
             conn_make_ready(shard, conn);
         } else if (conn->state == CONN_STARTING && conn_context(shard, conn)->is_looking_up) {
             start_looked_up(shard, conn, NULL);
@@ -206,7 +206,7 @@ static void tell_looked_up(struct shard *shard, struct conn *conn, const struct 
     } else if ((conn->flags & CONN_DROPPING) != 0 && history->lookup.from == LOG_FROM_LAST) {
         conn_lag_looked_up(shard, conn, history);
     } else {
-        conn->flags &= (uint16_t)~CONN_WAITING;
+        conn->flags &= ~(uint32_t)CONN_WAITING;
         conn_make_ready(shard, conn);
     }
 }

@@ -172,6 +172,10 @@ static inline uint32_t conn_slot(const struct shard *shard, const struct conn *c
 {
     return (uint32_t)(conn - shard->rings[conn->ring].conns);
 }
+static inline struct conn_cold *conn_cold_of(const struct shard *shard, const struct conn *conn)
+{
+    return &shard->rings[conn->ring].colds[conn_slot(shard, conn)];
+}
 static inline uint64_t conn_handle(const struct shard *shard, const struct conn *conn)
 {
     return ((uint64_t)conn->generation << 32) | conn_index(shard, conn);
@@ -272,4 +276,5 @@ void conn_arm_writable(struct shard *shard, struct conn *conn);
 // sending now.
 bool conn_check_lag(struct shard *shard, struct conn *conn);
 void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
-void conn_set_gap(struct conn *conn, uint64_t from, uint64_t to, enum notice_reason reason);
+void conn_set_gap(struct shard *shard, struct conn *conn, uint64_t from, uint64_t to,
+                  enum notice_reason reason);

@@ -211,7 +211,7 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
     conn->flags |= subscribe->heartbeat == SUBSCRIBE_HEARTBEAT_EVENT ? CONN_HEARTBEAT_EVENT : 0;
     conn->flags |= subscribe->heartbeat == SUBSCRIBE_HEARTBEAT_OFF ? CONN_HEARTBEAT_OFF : 0;
     shard->stats.resumed += subscribe->start == SUBSCRIBE_AFTER_ID;
-    shard->rings[conn->ring].colds[conn_slot(shard, conn)].user_agent =
+    conn_cold_of(shard, conn)->user_agent =
         agents_intern(&shard->agents, http_request_user_agent(&context->request));
     send_header(shard, conn, context);
     request_end(shard, conn);

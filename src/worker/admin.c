@@ -47,7 +47,7 @@ static void write_address(struct json_writer *writer, const struct conn_cold *co
 static void write_connection(struct json_writer *writer, struct shard *shard,
                              const struct conn *conn)
 {
-    const struct conn_cold *cold = &shard->rings[conn->ring].colds[conn_slot(shard, conn)];
+    const struct conn_cold *cold = conn_cold_of(shard, conn);
     char id[CONNECTION_ID_TEXT_BYTES];
     connection_id_write(id, conn_public_id(shard, conn));
     json_write_object_open(writer);
