@@ -64,12 +64,6 @@ void result_memory_print(const struct result_memory *memory, uint32_t connection
 
 // --- JSON ---
 
-static void write_count(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_u64(writer, value);
-}
-
 static void write_each(struct json_writer *writer, const char *key, double value)
 {
     char text[40];
@@ -82,10 +76,10 @@ static void write_resident(const struct result_memory *memory, uint32_t connecti
                            struct json_writer *writer)
 {
     const uint64_t *resident = memory->resident;
-    write_count(writer, "resident_before_bytes", resident[MEMORY_BEFORE]);
-    write_count(writer, "resident_connected_bytes", resident[MEMORY_CONNECTED]);
-    write_count(writer, "resident_after_bytes", resident[MEMORY_AFTER]);
-    write_count(writer, "resident_peak_bytes", memory->peak.resident_bytes);
+    json_write_member_u64(writer, "resident_before_bytes", resident[MEMORY_BEFORE]);
+    json_write_member_u64(writer, "resident_connected_bytes", resident[MEMORY_CONNECTED]);
+    json_write_member_u64(writer, "resident_after_bytes", resident[MEMORY_AFTER]);
+    json_write_member_u64(writer, "resident_peak_bytes", memory->peak.resident_bytes);
     write_each(writer, "resident_per_connection_bytes",
                each(resident[MEMORY_BEFORE], resident[MEMORY_CONNECTED], connections));
 }
@@ -102,16 +96,16 @@ void result_memory_write(const struct result_memory *memory, uint32_t connection
     for (unsigned i = 0; i < MEMORY_MOMENTS; i++) {
         char key[48];
         (void)snprintf(key, sizeof key, "kernel_slab_%s_bytes", moments[i]);
-        write_count(writer, key, memory->kernel[i].slab_bytes);
+        json_write_member_u64(writer, key, memory->kernel[i].slab_bytes);
         (void)snprintf(key, sizeof key, "kernel_tcp_%s_bytes", moments[i]);
-        write_count(writer, key, memory->kernel[i].tcp_bytes);
+        json_write_member_u64(writer, key, memory->kernel[i].tcp_bytes);
     }
-    write_count(writer, "kernel_slab_peak_bytes", memory->peak.slab_bytes);
-    write_count(writer, "kernel_tcp_peak_bytes", memory->peak.tcp_bytes);
+    json_write_member_u64(writer, "kernel_slab_peak_bytes", memory->peak.slab_bytes);
+    json_write_member_u64(writer, "kernel_tcp_peak_bytes", memory->peak.tcp_bytes);
     json_write_key(writer, "kernel_caches_grown_bytes");
     json_write_object_open(writer);
     for (uint32_t i = 0; i < memory->grown_count; i++) {
-        write_count(writer, memory->grown[i].name, memory->grown[i].bytes);
+        json_write_member_u64(writer, memory->grown[i].name, memory->grown[i].bytes);
     }
     json_write_object_close(writer);
 }

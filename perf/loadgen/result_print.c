@@ -227,12 +227,6 @@ static void write_real(struct json_writer *writer, const char *key, double value
     json_write_raw(writer, slice_from(text, (size_t)length));
 }
 
-static void write_count(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_u64(writer, value);
-}
-
 // Members such as "latency_p50_us".
 static void write_times(struct json_writer *writer, const char *name,
                         const struct histogram *histogram)
@@ -253,15 +247,15 @@ static void write_settings(struct json_writer *writer, const struct result *resu
     json_write_text(writer, result->mode);
     json_write_key(writer, "target");
     json_write_text(writer, options->bare ? "bare" : options->url);
-    write_count(writer, "connections", options->connections);
-    write_count(writer, "streams", options->streams);
+    json_write_member_u64(writer, "connections", options->connections);
+    json_write_member_u64(writer, "streams", options->streams);
     write_real(writer, "rate", options->rate);
-    write_count(writer, "size_bytes", options->size_bytes);
-    write_count(writer, "window", options->window);
-    write_count(writer, "threads", options->threads);
+    json_write_member_u64(writer, "size_bytes", options->size_bytes);
+    json_write_member_u64(writer, "window", options->window);
+    json_write_member_u64(writer, "threads", options->threads);
     if (options->bare) {
-        write_count(writer, "workers", result->bare_threads);
-        write_count(writer, "coalesce", options->coalesce);
+        json_write_member_u64(writer, "workers", result->bare_threads);
+        json_write_member_u64(writer, "coalesce", options->coalesce);
     }
 }
 
@@ -285,7 +279,7 @@ static void write_threads(struct json_writer *writer, const char *key, const str
 static void write_server(struct json_writer *writer, const struct result *result)
 {
     const struct usage *server = &result->server;
-    write_count(writer, "server_cpu_per_delivery_ns", result_cpu_per_delivery_ns(result));
+    json_write_member_u64(writer, "server_cpu_per_delivery_ns", result_cpu_per_delivery_ns(result));
     write_real(writer, "server_cpu_per_send_ns",
                (double)result_cpu_per_delivery_ns(result) * result_events_per_send(result));
     write_real(writer, "server_cpu_cores", percent(server->cpu_ns, result->elapsed_ns) / 100.0);
@@ -299,8 +293,8 @@ static void write_kind(struct json_writer *writer, const struct result *result)
     switch (result->kind) {
     case RESULT_FANOUT: return;
     case RESULT_STORM:
-        write_count(writer, "opening_at_once", options->opening);
-        write_count(writer, "missed", options->missed);
+        json_write_member_u64(writer, "opening_at_once", options->opening);
+        json_write_member_u64(writer, "missed", options->missed);
         write_real(writer, "opening_server_cpu_s", seconds(result->opening_cpu_ns));
         write_real(writer, "reconnecting_s", seconds(result->reopening_ns));
         write_real(writer, "reconnecting_server_cpu_s", seconds(result->server.cpu_ns));
@@ -308,7 +302,7 @@ static void write_kind(struct json_writer *writer, const struct result *result)
         write_times(writer, "catching_up", &result->catching_up);
         return;
     case RESULT_REPLAY:
-        write_count(writer, "run", options->run);
+        json_write_member_u64(writer, "run", options->run);
         json_write_key(writer, "reuse");
         json_write_boolean(writer, options->reuse);
         return;
@@ -322,8 +316,8 @@ static void write_run(struct json_writer *writer, const struct result *result)
     write_real(writer, "opening_s", seconds(result->opening_ns));
     write_times(writer, "opening", &result->opening);
     write_real(writer, "elapsed_s", seconds(elapsed_ns));
-    write_count(writer, "events", result->events);
-    write_count(writer, "deliveries", result->deliveries);
+    json_write_member_u64(writer, "events", result->events);
+    json_write_member_u64(writer, "deliveries", result->deliveries);
     write_real(writer, "deliveries_per_s", per_second(result->deliveries, elapsed_ns));
     write_real(writer, "bytes_per_s", per_second(result->bytes, elapsed_ns));
     write_real(writer, "published_per_s", per_second(result->events, result->publishing_ns));
@@ -359,10 +353,10 @@ void result_print_json(const struct result *result, FILE *out)
     if (result->has_run) {
         write_run(&writer, result);
     }
-    write_count(&writer, "lost", findings->lost);
-    write_count(&writer, "repeated", findings->repeated);
-    write_count(&writer, "gaps", findings->gaps);
-    write_count(&writer, "failed", findings->failed);
+    json_write_member_u64(&writer, "lost", findings->lost);
+    json_write_member_u64(&writer, "repeated", findings->repeated);
+    json_write_member_u64(&writer, "gaps", findings->gaps);
+    json_write_member_u64(&writer, "failed", findings->failed);
     json_write_key(&writer, "first_finding");
     json_write_text(&writer, findings->first);
     json_write_key(&writer, "error");

@@ -59,28 +59,22 @@ void stalled_tally_print(const struct stalled_tally *tally, FILE *out)
                   tally->behind, tally->missing_told, tally->missing_untold);
 }
 
-static void write_count(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_u64(writer, value);
-}
-
 void stalled_tally_write(const struct stalled_tally *tally, struct json_writer *writer)
 {
     json_write_key(writer, "stalled");
     json_write_object_open(writer);
-    write_count(writer, "subscribers", tally->subscribers);
-    write_count(writer, "bytes_per_s", tally->rate);
-    write_count(writer, "published", tally->published);
-    write_count(writer, "events_at_end", tally->events_before);
-    write_count(writer, "events_at_end_least", tally->events_before_least);
-    write_count(writer, "events_at_end_most", tally->events_before_most);
-    write_count(writer, "events_read_on", tally->events);
-    write_count(writer, "complete", tally->complete);
-    write_count(writer, "told_gap", tally->told_gap);
-    write_count(writer, "cut", tally->cut);
-    write_count(writer, "behind", tally->behind);
-    write_count(writer, "missing_told", tally->missing_told);
-    write_count(writer, "missing_untold", tally->missing_untold);
+    json_write_member_u64(writer, "subscribers", tally->subscribers);
+    json_write_member_u64(writer, "bytes_per_s", tally->rate);
+    json_write_member_u64(writer, "published", tally->published);
+    json_write_member_u64(writer, "events_at_end", tally->events_before);
+    json_write_member_u64(writer, "events_at_end_least", tally->events_before_least);
+    json_write_member_u64(writer, "events_at_end_most", tally->events_before_most);
+    json_write_member_u64(writer, "events_read_on", tally->events);
+    json_write_member_u64(writer, "complete", tally->complete);
+    json_write_member_u64(writer, "told_gap", tally->told_gap);
+    json_write_member_u64(writer, "cut", tally->cut);
+    json_write_member_u64(writer, "behind", tally->behind);
+    json_write_member_u64(writer, "missing_told", tally->missing_told);
+    json_write_member_u64(writer, "missing_untold", tally->missing_untold);
     json_write_object_close(writer);
 }

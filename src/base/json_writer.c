@@ -164,6 +164,12 @@ void json_write_i64(struct json_writer *writer, int64_t value)
     buffer_append_u64(writer->buffer, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+void json_write_member_u64(struct json_writer *writer, const char *key, uint64_t value)
+{
+    json_write_key(writer, key);
+    json_write_u64(writer, value);
+}
+
 void json_write_boolean(struct json_writer *writer, bool value)
 {
     json_write_raw(writer, slice_of(value ? "true" : "false"));

@@ -41,6 +41,9 @@ void json_write_i64(struct json_writer *writer, int64_t value);
 void json_write_boolean(struct json_writer *writer, bool value);
 void json_write_null(struct json_writer *writer);
 
+// A key and its value.
+void json_write_member_u64(struct json_writer *writer, const char *key, uint64_t value);
+
 // A value that is JSON already.
 void json_write_raw(struct json_writer *writer, struct slice json);
 

@@ -119,12 +119,6 @@ static double busy_percent(const struct proc_cpu *before, const struct proc_cpu 
     return percent_of(difference(before->busy, now->busy), difference(before->total, now->total));
 }
 
-static void write_member_u64(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_u64(writer, value);
-}
-
 static void write_member_decimal(struct json_writer *writer, const char *key, double value)
 {
     json_write_key(writer, key);
@@ -149,14 +143,14 @@ void vitals_write_cpu(struct buffer *out, const struct vitals_reading *before,
     write_decimal(&writer, now->load.over_5_min, 2);
     write_decimal(&writer, now->load.over_15_min, 2);
     json_write_array_close(&writer);
-    write_member_u64(&writer, "running", now->load.running);
-    write_member_u64(&writer, "threads", now->load.threads);
-    write_member_u64(&writer, "context_switches_per_s",
-                     rate(before->stat.context_switches, now->stat.context_switches,
-                          seconds_between(before, now)));
+    json_write_member_u64(&writer, "running", now->load.running);
+    json_write_member_u64(&writer, "threads", now->load.threads);
+    json_write_member_u64(&writer, "context_switches_per_s",
+                          rate(before->stat.context_switches, now->stat.context_switches,
+                               seconds_between(before, now)));
     uint64_t now_s = now->taken_ms / 1000;
     bool has_uptime = now->stat.boot_time_s != 0 && now_s > now->stat.boot_time_s;
-    write_member_u64(&writer, "uptime_s", has_uptime ? now_s - now->stat.boot_time_s : 0);
+    json_write_member_u64(&writer, "uptime_s", has_uptime ? now_s - now->stat.boot_time_s : 0);
     json_write_object_close(&writer);
 }
 
@@ -169,13 +163,13 @@ void vitals_write_memory(struct buffer *out, const struct vitals_reading *before
     double used = difference(memory->available_bytes, memory->total_bytes);
     json_write_object_open(&writer);
     write_member_decimal(&writer, "percent", percent_of(used, (double)memory->total_bytes));
-    write_member_u64(&writer, "total_bytes", memory->total_bytes);
-    write_member_u64(&writer, "used_bytes", (uint64_t)used);
-    write_member_u64(&writer, "available_bytes", memory->available_bytes);
-    write_member_u64(&writer, "cached_bytes", memory->cached_bytes + memory->buffers_bytes);
-    write_member_u64(&writer, "swap_total_bytes", memory->swap_total_bytes);
-    write_member_u64(&writer, "swap_used_bytes",
-                     (uint64_t)difference(memory->swap_free_bytes, memory->swap_total_bytes));
+    json_write_member_u64(&writer, "total_bytes", memory->total_bytes);
+    json_write_member_u64(&writer, "used_bytes", (uint64_t)used);
+    json_write_member_u64(&writer, "available_bytes", memory->available_bytes);
+    json_write_member_u64(&writer, "cached_bytes", memory->cached_bytes + memory->buffers_bytes);
+    json_write_member_u64(&writer, "swap_total_bytes", memory->swap_total_bytes);
+    json_write_member_u64(&writer, "swap_used_bytes",
+                          (uint64_t)difference(memory->swap_free_bytes, memory->swap_total_bytes));
     json_write_object_close(&writer);
 }
 
@@ -219,12 +213,14 @@ static void write_devices(struct json_writer *writer, const struct proc_devices 
         json_write_object_open(writer);
         json_write_key(writer, "name");
         json_write_text(writer, device->name);
-        write_member_u64(writer, keys->in_bytes, rate(former->in_bytes, device->in_bytes, seconds));
-        write_member_u64(writer, keys->out_bytes,
-                         rate(former->out_bytes, device->out_bytes, seconds));
-        write_member_u64(writer, keys->in_count, rate(former->in_count, device->in_count, seconds));
-        write_member_u64(writer, keys->out_count,
-                         rate(former->out_count, device->out_count, seconds));
+        json_write_member_u64(writer, keys->in_bytes,
+                              rate(former->in_bytes, device->in_bytes, seconds));
+        json_write_member_u64(writer, keys->out_bytes,
+                              rate(former->out_bytes, device->out_bytes, seconds));
+        json_write_member_u64(writer, keys->in_count,
+                              rate(former->in_count, device->in_count, seconds));
+        json_write_member_u64(writer, keys->out_count,
+                              rate(former->out_count, device->out_count, seconds));
         if (keys->has_busy) {
             write_member_decimal(
                 writer, "busy_percent",
@@ -247,11 +243,11 @@ void vitals_write_disk(struct buffer *out, const struct vitals_reading *before,
     sum_rates(&before->disks, &now->disks, seconds, &read_bytes, &written_bytes);
     double used = difference(now->file_system_free_bytes, now->file_system_bytes);
     json_write_object_open(&writer);
-    write_member_u64(&writer, "read_bytes_per_s", read_bytes);
-    write_member_u64(&writer, "written_bytes_per_s", written_bytes);
+    json_write_member_u64(&writer, "read_bytes_per_s", read_bytes);
+    json_write_member_u64(&writer, "written_bytes_per_s", written_bytes);
     write_member_decimal(&writer, "percent", percent_of(used, (double)now->file_system_bytes));
-    write_member_u64(&writer, "total_bytes", now->file_system_bytes);
-    write_member_u64(&writer, "used_bytes", (uint64_t)used);
+    json_write_member_u64(&writer, "total_bytes", now->file_system_bytes);
+    json_write_member_u64(&writer, "used_bytes", (uint64_t)used);
     json_write_key(&writer, "disks");
     write_devices(&writer, &before->disks, &now->disks, seconds, &keys);
     json_write_object_close(&writer);
@@ -268,8 +264,8 @@ void vitals_write_network(struct buffer *out, const struct vitals_reading *befor
     uint64_t sent_bytes = 0;
     sum_rates(&before->interfaces, &now->interfaces, seconds, &received_bytes, &sent_bytes);
     json_write_object_open(&writer);
-    write_member_u64(&writer, keys.in_bytes, received_bytes);
-    write_member_u64(&writer, keys.out_bytes, sent_bytes);
+    json_write_member_u64(&writer, keys.in_bytes, received_bytes);
+    json_write_member_u64(&writer, keys.out_bytes, sent_bytes);
     json_write_key(&writer, "interfaces");
     write_devices(&writer, &before->interfaces, &now->interfaces, seconds, &keys);
     json_write_object_close(&writer);

@@ -6,12 +6,6 @@
 
 #include <ringcast/version.h>
 
-static void write_number(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_u64(writer, value);
-}
-
 static void write_switch(struct json_writer *writer, const char *key, bool value)
 {
     json_write_key(writer, key);
@@ -29,24 +23,24 @@ static void write_log(struct json_writer *writer, const struct log_status *log)
     } else {
         json_write_text(writer, log->fault);
     }
-    write_number(writer, "streams", log->streams);
-    write_number(writer, "idempotent_producers", log->producers);
-    write_number(writer, "segments", log->segments);
-    write_number(writer, "first_id", log->first_id);
-    write_number(writer, "last_id", log->last_id);
-    write_number(writer, "bytes_kept", log->bytes_kept);
-    write_number(writer, "events_appended", log->events_appended);
-    write_number(writer, "bytes_appended", log->bytes_appended);
-    write_number(writer, "blocks_written", log->blocks_written);
-    write_number(writer, "syncs", log->syncs);
-    write_number(writer, "sync_failures", log->sync_failures);
-    write_number(writer, "write_failures", log->write_failures);
-    write_number(writer, "unwritten_bytes", log->unwritten_bytes);
-    write_number(writer, "unsynced_bytes", log->unsynced_bytes);
-    write_number(writer, "laps", log->laps);
-    write_number(writer, "lookups", log->lookups);
-    write_number(writer, "duplicates", log->duplicates);
-    write_number(writer, "allocated_bytes", allocated_bytes_of_thread());
+    json_write_member_u64(writer, "streams", log->streams);
+    json_write_member_u64(writer, "idempotent_producers", log->producers);
+    json_write_member_u64(writer, "segments", log->segments);
+    json_write_member_u64(writer, "first_id", log->first_id);
+    json_write_member_u64(writer, "last_id", log->last_id);
+    json_write_member_u64(writer, "bytes_kept", log->bytes_kept);
+    json_write_member_u64(writer, "events_appended", log->events_appended);
+    json_write_member_u64(writer, "bytes_appended", log->bytes_appended);
+    json_write_member_u64(writer, "blocks_written", log->blocks_written);
+    json_write_member_u64(writer, "syncs", log->syncs);
+    json_write_member_u64(writer, "sync_failures", log->sync_failures);
+    json_write_member_u64(writer, "write_failures", log->write_failures);
+    json_write_member_u64(writer, "unwritten_bytes", log->unwritten_bytes);
+    json_write_member_u64(writer, "unsynced_bytes", log->unsynced_bytes);
+    json_write_member_u64(writer, "laps", log->laps);
+    json_write_member_u64(writer, "lookups", log->lookups);
+    json_write_member_u64(writer, "duplicates", log->duplicates);
+    json_write_member_u64(writer, "allocated_bytes", allocated_bytes_of_thread());
     json_write_object_close(writer);
 }
 
@@ -56,16 +50,16 @@ static void write_ingest(struct json_writer *writer, const struct ingest *ingest
     ingest_get_status(ingest, &status);
     json_write_key(writer, "ingest");
     json_write_object_open(writer);
-    write_number(writer, "producers", status.producers);
-    write_number(writer, "connections", status.connections);
-    write_number(writer, "refused", status.refused);
-    write_number(writer, "requests", status.requests);
-    write_number(writer, "events", status.events);
-    write_number(writer, "errors", status.errors);
-    write_number(writer, "bytes", status.bytes);
-    write_number(writer, "waits", status.waits);
-    write_number(writer, "receive_bytes", status.receive_bytes);
-    write_number(writer, "full_permille", status.full_permille);
+    json_write_member_u64(writer, "producers", status.producers);
+    json_write_member_u64(writer, "connections", status.connections);
+    json_write_member_u64(writer, "refused", status.refused);
+    json_write_member_u64(writer, "requests", status.requests);
+    json_write_member_u64(writer, "events", status.events);
+    json_write_member_u64(writer, "errors", status.errors);
+    json_write_member_u64(writer, "bytes", status.bytes);
+    json_write_member_u64(writer, "waits", status.waits);
+    json_write_member_u64(writer, "receive_bytes", status.receive_bytes);
+    json_write_member_u64(writer, "full_permille", status.full_permille);
     json_write_object_close(writer);
 }
 
@@ -117,13 +111,13 @@ static void write_stream(void *context, const struct log_stream_info *info)
     json_write_object_open(writer);
     json_write_key(writer, "name");
     json_write_string(writer, info->name);
-    write_number(writer, "last_id", info->state.last_id);
-    write_number(writer, "last_sequence", info->state.last_sequence);
-    write_number(writer, "discarded_id", info->state.discarded_id);
-    write_number(writer, "discarded_sequence", info->state.discarded_sequence);
-    write_number(writer, "last_time_ms", info->last_time_ms);
+    json_write_member_u64(writer, "last_id", info->state.last_id);
+    json_write_member_u64(writer, "last_sequence", info->state.last_sequence);
+    json_write_member_u64(writer, "discarded_id", info->state.discarded_id);
+    json_write_member_u64(writer, "discarded_sequence", info->state.discarded_sequence);
+    json_write_member_u64(writer, "last_time_ms", info->last_time_ms);
     // Workers that have subscribers of it.
-    write_number(writer, "workers", (uint64_t)__builtin_popcountll(info->interest));
+    json_write_member_u64(writer, "workers", (uint64_t)__builtin_popcountll(info->interest));
     json_write_object_close(writer);
 }
 
@@ -136,10 +130,11 @@ static void write_pressure(struct json_writer *writer, const struct operation *o
     buffer_printf(writer->buffer, "%u.%03u", ingest->status.full_permille / 1000,
                   ingest->status.full_permille % 1000);
     writer->needs_comma = true;
-    write_number(writer, "credit_bytes", ingest->credit_bytes);
-    write_number(writer, "unanswered_bytes", producer == NULL ? 0 : producer->unanswered_bytes);
+    json_write_member_u64(writer, "credit_bytes", ingest->credit_bytes);
+    json_write_member_u64(writer, "unanswered_bytes",
+                          producer == NULL ? 0 : producer->unanswered_bytes);
     if (operation->asks_workers) {
-        write_number(writer, "listeners", operation->reached);
+        json_write_member_u64(writer, "listeners", operation->reached);
     }
 }
 
@@ -166,7 +161,7 @@ void operation_write_answer(struct operation *operation)
         json_write_array_close(&writer);
         break;
     case LINE_PRESSURE: write_pressure(&writer, operation); break;
-    case LINE_BROADCAST: write_number(&writer, "reached", operation->reached); break;
+    case LINE_BROADCAST: json_write_member_u64(&writer, "reached", operation->reached); break;
     default: write_switch(&writer, "done", true); break;
     }
 }

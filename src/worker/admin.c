@@ -26,12 +26,6 @@ static const char *state_name(const struct shard *shard, const struct conn *conn
     }
 }
 
-static void write_member(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_u64(writer, value);
-}
-
 static void write_address(struct json_writer *writer, const struct conn_cold *cold)
 {
     char host[INET6_ADDRSTRLEN] = "";
@@ -73,10 +67,11 @@ static void write_connection(struct json_writer *writer, struct shard *shard,
         json_write_string(writer, slice_from(stream->name, stream->name_length));
     }
     json_write_array_close(writer);
-    write_member(writer, "last_id", conn->cursor);
-    write_member(writer, "connected_at", cold->connected_ms);
-    write_member(writer, "last_activity_at",
-                 shard->unix_ms - (uint32_t)((uint32_t)shard->now_ms - conn->last_send_ms));
+    json_write_member_u64(writer, "last_id", conn->cursor);
+    json_write_member_u64(writer, "connected_at", cold->connected_ms);
+    json_write_member_u64(writer, "last_activity_at",
+                          shard->unix_ms -
+                              (uint32_t)((uint32_t)shard->now_ms - conn->last_send_ms));
     json_write_object_close(writer);
 }
 
@@ -115,10 +110,10 @@ static void count_states(const struct shard *shard, struct json_writer *writer)
             throttled += conn->state == CONN_ACTIVE && (conn->ops & CONN_OP_WRITABLE) != 0;
         }
     }
-    write_member(writer, "connecting", connecting);
-    write_member(writer, "streaming", streaming);
-    write_member(writer, "throttled", throttled);
-    write_member(writer, "draining", draining);
+    json_write_member_u64(writer, "connecting", connecting);
+    json_write_member_u64(writer, "streaming", streaming);
+    json_write_member_u64(writer, "throttled", throttled);
+    json_write_member_u64(writer, "draining", draining);
 }
 
 static void write_status(struct worker *worker, struct buffer *out)
@@ -159,7 +154,7 @@ static void write_status(struct worker *worker, struct buffer *out)
     struct json_writer writer = json_writer_on(out);
     json_write_object_open(&writer);
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        write_member(&writer, members[i].key, members[i].value);
+        json_write_member_u64(&writer, members[i].key, members[i].value);
     }
     count_states(shard, &writer);
     json_write_object_close(&writer);

@@ -12,8 +12,7 @@ Test(json_writer, places_commas)
     buffer_init(&buffer, 1000);
     struct json_writer writer = json_writer_on(&buffer);
     json_write_object_open(&writer);
-    json_write_key(&writer, "id");
-    json_write_u64(&writer, UINT64_MAX);
+    json_write_member_u64(&writer, "id", UINT64_MAX);
     json_write_key(&writer, "offset");
     json_write_i64(&writer, INT64_MIN);
     json_write_key(&writer, "list");
