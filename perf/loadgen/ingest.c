@@ -291,14 +291,6 @@ static void print(const struct tally *tally, const struct options *options, FILE
     }
 }
 
-static void write_real(struct json_writer *writer, const char *key, double value)
-{
-    char text[40];
-    int length = snprintf(text, sizeof text, "%.3f", value);
-    json_write_key(writer, key);
-    json_write_raw(writer, slice_from(text, (size_t)length));
-}
-
 static void print_json(const struct tally *tally, const struct options *options, FILE *out)
 {
     struct buffer buffer;
@@ -311,21 +303,26 @@ static void print_json(const struct tally *tally, const struct options *options,
     json_write_text(&writer, "ingest");
     json_write_key(&writer, "ack");
     json_write_text(&writer, options_ack_text(options->ack));
-    write_real(&writer, "producers", options->producers);
-    write_real(&writer, "size_bytes", options->size_bytes);
-    write_real(&writer, "batch", options->batch);
-    write_real(&writer, "window", options->window);
-    write_real(&writer, "acknowledged", (double)tally->acknowledged);
-    write_real(&writer, "elapsed_s", (double)tally->elapsed_ns / 1e9);
-    write_real(&writer, "events_per_s", per_second(tally));
-    write_real(&writer, "request_p50_us", (double)histogram_quantile(&tally->latency, 50000) / 1e3);
-    write_real(&writer, "request_p99_us", (double)histogram_quantile(&tally->latency, 99000) / 1e3);
-    write_real(&writer, "request_max_us", (double)tally->latency.maximum / 1e3);
+    json_write_member_decimal(&writer, "producers", options->producers, 3);
+    json_write_member_decimal(&writer, "size_bytes", options->size_bytes, 3);
+    json_write_member_decimal(&writer, "batch", options->batch, 3);
+    json_write_member_decimal(&writer, "window", options->window, 3);
+    json_write_member_decimal(&writer, "acknowledged", (double)tally->acknowledged, 3);
+    json_write_member_decimal(&writer, "elapsed_s", (double)tally->elapsed_ns / 1e9, 3);
+    json_write_member_decimal(&writer, "events_per_s", per_second(tally), 3);
+    json_write_member_decimal(&writer, "request_p50_us",
+                              (double)histogram_quantile(&tally->latency, 50000) / 1e3, 3);
+    json_write_member_decimal(&writer, "request_p99_us",
+                              (double)histogram_quantile(&tally->latency, 99000) / 1e3, 3);
+    json_write_member_decimal(&writer, "request_max_us", (double)tally->latency.maximum / 1e3, 3);
     if (tally->has_server) {
-        write_real(&writer, "server_cpu_per_event_us", cpu_per_event_us(tally, &tally->server));
-        write_real(&writer, "resident_after_bytes", (double)tally->server.resident_bytes);
+        json_write_member_decimal(&writer, "server_cpu_per_event_us",
+                                  cpu_per_event_us(tally, &tally->server), 3);
+        json_write_member_decimal(&writer, "resident_after_bytes",
+                                  (double)tally->server.resident_bytes, 3);
     }
-    write_real(&writer, "generator_cpu_per_event_us", cpu_per_event_us(tally, &tally->generator));
+    json_write_member_decimal(&writer, "generator_cpu_per_event_us",
+                              cpu_per_event_us(tally, &tally->generator), 3);
     json_write_object_close(&writer);
     (void)fprintf(out, SLICE_FORMAT "\n", SLICE_ARGUMENTS(buffer_slice(&buffer)));
     buffer_free(&buffer);

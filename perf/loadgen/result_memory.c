@@ -64,14 +64,6 @@ void result_memory_print(const struct result_memory *memory, uint32_t connection
 
 // --- JSON ---
 
-static void write_each(struct json_writer *writer, const char *key, double value)
-{
-    char text[40];
-    int length = snprintf(text, sizeof text, "%.2f", value);
-    json_write_key(writer, key);
-    json_write_raw(writer, slice_from(text, (size_t)length));
-}
-
 static void write_resident(const struct result_memory *memory, uint32_t connections,
                            struct json_writer *writer)
 {
@@ -80,8 +72,9 @@ static void write_resident(const struct result_memory *memory, uint32_t connecti
     json_write_member_u64(writer, "resident_connected_bytes", resident[MEMORY_CONNECTED]);
     json_write_member_u64(writer, "resident_after_bytes", resident[MEMORY_AFTER]);
     json_write_member_u64(writer, "resident_peak_bytes", memory->peak.resident_bytes);
-    write_each(writer, "resident_per_connection_bytes",
-               each(resident[MEMORY_BEFORE], resident[MEMORY_CONNECTED], connections));
+    json_write_member_decimal(
+        writer, "resident_per_connection_bytes",
+        each(resident[MEMORY_BEFORE], resident[MEMORY_CONNECTED], connections), 2);
 }
 
 void result_memory_write(const struct result_memory *memory, uint32_t connections,
@@ -91,8 +84,10 @@ void result_memory_write(const struct result_memory *memory, uint32_t connection
     if (memory->resident[MEMORY_BEFORE] > 0) {
         write_resident(memory, connections, writer);
     }
-    write_each(writer, "kernel_per_connection_bytes", kernel_each(memory, connections));
-    write_each(writer, "kernel_sockets_per_connection", sockets_each(memory, connections));
+    json_write_member_decimal(writer, "kernel_per_connection_bytes",
+                              kernel_each(memory, connections), 2);
+    json_write_member_decimal(writer, "kernel_sockets_per_connection",
+                              sockets_each(memory, connections), 2);
     for (unsigned i = 0; i < MEMORY_MOMENTS; i++) {
         char key[48];
         (void)snprintf(key, sizeof key, "kernel_slab_%s_bytes", moments[i]);

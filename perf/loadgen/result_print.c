@@ -219,14 +219,6 @@ void result_print(const struct result *result, FILE *out)
 
 // --- JSON ---
 
-static void write_real(struct json_writer *writer, const char *key, double value)
-{
-    char text[40];
-    int length = snprintf(text, sizeof text, "%.3f", value);
-    json_write_key(writer, key);
-    json_write_raw(writer, slice_from(text, (size_t)length));
-}
-
 // Members such as "latency_p50_us".
 static void write_times(struct json_writer *writer, const char *name,
                         const struct histogram *histogram)
@@ -234,10 +226,11 @@ static void write_times(struct json_writer *writer, const char *name,
     char key[48];
     for (size_t i = 0; i < QUANTILE_COUNT; i++) {
         (void)snprintf(key, sizeof key, "%s_%s_us", name, QUANTILES[i].key);
-        write_real(writer, key, (double)histogram_quantile(histogram, QUANTILES[i].parts) / 1e3);
+        json_write_member_decimal(
+            writer, key, (double)histogram_quantile(histogram, QUANTILES[i].parts) / 1e3, 3);
     }
     (void)snprintf(key, sizeof key, "%s_max_us", name);
-    write_real(writer, key, (double)histogram->maximum / 1e3);
+    json_write_member_decimal(writer, key, (double)histogram->maximum / 1e3, 3);
 }
 
 static void write_settings(struct json_writer *writer, const struct result *result)
@@ -249,7 +242,7 @@ static void write_settings(struct json_writer *writer, const struct result *resu
     json_write_text(writer, options->bare ? "bare" : options->url);
     json_write_member_u64(writer, "connections", options->connections);
     json_write_member_u64(writer, "streams", options->streams);
-    write_real(writer, "rate", options->rate);
+    json_write_member_decimal(writer, "rate", options->rate, 3);
     json_write_member_u64(writer, "size_bytes", options->size_bytes);
     json_write_member_u64(writer, "window", options->window);
     json_write_member_u64(writer, "threads", options->threads);
@@ -269,8 +262,10 @@ static void write_threads(struct json_writer *writer, const char *key, const str
         json_write_object_open(writer);
         json_write_key(writer, "name");
         json_write_text(writer, thread->name);
-        write_real(writer, "cpu_cores", percent(thread->cpu_ns, elapsed_ns) / 100);
-        write_real(writer, "waiting_cores", percent(thread->wait_ns, elapsed_ns) / 100);
+        json_write_member_decimal(writer, "cpu_cores", percent(thread->cpu_ns, elapsed_ns) / 100,
+                                  3);
+        json_write_member_decimal(writer, "waiting_cores",
+                                  percent(thread->wait_ns, elapsed_ns) / 100, 3);
         json_write_object_close(writer);
     }
     json_write_array_close(writer);
@@ -280,9 +275,11 @@ static void write_server(struct json_writer *writer, const struct result *result
 {
     const struct usage *server = &result->server;
     json_write_member_u64(writer, "server_cpu_per_delivery_ns", result_cpu_per_delivery_ns(result));
-    write_real(writer, "server_cpu_per_send_ns",
-               (double)result_cpu_per_delivery_ns(result) * result_events_per_send(result));
-    write_real(writer, "server_cpu_cores", percent(server->cpu_ns, result->elapsed_ns) / 100.0);
+    json_write_member_decimal(
+        writer, "server_cpu_per_send_ns",
+        (double)result_cpu_per_delivery_ns(result) * result_events_per_send(result), 3);
+    json_write_member_decimal(writer, "server_cpu_cores",
+                              percent(server->cpu_ns, result->elapsed_ns) / 100.0, 3);
     write_threads(writer, "server_threads", server, result->elapsed_ns);
 }
 
@@ -295,9 +292,11 @@ static void write_kind(struct json_writer *writer, const struct result *result)
     case RESULT_STORM:
         json_write_member_u64(writer, "opening_at_once", options->opening);
         json_write_member_u64(writer, "missed", options->missed);
-        write_real(writer, "opening_server_cpu_s", seconds(result->opening_cpu_ns));
-        write_real(writer, "reconnecting_s", seconds(result->reopening_ns));
-        write_real(writer, "reconnecting_server_cpu_s", seconds(result->server.cpu_ns));
+        json_write_member_decimal(writer, "opening_server_cpu_s", seconds(result->opening_cpu_ns),
+                                  3);
+        json_write_member_decimal(writer, "reconnecting_s", seconds(result->reopening_ns), 3);
+        json_write_member_decimal(writer, "reconnecting_server_cpu_s",
+                                  seconds(result->server.cpu_ns), 3);
         write_times(writer, "reconnecting", &result->reopening);
         write_times(writer, "catching_up", &result->catching_up);
         return;
@@ -313,15 +312,17 @@ static void write_run(struct json_writer *writer, const struct result *result)
 {
     write_kind(writer, result);
     uint64_t elapsed_ns = result->elapsed_ns;
-    write_real(writer, "opening_s", seconds(result->opening_ns));
+    json_write_member_decimal(writer, "opening_s", seconds(result->opening_ns), 3);
     write_times(writer, "opening", &result->opening);
-    write_real(writer, "elapsed_s", seconds(elapsed_ns));
+    json_write_member_decimal(writer, "elapsed_s", seconds(elapsed_ns), 3);
     json_write_member_u64(writer, "events", result->events);
     json_write_member_u64(writer, "deliveries", result->deliveries);
-    write_real(writer, "deliveries_per_s", per_second(result->deliveries, elapsed_ns));
-    write_real(writer, "bytes_per_s", per_second(result->bytes, elapsed_ns));
-    write_real(writer, "published_per_s", per_second(result->events, result->publishing_ns));
-    write_real(writer, "events_per_send", result_events_per_send(result));
+    json_write_member_decimal(writer, "deliveries_per_s",
+                              per_second(result->deliveries, elapsed_ns), 3);
+    json_write_member_decimal(writer, "bytes_per_s", per_second(result->bytes, elapsed_ns), 3);
+    json_write_member_decimal(writer, "published_per_s",
+                              per_second(result->events, result->publishing_ns), 3);
+    json_write_member_decimal(writer, "events_per_send", result_events_per_send(result), 3);
     write_times(writer, "latency", &result->latency);
     write_times(writer, "lateness", &result->lateness);
     if (result->has_server) {
@@ -331,11 +332,14 @@ static void write_run(struct json_writer *writer, const struct result *result)
         stalled_tally_write(&result->stalled, writer);
     }
     result_memory_write(&result->memory, result->options->connections, writer);
-    write_real(writer, "generator_cpu_cores", percent(result->generator.cpu_ns, elapsed_ns) / 100);
+    json_write_member_decimal(writer, "generator_cpu_cores",
+                              percent(result->generator.cpu_ns, elapsed_ns) / 100, 3);
     write_threads(writer, "generator_threads", &result->generator, elapsed_ns);
-    write_real(writer, "others_cpu_cores", percent(others_ns(result), elapsed_ns) / 100);
-    write_real(writer, "machine_idle_percent",
-               percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns));
+    json_write_member_decimal(writer, "others_cpu_cores",
+                              percent(others_ns(result), elapsed_ns) / 100, 3);
+    json_write_member_decimal(
+        writer, "machine_idle_percent",
+        percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns), 3);
     json_write_key(writer, "bottleneck");
     json_write_text(writer, bottleneck_text(result_bottleneck(result, NULL)));
 }

@@ -2,6 +2,8 @@
 
 #include "base/word.h"
 
+#include <math.h>
+
 // The letter of an escape of two characters, or 0.
 static uint8_t json_escape_letter(uint8_t byte)
 {
@@ -168,6 +170,20 @@ void json_write_member_u64(struct json_writer *writer, const char *key, uint64_t
 {
     json_write_key(writer, key);
     json_write_u64(writer, value);
+}
+
+void json_write_decimal(struct json_writer *writer, double value, int digits)
+{
+    ASSERT(isfinite(value));
+    json_write_separator(writer);
+    buffer_printf(writer->buffer, "%.*f", digits, value);
+}
+
+void json_write_member_decimal(struct json_writer *writer, const char *key, double value,
+                               int digits)
+{
+    json_write_key(writer, key);
+    json_write_decimal(writer, value, digits);
 }
 
 void json_write_boolean(struct json_writer *writer, bool value)

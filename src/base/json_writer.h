@@ -38,11 +38,16 @@ void json_write_string(struct json_writer *writer, struct slice text);
 void json_write_text(struct json_writer *writer, const char *text);
 void json_write_u64(struct json_writer *writer, uint64_t value);
 void json_write_i64(struct json_writer *writer, int64_t value);
+// With so many digits behind the point; not for infinities and NaN, which JSON has not.
+void json_write_decimal(struct json_writer *writer, double value, int digits);
 void json_write_boolean(struct json_writer *writer, bool value);
 void json_write_null(struct json_writer *writer);
 
 // A key and its value.
 void json_write_member_u64(struct json_writer *writer, const char *key, uint64_t value);
+
+void json_write_member_decimal(struct json_writer *writer, const char *key, double value,
+                               int digits);
 
 // A value that is JSON already.
 void json_write_raw(struct json_writer *writer, struct slice json);

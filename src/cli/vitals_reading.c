@@ -85,13 +85,6 @@ int vitals_read(struct vitals_reading *reading, const char **path)
     return error;
 }
 
-static void write_decimal(struct json_writer *writer, double value, int digits)
-{
-    char text[64];
-    int length = snprintf(text, sizeof(text), "%.*f", digits, value);
-    json_write_raw(writer, slice_from(text, (size_t)length));
-}
-
 // Counters that went back (a device that came anew) give 0.
 static double difference(uint64_t before, uint64_t now)
 {
@@ -119,29 +112,24 @@ static double busy_percent(const struct proc_cpu *before, const struct proc_cpu 
     return percent_of(difference(before->busy, now->busy), difference(before->total, now->total));
 }
 
-static void write_member_decimal(struct json_writer *writer, const char *key, double value)
-{
-    json_write_key(writer, key);
-    write_decimal(writer, value, 1);
-}
-
 void vitals_write_cpu(struct buffer *out, const struct vitals_reading *before,
                       const struct vitals_reading *now)
 {
     struct json_writer writer = json_writer_on(out);
     json_write_object_open(&writer);
-    write_member_decimal(&writer, "percent", busy_percent(&before->stat.all, &now->stat.all));
+    json_write_member_decimal(&writer, "percent", busy_percent(&before->stat.all, &now->stat.all),
+                              1);
     json_write_key(&writer, "cores");
     json_write_array_open(&writer);
     for (uint32_t i = 0; i < now->stat.core_count && i < before->stat.core_count; i++) {
-        write_decimal(&writer, busy_percent(&before->stat.cores[i], &now->stat.cores[i]), 1);
+        json_write_decimal(&writer, busy_percent(&before->stat.cores[i], &now->stat.cores[i]), 1);
     }
     json_write_array_close(&writer);
     json_write_key(&writer, "load");
     json_write_array_open(&writer);
-    write_decimal(&writer, now->load.over_1_min, 2);
-    write_decimal(&writer, now->load.over_5_min, 2);
-    write_decimal(&writer, now->load.over_15_min, 2);
+    json_write_decimal(&writer, now->load.over_1_min, 2);
+    json_write_decimal(&writer, now->load.over_5_min, 2);
+    json_write_decimal(&writer, now->load.over_15_min, 2);
     json_write_array_close(&writer);
     json_write_member_u64(&writer, "running", now->load.running);
     json_write_member_u64(&writer, "threads", now->load.threads);
@@ -162,7 +150,7 @@ void vitals_write_memory(struct buffer *out, const struct vitals_reading *before
     struct json_writer writer = json_writer_on(out);
     double used = difference(memory->available_bytes, memory->total_bytes);
     json_write_object_open(&writer);
-    write_member_decimal(&writer, "percent", percent_of(used, (double)memory->total_bytes));
+    json_write_member_decimal(&writer, "percent", percent_of(used, (double)memory->total_bytes), 1);
     json_write_member_u64(&writer, "total_bytes", memory->total_bytes);
     json_write_member_u64(&writer, "used_bytes", (uint64_t)used);
     json_write_member_u64(&writer, "available_bytes", memory->available_bytes);
@@ -222,9 +210,9 @@ static void write_devices(struct json_writer *writer, const struct proc_devices 
         json_write_member_u64(writer, keys->out_count,
                               rate(former->out_count, device->out_count, seconds));
         if (keys->has_busy) {
-            write_member_decimal(
+            json_write_member_decimal(
                 writer, "busy_percent",
-                percent_of(difference(former->busy_ms, device->busy_ms), seconds * 1000));
+                percent_of(difference(former->busy_ms, device->busy_ms), seconds * 1000), 1);
         }
         json_write_object_close(writer);
     }
@@ -245,7 +233,8 @@ void vitals_write_disk(struct buffer *out, const struct vitals_reading *before,
     json_write_object_open(&writer);
     json_write_member_u64(&writer, "read_bytes_per_s", read_bytes);
     json_write_member_u64(&writer, "written_bytes_per_s", written_bytes);
-    write_member_decimal(&writer, "percent", percent_of(used, (double)now->file_system_bytes));
+    json_write_member_decimal(&writer, "percent", percent_of(used, (double)now->file_system_bytes),
+                              1);
     json_write_member_u64(&writer, "total_bytes", now->file_system_bytes);
     json_write_member_u64(&writer, "used_bytes", (uint64_t)used);
     json_write_key(&writer, "disks");
