@@ -82,6 +82,26 @@ struct figure figure_count_short(double count)
     return figure_of(count, count_units, true);
 }
 
+double figures_seconds(uint64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+double figures_mebibytes(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+double figures_per_second(uint64_t count, uint64_t ns)
+{
+    return ns == 0 ? 0 : (double)count / figures_seconds(ns);
+}
+
+double figures_percent(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
+}
+
 void figures_cut(char *text, size_t columns)
 {
     size_t column = 0;

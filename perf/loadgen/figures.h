@@ -1,8 +1,9 @@
-// Numbers as people read them: three digits and a unit.
+// Numbers as people read them: three digits and a unit. And what they are computed with.
 #ifndef RINGCAST_LOADGEN_FIGURES_H
 #define RINGCAST_LOADGEN_FIGURES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     FIGURE_SIZE = 24, // bytes of UTF-8, with the NUL
@@ -26,6 +27,15 @@ struct figure figure_time_short(double ns);
 
 // As figure_count, without zeros behind the point: 2.5 M
 struct figure figure_count_short(double count);
+
+double figures_seconds(uint64_t ns);
+double figures_mebibytes(uint64_t bytes);
+
+// 0 when it took no time.
+double figures_per_second(uint64_t count, uint64_t ns);
+
+// 0 of nothing.
+double figures_percent(uint64_t part, uint64_t whole);
 
 // Cuts UTF-8 text to so many characters.
 void figures_cut(char *text, size_t columns);

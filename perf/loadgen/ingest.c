@@ -1,5 +1,6 @@
 #include "ingest.h"
 
+#include "figures.h"
 #include "histogram.h"
 #include "payload.h"
 #include "status.h"
@@ -250,9 +251,9 @@ static void measure(struct tally *tally, const struct options *options, struct p
     tally->acknowledged = acknowledged_by_all(producers, started) - acknowledged;
 }
 
-static double per_second(const struct tally *tally)
+static double events_per_second(const struct tally *tally)
 {
-    return (double)tally->acknowledged * 1e9 / (double)tally->elapsed_ns;
+    return figures_per_second(tally->acknowledged, tally->elapsed_ns);
 }
 
 static double cpu_per_event_us(const struct tally *tally, const struct usage *usage)
@@ -269,8 +270,8 @@ static void print(const struct tally *tally, const struct options *options, FILE
                   options->publish, options->size_bytes, options->batch, options->window,
                   options->producers, options_ack_text(options->ack));
     (void)fprintf(out, "acknowledged %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s of data\n",
-                  tally->acknowledged, (double)tally->elapsed_ns / 1e9, per_second(tally),
-                  per_second(tally) * options->size_bytes / 1e6);
+                  tally->acknowledged, figures_seconds(tally->elapsed_ns), events_per_second(tally),
+                  events_per_second(tally) * options->size_bytes / 1e6);
     (void)fprintf(out, "a request    p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f us\n",
                   (double)histogram_quantile(latency, 50000) / 1e3,
                   (double)histogram_quantile(latency, 90000) / 1e3,
@@ -279,7 +280,7 @@ static void print(const struct tally *tally, const struct options *options, FILE
     if (tally->has_server) {
         (void)fprintf(out, "server       %.3f us of CPU an event, %.1f MiB resident at the end\n",
                       cpu_per_event_us(tally, &tally->server),
-                      (double)tally->server.resident_bytes / 1048576.0);
+                      figures_mebibytes(tally->server.resident_bytes));
     }
     (void)fprintf(out, "generator    %.3f us of CPU an event\n",
                   cpu_per_event_us(tally, &tally->generator));
@@ -308,8 +309,8 @@ static void print_json(const struct tally *tally, const struct options *options,
     json_write_member_decimal(&writer, "batch", options->batch, 3);
     json_write_member_decimal(&writer, "window", options->window, 3);
     json_write_member_decimal(&writer, "acknowledged", (double)tally->acknowledged, 3);
-    json_write_member_decimal(&writer, "elapsed_s", (double)tally->elapsed_ns / 1e9, 3);
-    json_write_member_decimal(&writer, "events_per_s", per_second(tally), 3);
+    json_write_member_decimal(&writer, "elapsed_s", figures_seconds(tally->elapsed_ns), 3);
+    json_write_member_decimal(&writer, "events_per_s", events_per_second(tally), 3);
     json_write_member_decimal(&writer, "request_p50_us",
                               (double)histogram_quantile(&tally->latency, 50000) / 1e3, 3);
     json_write_member_decimal(&writer, "request_p99_us",

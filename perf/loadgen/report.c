@@ -19,16 +19,6 @@ enum {
     NARROW = 340, // and on a telephone
 };
 
-static double per_second(uint64_t count, uint64_t ns)
-{
-    return ns == 0 ? 0 : (double)count * 1e9 / (double)ns;
-}
-
-static double percent(uint64_t part, uint64_t whole)
-{
-    return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
-}
-
 // --- pieces of the page ---
 
 static void tile(FILE *out, const char *name, const char *text)
@@ -129,8 +119,8 @@ static void tiles_write(FILE *out, const struct result *result)
     (void)snprintf(text, sizeof text, "%u", result->options->connections);
     tile(out, "Connections", text);
     tile(out, "Deliveries/s",
-         figure_count(per_second(result->deliveries, result->elapsed_ns)).text);
-    tile(out, "Bytes/s", figure_bytes(per_second(result->bytes, result->elapsed_ns)).text);
+         figure_count(figures_per_second(result->deliveries, result->elapsed_ns)).text);
+    tile(out, "Bytes/s", figure_bytes(figures_per_second(result->bytes, result->elapsed_ns)).text);
     bool has_server = result->has_server;
     tile(out, "CPU per delivery",
          has_server ? figure_time((double)result_cpu_per_delivery_ns(result)).text : "unknown");
@@ -236,11 +226,11 @@ static void run_write(FILE *out, const struct result *result)
     (void)fprintf(out, "<table>\n");
     if (result->kind == RESULT_FANOUT) {
         row(out, "Events published", "%" PRIu64 " in %.2f s, %s/s", result->events,
-            (double)result->publishing_ns / 1e9,
-            figure_count(per_second(result->events, result->publishing_ns)).text);
+            figures_seconds(result->publishing_ns),
+            figure_count(figures_per_second(result->events, result->publishing_ns)).text);
     }
     row(out, "Deliveries", "%" PRIu64 " in %.2f s", result->deliveries,
-        (double)result->elapsed_ns / 1e9);
+        figures_seconds(result->elapsed_ns));
     if (result_events_per_send(result) > 0) {
         row(out, "Events a send", "%.2f", result_events_per_send(result));
     }
@@ -256,19 +246,21 @@ static void run_write(FILE *out, const struct result *result)
     const uint64_t *resident = result->memory.resident;
     if (resident[MEMORY_BEFORE] > 0) {
         row(out, "Server's resident memory", "%.1f MiB before, %.1f connected, %.1f at the end",
-            (double)resident[MEMORY_BEFORE] / 1048576.0,
-            (double)resident[MEMORY_CONNECTED] / 1048576.0,
-            (double)resident[MEMORY_AFTER] / 1048576.0);
+            figures_mebibytes(resident[MEMORY_BEFORE]),
+            figures_mebibytes(resident[MEMORY_CONNECTED]),
+            figures_mebibytes(resident[MEMORY_AFTER]));
     }
     if (result->has_server) {
         row(out, "Server's CPU", "%.1f %% of a core, %u threads",
-            percent(result->server.cpu_ns, result->elapsed_ns), result->server.thread_count);
+            figures_percent(result->server.cpu_ns, result->elapsed_ns),
+            result->server.thread_count);
     }
     row(out, "Generator's CPU", "%.1f %% of a core",
-        percent(result->generator.cpu_ns, result->elapsed_ns));
+        figures_percent(result->generator.cpu_ns, result->elapsed_ns));
     row(out, "Machine idle", "%.1f %%, stolen %.1f %%",
-        percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns),
-        percent(result->machine.stolen_ns, result->machine.busy_ns + result->machine.idle_ns));
+        figures_percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns),
+        figures_percent(result->machine.stolen_ns,
+                        result->machine.busy_ns + result->machine.idle_ns));
     (void)fprintf(out, "</table>\n");
     section_end(out);
 }

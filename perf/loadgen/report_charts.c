@@ -200,7 +200,7 @@ static void curve_fill(struct curve *curve, const struct series *series, uint64_
         }
         uint32_t at = curve->count++;
         curve->seconds[at] = ((double)point.start_ns + (double)point.duration_ns / 2) / 1e9;
-        curve->deliveries[at] = series_point_per_second(&point, point.deliveries);
+        curve->deliveries[at] = figures_per_second(point.deliveries, point.duration_ns);
         curve->p50[at] = (double)point.p50_ns;
         curve->p99[at] = (double)point.p99_ns;
         curve->end_seconds = (double)(point.start_ns + point.duration_ns) / 1e9;

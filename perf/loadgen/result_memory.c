@@ -1,11 +1,8 @@
 #include "result_memory.h"
 
-#include "base/bytes.h"
+#include "figures.h"
 
-static double mebibytes(uint64_t bytes)
-{
-    return (double)bytes / 1048576.0;
-}
+#include "base/bytes.h"
 
 // What grew by connecting, for each connection. May be negative: others use memory too.
 static double each(uint64_t before, uint64_t connected, uint32_t connections)
@@ -42,9 +39,10 @@ static void print_kernel(const struct result_memory *memory, uint32_t connection
         }
     }
     (void)fprintf(out, "%sTCP queues %.1f MiB before, %.1f connected, %.1f at the most\n",
-                  before[0] == 0 ? "" : "; ", mebibytes(memory->kernel[MEMORY_BEFORE].tcp_bytes),
-                  mebibytes(memory->kernel[MEMORY_CONNECTED].tcp_bytes),
-                  mebibytes(memory->peak.tcp_bytes));
+                  before[0] == 0 ? "" : "; ",
+                  figures_mebibytes(memory->kernel[MEMORY_BEFORE].tcp_bytes),
+                  figures_mebibytes(memory->kernel[MEMORY_CONNECTED].tcp_bytes),
+                  figures_mebibytes(memory->peak.tcp_bytes));
 }
 
 void result_memory_print(const struct result_memory *memory, uint32_t connections, FILE *out)
@@ -54,10 +52,12 @@ void result_memory_print(const struct result_memory *memory, uint32_t connection
         (void)fprintf(out,
                       "memory      server %.1f MiB before, %.1f connected (%.2f KiB a connection), "
                       "%.1f at the end, %.1f at the most\n",
-                      mebibytes(resident[MEMORY_BEFORE]), mebibytes(resident[MEMORY_CONNECTED]),
+                      figures_mebibytes(resident[MEMORY_BEFORE]),
+                      figures_mebibytes(resident[MEMORY_CONNECTED]),
                       each(resident[MEMORY_BEFORE], resident[MEMORY_CONNECTED], connections) /
                           1024.0,
-                      mebibytes(resident[MEMORY_AFTER]), mebibytes(memory->peak.resident_bytes));
+                      figures_mebibytes(resident[MEMORY_AFTER]),
+                      figures_mebibytes(memory->peak.resident_bytes));
     }
     print_kernel(memory, connections, out);
 }

@@ -1,5 +1,7 @@
 #include "result.h"
 
+#include "figures.h"
+
 #include "base/bytes.h"
 #include "base/json_writer.h"
 
@@ -21,21 +23,6 @@ enum {
     QUANTILE_COUNT = sizeof QUANTILES / sizeof QUANTILES[0],
     JSON_BYTES_MAX = 64 << 10,
 };
-
-static double seconds(uint64_t ns)
-{
-    return (double)ns / 1e9;
-}
-
-static double per_second(uint64_t count, uint64_t ns)
-{
-    return ns == 0 ? 0 : (double)count / seconds(ns);
-}
-
-static double percent(uint64_t part, uint64_t whole)
-{
-    return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
-}
 
 // The CPU time of all other processes, to within some ticks of 10 ms.
 static uint64_t others_ns(const struct result *result)
@@ -60,8 +47,8 @@ static void print_opening(const struct result *result, FILE *out)
 {
     const struct options *options = result->options;
     (void)fprintf(out, "connected   %u subscribers on %u streams in %.2f s (%.0f/s)\n",
-                  options->connections, options->streams, seconds(result->opening_ns),
-                  per_second(options->connections, result->opening_ns));
+                  options->connections, options->streams, figures_seconds(result->opening_ns),
+                  figures_per_second(options->connections, result->opening_ns));
     result_memory_print(&result->memory, options->connections, out);
 }
 
@@ -77,7 +64,7 @@ static void print_storm(const struct result *result, FILE *out)
     print_times(out, "connecting", &result->opening);
     if (result->opening_cpu_ns > 0) {
         (void)fprintf(out, "            %.2f s of the server's CPU\n",
-                      seconds(result->opening_cpu_ns));
+                      figures_seconds(result->opening_cpu_ns));
     }
     if (!result->has_run || options->missed == 0) {
         return;
@@ -85,8 +72,9 @@ static void print_storm(const struct result *result, FILE *out)
     (void)fprintf(out,
                   "came back   after %u events of each stream: the last header after %.2f s, the "
                   "last event after %.2f s (%.0f events/s)\n",
-                  options->missed, seconds(result->reopening_ns), seconds(result->elapsed_ns),
-                  per_second(result->deliveries, result->elapsed_ns));
+                  options->missed, figures_seconds(result->reopening_ns),
+                  figures_seconds(result->elapsed_ns),
+                  figures_per_second(result->deliveries, result->elapsed_ns));
     print_times(out, "reconnecting", &result->reopening);
     print_times(out, "catching up", &result->catching_up);
 }
@@ -96,17 +84,17 @@ static void print_replay(const struct result *result, FILE *out)
     const struct options *options = result->options;
     if (!options->reuse) {
         (void)fprintf(out, "published   %u events to %u streams in %.2f s (%.0f/s)\n",
-                      options->events, options->streams, seconds(result->publishing_ns),
-                      per_second(options->events, result->publishing_ns));
+                      options->events, options->streams, figures_seconds(result->publishing_ns),
+                      figures_per_second(options->events, result->publishing_ns));
     }
     (void)fprintf(out, "            run %u: --reuse --run %u replays it again\n", options->run,
                   options->run);
     if (result->has_run) {
         (void)fprintf(
             out, "read        %" PRIu64 " of %" PRIu64 " events in %.3f s: %.0f/s, %.1f MB/s\n",
-            result->deliveries, result->events, seconds(result->elapsed_ns),
-            per_second(result->deliveries, result->elapsed_ns),
-            per_second(result->bytes, result->elapsed_ns) / 1e6);
+            result->deliveries, result->events, figures_seconds(result->elapsed_ns),
+            figures_per_second(result->deliveries, result->elapsed_ns),
+            figures_per_second(result->bytes, result->elapsed_ns) / 1e6);
     }
 }
 
@@ -119,10 +107,10 @@ static void print_fanout(const struct result *result, FILE *out)
     (void)fprintf(out,
                   "delivered   %" PRIu64 " of %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s "
                   "(published %.0f/s; %.2f events a send)\n",
-                  result->deliveries, result->events, seconds(result->elapsed_ns),
-                  per_second(result->deliveries, result->elapsed_ns),
-                  per_second(result->bytes, result->elapsed_ns) / 1e6,
-                  per_second(result->events, result->publishing_ns),
+                  result->deliveries, result->events, figures_seconds(result->elapsed_ns),
+                  figures_per_second(result->deliveries, result->elapsed_ns),
+                  figures_per_second(result->bytes, result->elapsed_ns) / 1e6,
+                  figures_per_second(result->events, result->publishing_ns),
                   result_events_per_send(result));
     print_times(out, "latency", &result->latency);
     if (result->pace == PACE_RATE) {
@@ -133,7 +121,7 @@ static void print_fanout(const struct result *result, FILE *out)
 // The threads that did anything, and how long they could not run for want of a core.
 static void print_threads(FILE *out, const struct usage *usage, uint64_t elapsed_ns)
 {
-    (void)fprintf(out, "%.1f %% of a core", percent(usage->cpu_ns, elapsed_ns));
+    (void)fprintf(out, "%.1f %% of a core", figures_percent(usage->cpu_ns, elapsed_ns));
     uint64_t waited_ns = 0;
     const char *before = ": ";
     for (uint32_t i = 0; i < usage->thread_count; i++) {
@@ -141,11 +129,11 @@ static void print_threads(FILE *out, const struct usage *usage, uint64_t elapsed
         waited_ns += thread->wait_ns;
         if (thread->cpu_ns * 1000 >= elapsed_ns) {
             (void)fprintf(out, "%s%s %.1f", before, thread->name,
-                          percent(thread->cpu_ns, elapsed_ns));
+                          figures_percent(thread->cpu_ns, elapsed_ns));
             before = ", ";
         }
     }
-    (void)fprintf(out, "; waited for a core %.1f %%\n", percent(waited_ns, elapsed_ns));
+    (void)fprintf(out, "; waited for a core %.1f %%\n", figures_percent(waited_ns, elapsed_ns));
 }
 
 static void print_server(const struct result *result, FILE *out)
@@ -167,9 +155,9 @@ static void print_generator(const struct result *result, FILE *out)
     print_threads(out, &result->generator, result->elapsed_ns);
     (void)fprintf(
         out, "machine     idle %.1f %%, others' CPU %.1f %% of a core, stolen %.1f %%\n",
-        percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns),
-        percent(others_ns(result), result->elapsed_ns),
-        percent(result->machine.stolen_ns, result->elapsed_ns));
+        figures_percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns),
+        figures_percent(others_ns(result), result->elapsed_ns),
+        figures_percent(result->machine.stolen_ns, result->elapsed_ns));
     (void)fprintf(out, "bottleneck  %s\n", bottleneck_text(result_bottleneck(result, NULL)));
 }
 
@@ -262,10 +250,10 @@ static void write_threads(struct json_writer *writer, const char *key, const str
         json_write_object_open(writer);
         json_write_key(writer, "name");
         json_write_text(writer, thread->name);
-        json_write_member_decimal(writer, "cpu_cores", percent(thread->cpu_ns, elapsed_ns) / 100,
-                                  3);
+        json_write_member_decimal(writer, "cpu_cores",
+                                  figures_percent(thread->cpu_ns, elapsed_ns) / 100, 3);
         json_write_member_decimal(writer, "waiting_cores",
-                                  percent(thread->wait_ns, elapsed_ns) / 100, 3);
+                                  figures_percent(thread->wait_ns, elapsed_ns) / 100, 3);
         json_write_object_close(writer);
     }
     json_write_array_close(writer);
@@ -279,7 +267,7 @@ static void write_server(struct json_writer *writer, const struct result *result
         writer, "server_cpu_per_send_ns",
         (double)result_cpu_per_delivery_ns(result) * result_events_per_send(result), 3);
     json_write_member_decimal(writer, "server_cpu_cores",
-                              percent(server->cpu_ns, result->elapsed_ns) / 100.0, 3);
+                              figures_percent(server->cpu_ns, result->elapsed_ns) / 100.0, 3);
     write_threads(writer, "server_threads", server, result->elapsed_ns);
 }
 
@@ -292,11 +280,12 @@ static void write_kind(struct json_writer *writer, const struct result *result)
     case RESULT_STORM:
         json_write_member_u64(writer, "opening_at_once", options->opening);
         json_write_member_u64(writer, "missed", options->missed);
-        json_write_member_decimal(writer, "opening_server_cpu_s", seconds(result->opening_cpu_ns),
+        json_write_member_decimal(writer, "opening_server_cpu_s",
+                                  figures_seconds(result->opening_cpu_ns), 3);
+        json_write_member_decimal(writer, "reconnecting_s", figures_seconds(result->reopening_ns),
                                   3);
-        json_write_member_decimal(writer, "reconnecting_s", seconds(result->reopening_ns), 3);
         json_write_member_decimal(writer, "reconnecting_server_cpu_s",
-                                  seconds(result->server.cpu_ns), 3);
+                                  figures_seconds(result->server.cpu_ns), 3);
         write_times(writer, "reconnecting", &result->reopening);
         write_times(writer, "catching_up", &result->catching_up);
         return;
@@ -312,16 +301,17 @@ static void write_run(struct json_writer *writer, const struct result *result)
 {
     write_kind(writer, result);
     uint64_t elapsed_ns = result->elapsed_ns;
-    json_write_member_decimal(writer, "opening_s", seconds(result->opening_ns), 3);
+    json_write_member_decimal(writer, "opening_s", figures_seconds(result->opening_ns), 3);
     write_times(writer, "opening", &result->opening);
-    json_write_member_decimal(writer, "elapsed_s", seconds(elapsed_ns), 3);
+    json_write_member_decimal(writer, "elapsed_s", figures_seconds(elapsed_ns), 3);
     json_write_member_u64(writer, "events", result->events);
     json_write_member_u64(writer, "deliveries", result->deliveries);
     json_write_member_decimal(writer, "deliveries_per_s",
-                              per_second(result->deliveries, elapsed_ns), 3);
-    json_write_member_decimal(writer, "bytes_per_s", per_second(result->bytes, elapsed_ns), 3);
+                              figures_per_second(result->deliveries, elapsed_ns), 3);
+    json_write_member_decimal(writer, "bytes_per_s", figures_per_second(result->bytes, elapsed_ns),
+                              3);
     json_write_member_decimal(writer, "published_per_s",
-                              per_second(result->events, result->publishing_ns), 3);
+                              figures_per_second(result->events, result->publishing_ns), 3);
     json_write_member_decimal(writer, "events_per_send", result_events_per_send(result), 3);
     write_times(writer, "latency", &result->latency);
     write_times(writer, "lateness", &result->lateness);
@@ -333,13 +323,14 @@ static void write_run(struct json_writer *writer, const struct result *result)
     }
     result_memory_write(&result->memory, result->options->connections, writer);
     json_write_member_decimal(writer, "generator_cpu_cores",
-                              percent(result->generator.cpu_ns, elapsed_ns) / 100, 3);
+                              figures_percent(result->generator.cpu_ns, elapsed_ns) / 100, 3);
     write_threads(writer, "generator_threads", &result->generator, elapsed_ns);
     json_write_member_decimal(writer, "others_cpu_cores",
-                              percent(others_ns(result), elapsed_ns) / 100, 3);
+                              figures_percent(others_ns(result), elapsed_ns) / 100, 3);
     json_write_member_decimal(
         writer, "machine_idle_percent",
-        percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns), 3);
+        figures_percent(result->machine.idle_ns, result->machine.busy_ns + result->machine.idle_ns),
+        3);
     json_write_key(writer, "bottleneck");
     json_write_text(writer, bottleneck_text(result_bottleneck(result, NULL)));
 }

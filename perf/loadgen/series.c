@@ -53,8 +53,3 @@ void series_add(struct series *series, const struct series_point *sample)
     series->points[series->count++] = *sample;
     series->samples_last = 1;
 }
-
-double series_point_per_second(const struct series_point *point, uint64_t count)
-{
-    return point->duration_ns == 0 ? 0 : (double)count * 1e9 / (double)point->duration_ns;
-}

@@ -35,7 +35,4 @@ void series_add(struct series *series, const struct series_point *sample);
 // Makes two stretches of time that follow each other one.
 void series_point_join(struct series_point *into, const struct series_point *next);
 
-// 0 when it took no time.
-double series_point_per_second(const struct series_point *point, uint64_t count);
-
 #endif

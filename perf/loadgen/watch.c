@@ -115,15 +115,16 @@ static void line_make(const struct watch *watch, FILE *out)
         return;
     }
     (void)fprintf(out, " | %s deliveries/s",
-                  figure_count(series_point_per_second(last, last->deliveries)).text);
+                  figure_count(figures_per_second(last->deliveries, last->duration_ns)).text);
     if (watch->phase_seen >= WATCH_MEASURING && last->p99_ns > 0) {
         (void)fprintf(out, " | p50 %s p99 %s", figure_time((double)last->p50_ns).text,
                       figure_time((double)last->p99_ns).text);
     }
-    (void)fprintf(out, " | %s/s", figure_bytes(series_point_per_second(last, last->bytes)).text);
+    (void)fprintf(out, " | %s/s",
+                  figure_bytes(figures_per_second(last->bytes, last->duration_ns)).text);
     if (watch->server != 0) {
         (void)fprintf(out, " | server CPU %.0f %%",
-                      100 * series_point_per_second(last, last->server_cpu_ns) / 1e9);
+                      100 * figures_per_second(last->server_cpu_ns, last->duration_ns) / 1e9);
     }
 }
 

@@ -37,6 +37,16 @@ Test(figures, short_ones_have_no_needless_zeros)
     cr_assert_str_eq(figure_count_short(0).text, "0");
 }
 
+Test(figures, rates_and_shares)
+{
+    cr_assert_float_eq(figures_seconds(1500 * 1000 * 1000), 1.5, 1e-12);
+    cr_assert_float_eq(figures_mebibytes(3 << 19), 1.5, 1e-12);
+    cr_assert_float_eq(figures_per_second(10, 500 * 1000 * 1000), 20, 1e-12);
+    cr_assert_eq(figures_per_second(10, 0), 0);
+    cr_assert_float_eq(figures_percent(1, 8), 12.5, 1e-12);
+    cr_assert_eq(figures_percent(1, 0), 0);
+}
+
 Test(figures, text_is_cut_between_characters)
 {
     char text[] = "12 µs and more";

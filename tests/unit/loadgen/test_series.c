@@ -91,11 +91,3 @@ Test(series, a_short_rest_goes_to_the_last_point)
     cr_assert_eq(series.points[2].duration_ns, 120);
     cr_assert_eq(series.points[2].deliveries, 6);
 }
-
-Test(series, rates)
-{
-    struct series_point point = {.duration_ns = 500 * 1000 * 1000};
-    cr_assert_eq(series_point_per_second(&point, 10), 20);
-    point.duration_ns = 0;
-    cr_assert_eq(series_point_per_second(&point, 10), 0);
-}
