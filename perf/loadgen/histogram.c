@@ -8,6 +8,11 @@
 static const uint64_t VALUE_MAX = (UINT64_C(1) << HISTOGRAM_VALUE_BITS) - 1;
 static const uint64_t PARTS = 100 * 1000;
 
+const struct histogram_told histogram_told[HISTOGRAM_TOLD] = {
+    {"p50", "p50", 50000},     {"p90", "p90", 90000},  {"p99", "p99", 99000},
+    {"p99.9", "p99_9", 99900}, {"max", "max", 100000},
+};
+
 // A value's highest HISTOGRAM_STEP_BITS + 1 bits choose its step; each further power of two has
 // HISTOGRAM_STEPS of them, right behind those of the one before.
 static uint32_t cell_of(uint64_t value)
@@ -106,6 +111,15 @@ uint64_t histogram_quantile(const struct histogram *histogram, uint32_t parts)
         }
     }
     return 0;
+}
+
+void histogram_print(const struct histogram *histogram, FILE *out)
+{
+    for (unsigned i = 0; i < HISTOGRAM_TOLD; i++) {
+        double us = (double)histogram_quantile(histogram, histogram_told[i].parts) / 1e3;
+        (void)fprintf(out, "%s%s %.1f", i > 0 ? "  " : "", histogram_told[i].name, us);
+    }
+    (void)fprintf(out, " us");
 }
 
 uint64_t histogram_mean(const struct histogram *histogram)

@@ -5,6 +5,7 @@
 #define RINGCAST_LOADGEN_HISTOGRAM_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
     HISTOGRAM_STEP_BITS = 7,
@@ -39,6 +40,20 @@ void histogram_difference(struct histogram *difference, const struct histogram *
 // The value that `parts` of 100,000 of what was recorded do not exceed (50000: the median; 99900:
 // p99.9), rounded up within its step, never above the maximum. 0 when empty.
 uint64_t histogram_quantile(const struct histogram *histogram, uint32_t parts);
+
+// The quantiles that every text, object and chart tells, the highest last: the maximum.
+enum {
+    HISTOGRAM_TOLD = 5,
+};
+struct histogram_told {
+    const char *name;
+    const char *key; // the same within a name
+    uint32_t parts;
+};
+extern const struct histogram_told histogram_told[HISTOGRAM_TOLD];
+
+// These of a histogram of nanoseconds, as "p50 1.2  p90 1.4  ...  max 7.0 us".
+void histogram_print(const struct histogram *histogram, FILE *out);
 
 // 0 when empty.
 uint64_t histogram_mean(const struct histogram *histogram);

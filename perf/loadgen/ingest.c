@@ -263,7 +263,6 @@ static double cpu_per_event_us(const struct tally *tally, const struct usage *us
 
 static void print(const struct tally *tally, const struct options *options, FILE *out)
 {
-    const struct histogram *latency = &tally->latency;
     (void)fprintf(out,
                   "ingest to %s, events of %u bytes, batches of %u, %u unanswered by each of %u "
                   "producers, level %s\n",
@@ -272,11 +271,9 @@ static void print(const struct tally *tally, const struct options *options, FILE
     (void)fprintf(out, "acknowledged %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s of data\n",
                   tally->acknowledged, figures_seconds(tally->elapsed_ns), events_per_second(tally),
                   events_per_second(tally) * options->size_bytes / 1e6);
-    (void)fprintf(out, "a request    p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f us\n",
-                  (double)histogram_quantile(latency, 50000) / 1e3,
-                  (double)histogram_quantile(latency, 90000) / 1e3,
-                  (double)histogram_quantile(latency, 99000) / 1e3,
-                  (double)histogram_quantile(latency, 99900) / 1e3, (double)latency->maximum / 1e3);
+    (void)fprintf(out, "a request    ");
+    histogram_print(&tally->latency, out);
+    (void)fprintf(out, "\n");
     if (tally->has_server) {
         (void)fprintf(out, "server       %.3f us of CPU an event, %.1f MiB resident at the end\n",
                       cpu_per_event_us(tally, &tally->server),

@@ -99,15 +99,10 @@ static double kibibytes_each(const struct result *result)
 
 static void time_tiles_write(FILE *out, const char *what, const struct histogram *histogram)
 {
-    static const struct {
-        const char *name;
-        uint32_t parts;
-    } quantiles[] = {
-        {"p50", 50000}, {"p90", 90000}, {"p99", 99000}, {"p99.9", 99900}, {"max", 100000}};
-    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+    for (size_t i = 0; i < HISTOGRAM_TOLD; i++) {
         char name[64];
-        uint64_t value = histogram_quantile(histogram, quantiles[i].parts);
-        (void)snprintf(name, sizeof name, "%s %s", what, quantiles[i].name);
+        uint64_t value = histogram_quantile(histogram, histogram_told[i].parts);
+        (void)snprintf(name, sizeof name, "%s %s", what, histogram_told[i].name);
         tile(out, name, figure_time((double)value).text);
     }
 }

@@ -13,7 +13,6 @@ enum {
     TICK_ROOM = 62,      // for a tick of the x axis
     CHARACTER_WIDTH = 7, // of small text, about
     HEIGHT = 290,
-    MARKS = 5,
     MARK_HEIGHT = 15,
     // Fewer events in a point of a chart make it jump by whole events.
     POINT_EVENTS_MIN = 10,
@@ -76,25 +75,20 @@ struct mark {
 
 // Sets places and rows, so that no line runs through a label: where a label further right reaches
 // over a mark, that one begins below it. Returns how many rows there are.
-static uint32_t marks_place(struct mark marks[MARKS], const struct histogram *histogram,
+static uint32_t marks_place(struct mark marks[HISTOGRAM_TOLD], const struct histogram *histogram,
                             const struct axis *axis)
 {
-    static const struct {
-        const char *name;
-        uint32_t parts;
-    } quantiles[MARKS] = {
-        {"p50", 50000}, {"p90", 90000}, {"p99", 99000}, {"p99.9", 99900}, {"max", 100000}};
     uint32_t rows = 1;
-    memset(marks, 0, MARKS * sizeof marks[0]);
-    for (uint32_t i = MARKS; i-- > 0;) {
+    memset(marks, 0, HISTOGRAM_TOLD * sizeof marks[0]);
+    for (uint32_t i = HISTOGRAM_TOLD; i-- > 0;) {
         struct mark *mark = &marks[i];
-        double value = (double)histogram_quantile(histogram, quantiles[i].parts);
-        (void)snprintf(mark->text, sizeof mark->text, "%s %s", quantiles[i].name,
+        double value = (double)histogram_quantile(histogram, histogram_told[i].parts);
+        (void)snprintf(mark->text, sizeof mark->text, "%s %s", histogram_told[i].name,
                        figure_time(value).text);
         mark->place = axis_place(axis, value);
         double width = (double)strlen(mark->text) * CHARACTER_WIDTH;
         mark->text_start = fmax(mark->place - 4 - width, 0);
-        for (uint32_t k = i + 1; k < MARKS; k++) {
+        for (uint32_t k = i + 1; k < HISTOGRAM_TOLD; k++) {
             if (marks[k].text_start <= mark->place + 2 && mark->row <= marks[k].row) {
                 mark->row = marks[k].row + 1;
             }
@@ -144,7 +138,7 @@ void report_draw_distribution(FILE *out, double width, const struct histogram *h
     struct bins bins;
     bins_fill(&bins, histogram, (uint32_t)((width - margins[0] - margins[1]) / BIN_WIDTH));
     struct axis x = {bins.axis.lowest, bins.axis.highest, margins[0], width - margins[1], true};
-    struct mark marks[MARKS];
+    struct mark marks[HISTOGRAM_TOLD];
     margins[2] = MARK_HEIGHT * (1.0 + marks_place(marks, histogram, &x));
     struct chart chart;
     chart_begin(&chart, out, width, HEIGHT, margins, label);
@@ -159,7 +153,7 @@ void report_draw_distribution(FILE *out, double width, const struct histogram *h
                       fmin(axis_place(&chart.y, bins.shares[bin]), chart.y.from - 1), "bar");
         }
     }
-    for (uint32_t i = 0; i < MARKS; i++) {
+    for (uint32_t i = 0; i < HISTOGRAM_TOLD; i++) {
         mark_draw(&chart, &marks[i]);
     }
     chart_draw_x(&chart, (uint32_t)(width / TICK_ROOM), figure_time_short);

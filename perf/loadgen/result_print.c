@@ -8,19 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const struct quantile {
-    const char *name;
-    const char *key;
-    uint32_t parts;
-} QUANTILES[] = {
-    {"p50", "p50", 50000},
-    {"p90", "p90", 90000},
-    {"p99", "p99", 99000},
-    {"p99.9", "p99_9", 99900},
-};
-
 enum {
-    QUANTILE_COUNT = sizeof QUANTILES / sizeof QUANTILES[0],
     JSON_BYTES_MAX = 64 << 10,
 };
 
@@ -36,11 +24,8 @@ static uint64_t others_ns(const struct result *result)
 static void print_times(FILE *out, const char *label, const struct histogram *histogram)
 {
     (void)fprintf(out, "%-11s ", label);
-    for (size_t i = 0; i < QUANTILE_COUNT; i++) {
-        double us = (double)histogram_quantile(histogram, QUANTILES[i].parts) / 1e3;
-        (void)fprintf(out, "%s %.1f  ", QUANTILES[i].name, us);
-    }
-    (void)fprintf(out, "max %.1f us\n", (double)histogram->maximum / 1e3);
+    histogram_print(histogram, out);
+    (void)fprintf(out, "\n");
 }
 
 static void print_opening(const struct result *result, FILE *out)
@@ -212,13 +197,12 @@ static void write_times(struct json_writer *writer, const char *name,
                         const struct histogram *histogram)
 {
     char key[48];
-    for (size_t i = 0; i < QUANTILE_COUNT; i++) {
-        (void)snprintf(key, sizeof key, "%s_%s_us", name, QUANTILES[i].key);
-        json_write_member_decimal(
-            writer, key, (double)histogram_quantile(histogram, QUANTILES[i].parts) / 1e3, 3);
+    for (size_t i = 0; i < HISTOGRAM_TOLD; i++) {
+        const struct histogram_told *told = &histogram_told[i];
+        (void)snprintf(key, sizeof key, "%s_%s_us", name, told->key);
+        json_write_member_decimal(writer, key,
+                                  (double)histogram_quantile(histogram, told->parts) / 1e3, 3);
     }
-    (void)snprintf(key, sizeof key, "%s_max_us", name);
-    json_write_member_decimal(writer, key, (double)histogram->maximum / 1e3, 3);
 }
 
 static void write_settings(struct json_writer *writer, const struct result *result)

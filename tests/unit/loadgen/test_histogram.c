@@ -140,3 +140,20 @@ Test(histogram, what_came_between_two_observations)
     cr_assert_eq(difference.count, 0);
     cr_assert_eq(difference.maximum, 0);
 }
+
+Test(histogram, those_told_rise_to_the_maximum)
+{
+    char text[128] = "";
+    for (uint64_t value = 1; value <= 1000; value++) {
+        histogram_record(&histogram, value * 100);
+    }
+    FILE *out = fmemopen(text, sizeof text, "w");
+    histogram_print(&histogram, out);
+    (void)fclose(out);
+    cr_assert_str_eq(text, "p50 50.2  p90 90.1  p99 99.3  p99.9 100.0  max 100.0 us");
+    for (unsigned i = 1; i < HISTOGRAM_TOLD; i++) {
+        cr_assert_gt(histogram_told[i].parts, histogram_told[i - 1].parts);
+    }
+    cr_assert_eq(histogram_quantile(&histogram, histogram_told[HISTOGRAM_TOLD - 1].parts),
+                 histogram.maximum);
+}
