@@ -3,8 +3,6 @@
 #include "target.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +34,11 @@ static int server_connect(struct outlet *outlet, const char *scheme, const char 
     if (result < 0) {
         return result;
     }
-    tcp->fd = socket(target.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (tcp->fd < 0 ||
-        connect(tcp->fd, (const struct sockaddr *)&target.address, target.address_length) < 0) {
-        return fail(outlet, -errno, where);
+    result = target_connect(&target);
+    if (result < 0) {
+        return fail(outlet, result, where);
     }
-    int on = 1;
-    (void)setsockopt(tcp->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    tcp->fd = result;
     return 0;
 }
 

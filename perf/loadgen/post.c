@@ -3,17 +3,13 @@
 #include "base/assert.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 enum {
-    CONNECT_SECONDS_MAX = 10,
     UNANSWERED_BYTES_MAX = 1 << 20, // beyond that no further request is taken
     REQUEST_BYTES_MAX = 64 << 20,
     RECEIVE_BYTES = 16 << 10,
@@ -28,18 +24,11 @@ static int fail(struct post *post, int result, const char *what)
 
 static int connection_open(struct post *post)
 {
-    const struct target *target = post->target;
-    post->fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (post->fd < 0) {
-        return fail(post, -errno, "socket");
+    int fd = target_connect(post->target);
+    if (fd < 0) {
+        return fail(post, fd, "connecting");
     }
-    int on = 1;
-    struct timeval patience = {.tv_sec = CONNECT_SECONDS_MAX};
-    (void)setsockopt(post->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(post->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(post->fd, (const struct sockaddr *)&target->address, target->address_length) < 0) {
-        return fail(post, errno == EINPROGRESS ? -ETIMEDOUT : -errno, "connecting");
-    }
+    post->fd = fd;
     post->sent_bytes = 0;
     answer_begin(&post->answer);
     return 0;

@@ -4,8 +4,15 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum {
+    CONNECT_SECONDS_MAX = 10,
+};
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -82,6 +89,24 @@ int target_open(struct target *target, const char *url, const struct options *op
     target->is_loopback = is_loopback(&target->address);
     freeaddrinfo(found);
     return 0;
+}
+
+int target_connect(const struct target *target)
+{
+    int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int on = 1;
+    struct timeval patience = {.tv_sec = CONNECT_SECONDS_MAX};
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd, (const struct sockaddr *)&target->address, target->address_length) < 0) {
+        int error = errno == EINPROGRESS ? ETIMEDOUT : errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
 }
 
 void target_stream_name(struct buffer *into, const struct options *options, uint32_t number)

@@ -36,6 +36,10 @@ struct target {
 int target_open(struct target *target, const char *url, const struct options *options, char *error,
                 size_t error_size);
 
+// Connects a socket of the caller's to it (TCP_NODELAY), which may block for 10 seconds. Returns
+// its descriptor, or -errno: -ETIMEDOUT and the like.
+int target_connect(const struct target *target);
+
 // Appends the name of stream `number`.
 void target_stream_name(struct buffer *into, const struct options *options, uint32_t number);
 

@@ -1,5 +1,12 @@
 // layer: base
 // link: perf/loadgen/post.c
+// link: perf/loadgen/target.c
+// link: perf/loadgen/template.c
+// link: perf/loadgen/messages.c
+// link: perf/loadgen/messages_redis.c
+// link: perf/loadgen/messages_nats.c
+// link: perf/loadgen/lines.c
+// link: perf/loadgen/payload.c
 // link: perf/loadgen/answer.c
 //
 // The server's side is played by the test, in the same thread: connections wait in the listener's
