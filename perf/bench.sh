@@ -32,16 +32,9 @@ echo "Every run delivered every event to every subscriber, in order and once."
 others
 for size in 64 200; do
   heading "events of $size bytes, 25/s: one event a send"
-  row "CPU a delivery, us" "paced-$size" server_cpu_per_delivery_ns 0.001 %.2f
-  row "latency p50, ms" "paced-$size" latency_p50_us 0.001 %.2f
-  row "latency p99, ms" "paced-$size" latency_p99_us 0.001 %.2f
-  row "events a send" "paced-$size" events_per_send 1 %.2f
+  paced_rows "paced-$size"
   row "CPU a send, us" "paced-$size" server_cpu_per_send_ns 0.001 %.2f
   heading "events of $size bytes, as fast as they are received (the bare server: 16 frames a send)"
-  row "deliveries, M/s" "fast-$size" deliveries_per_s 0.000001 %.2f
-  row "CPU a delivery, us" "fast-$size" server_cpu_per_delivery_ns 0.001 %.3f
-  row "events a send" "fast-$size" events_per_send 1 %.1f
+  fast_rows "fast-$size"
 done
-heading "one event at a time to one subscriber (the bare server: one thread that passes it on)"
-row "latency p50, us" latency latency_p50_us 1 %.0f
-row "latency p99, us" latency latency_p99_us 1 %.0f
+single_table

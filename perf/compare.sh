@@ -131,6 +131,26 @@ heading() {
   printf '\n%s\n  %-34s %-26s %-26s %5s\n' "$1" "" ringcast "bare server" ratio
 }
 
+# Rows of what bench.sh and full.sh both run. paced_rows NAME, fast_rows NAME:
+paced_rows() {
+  row "CPU a delivery, us" "$1" server_cpu_per_delivery_ns 0.001 %.2f
+  row "latency p50, ms" "$1" latency_p50_us 0.001 %.2f
+  row "latency p99, ms" "$1" latency_p99_us 0.001 %.2f
+  row "events a send" "$1" events_per_send 1 %.2f
+}
+
+fast_rows() {
+  row "deliveries, M/s" "$1" deliveries_per_s 0.000001 %.2f
+  row "CPU a delivery, us" "$1" server_cpu_per_delivery_ns 0.001 %.3f
+  row "events a send" "$1" events_per_send 1 %.1f
+}
+
+single_table() {
+  heading "one event at a time to one subscriber (the bare server: one thread that passes it on)"
+  row "latency p50, us" latency latency_p50_us 1 %.0f
+  row "latency p99, us" latency latency_p99_us 1 %.0f
+}
+
 # What else the machine did meanwhile.
 others() {
   awk '{ at = index($0, key) } at > 0 { used = substr($0, at + length(key)) + 0; sum += used; runs++ }

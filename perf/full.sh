@@ -32,10 +32,7 @@ section_paced() {
   for count in 1000 10000 19000; do
     for size in 64 200; do
       heading "$count connections, $size bytes, ${rates[$count]}/s: one event a send"
-      row "CPU a delivery, us" "paced-$count-$size" server_cpu_per_delivery_ns 0.001 %.2f
-      row "latency p50, ms" "paced-$count-$size" latency_p50_us 0.001 %.2f
-      row "latency p99, ms" "paced-$count-$size" latency_p99_us 0.001 %.2f
-      row "events a send" "paced-$count-$size" events_per_send 1 %.2f
+      paced_rows "paced-$count-$size"
     done
   done
 }
@@ -77,9 +74,7 @@ section_fast() {
   for count in 1000 10000; do
     for size in 64 200; do
       heading "$count connections, $size bytes, as fast as they are received (the bare server: 16 frames a send)"
-      row "deliveries, M/s" "fast-$count-$size" deliveries_per_s 0.000001 %.2f
-      row "CPU a delivery, us" "fast-$count-$size" server_cpu_per_delivery_ns 0.001 %.3f
-      row "events a send" "fast-$count-$size" events_per_send 1 %.1f
+      fast_rows "fast-$count-$size"
     done
   done
 }
@@ -112,9 +107,7 @@ section_latency() {
   done
   floor_workers=$workers
   progress_end
-  heading "one event at a time to one subscriber (the bare server: one thread that passes it on)"
-  row "latency p50, us" latency latency_p50_us 1 %.0f
-  row "latency p99, us" latency latency_p99_us 1 %.0f
+  single_table
 }
 
 # The others' latency with one in ten stalled, beside runs without them: twice, so that their own spread shows.
