@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/logger.h"
 #include "conn/connection_id.h"
-#include "conn/shard.h"
+#include "conn/flow.h"
 #include "io/send.h"
 
 enum {
@@ -148,6 +148,7 @@ static void on_accept(void *context, unsigned ring_index, int descriptor,
     conn->generation = generation;
     conn->ring = (uint8_t)ring_index;
     conn->context = CONN_NONE;
+    conn->flow = CONN_NONE;
     conn->last_send_ms = (uint32_t)shard->now_ms;
     conn->batch = shard->batch - 1;
     struct conn_cold *cold = &ring->colds[descriptor];
@@ -193,6 +194,7 @@ static void detach(struct shard *shard, struct conn *conn)
     free(conn->outbox);
     conn->outbox = NULL;
     conn->frame_offset = 0;
+    conn_flow_close(shard, conn);
     wheel_cancel(&shard->loop->wheel, &conn->timer);
 }
 

@@ -43,6 +43,8 @@ enum {
     CONN_UNCOUNTED = 1 << 12,   // not among shard_options.connections
     CONN_CATCHING_UP = 1 << 13, // the send under way ends at the end of its streams, if taken whole
     CONN_HALF_CLOSING = 1 << 14, // the shutdown in flight is of the sending half alone
+    CONN_FLOW = 1 << 15,         // has a conn_flow: no plain send of news
+    CONN_PARKED = 1 << 16,       // over its rate: nothing is sent before its flow's timer
 };
 
 // One stream that a connection reads.
@@ -76,6 +78,7 @@ struct conn {
     uint32_t ready_next;
     uint32_t context; // index of its request context while it has one
     uint32_t flags;
+    uint32_t flow; // index of its conn_flow (conn/flow.h); CONN_NONE: it has none
     uint16_t stream_count;
     uint8_t state;
     uint8_t ops;

@@ -409,7 +409,7 @@ static bool takes_news(const struct shard *shard, const struct conn *conn,
 {
     return conn->cursor == stream->pass_from && conn->stream_count == 1 &&
            conn->only.start_id <= conn->cursor &&
-           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP)) == 0 &&
+           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | CONN_FLOW)) == 0 &&
            conn_is_clear(shard, conn);
 }
 
@@ -440,7 +440,7 @@ bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_ma
                 queue_load(shard, conn, &news);
                 sends++;
             }
-        } else if ((conn->flags & (CONN_READY | CONN_WAITING)) == 0 &&
+        } else if ((conn->flags & (CONN_READY | CONN_WAITING | CONN_PARKED)) == 0 &&
                    (conn->ops & CONN_OP_WRITABLE) == 0) {
             conn_make_ready(shard, conn);
         }

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "conn/flow.h"
 #include "io/buffers.h"
 
 enum {
@@ -82,8 +83,15 @@ uint32_t shard_ring_descriptors(const struct shard_options *options)
 
 static int make_tables(struct shard *shard, char *error, size_t error_size)
 {
+    uint32_t places = 0;
+    for (uint32_t i = 0; i < shard->ring_count; i++) {
+        places += shard->rings[i].capacity;
+    }
     int result = pool_init(&shard->contexts, sizeof(struct context), _Alignof(struct context),
                            SHARD_CONTEXTS_MAX);
+    result = result != 0 ? result
+                         : pool_init(&shard->flows, sizeof(struct conn_flow),
+                                     _Alignof(struct conn_flow), places);
     result = result != 0 ? result : stream_table_init(&shard->streams, shard->options.streams_max);
     result = result != 0 ? result : history_table_init(&shard->histories, SHARD_REQUESTS_MAX);
     shard->pieces = map_zeroed(SHARD_PIECES_MAX * sizeof(*shard->pieces));
@@ -123,6 +131,7 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
         result = -ENOMEM;
     }
     conn_set_handlers(shard);
+    conn_flow_set_handlers(shard);
     return result;
 }
 
@@ -161,6 +170,7 @@ void shard_free(struct shard *shard)
     history_table_free(&shard->histories);
     stream_table_free(&shard->streams);
     pool_destroy(&shard->contexts);
+    pool_destroy(&shard->flows);
     renditions_free(&shard->renditions);
     agents_free(&shard->agents);
     munmap(shard->pieces, SHARD_PIECES_MAX * sizeof(*shard->pieces));

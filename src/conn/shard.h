@@ -7,6 +7,7 @@
 #include "base/prng.h"
 #include "conn/agents.h"
 #include "conn/conn.h"
+#include "flow/quality.h"
 #include "http/request.h"
 #include "http/subscribe.h"
 #include "io/accept.h"
@@ -30,6 +31,7 @@ enum {
     SHARD_OP_COLD_READ,
     SHARD_OP_ACCEPT = OP_CONN + 16, // and one more for each ring
     SHARD_TIMER_CONN = 0,
+    SHARD_TIMER_FLOW,
 };
 
 enum {
@@ -65,6 +67,7 @@ struct shard_options {
     bool lag_disconnects; // else the oldest events are dropped
     bool unknown_stream_is_404;
     uint64_t cold_bytes_max;
+    struct quality_policy quality;
 };
 
 // A request from its first byte until its answer begins.
@@ -112,6 +115,7 @@ struct shard {
     bool is_in_batch;    // between the first queued send and shard_flush
     struct conn_ring rings[LOOP_RINGS_MAX];
     struct pool contexts;
+    struct pool flows; // conn/flow.h
     struct stream_table streams;
     struct history_table histories;
     struct cold_cache cold;

@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 #include "conn/connection_id.h"
-#include "conn/shard.h"
+#include "conn/flow.h"
 #include "http/response.h"
 #include "io/send.h"
 
@@ -188,6 +188,22 @@ static void send_header(struct shard *shard, struct conn *conn, const struct con
     conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
 }
 
+// False when there is no room for what it asks for.
+static bool choose_quality(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    struct quality quality;
+    quality_choose(&quality, &context->subscribe, http_request_user_agent(&context->request),
+                   &shard->options.quality);
+    if (quality_is_plain(&quality)) {
+        return true;
+    }
+    struct conn_flow *flow = conn_flow_open(shard, conn);
+    if (flow != NULL) {
+        flow->quality = quality;
+    }
+    return flow != NULL;
+}
+
 static void begin_stream(struct shard *shard, struct conn *conn, struct context *context)
 {
     shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX + NOTICE_GAP_BYTES_MAX);
@@ -201,7 +217,7 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
             return;
         }
     }
-    if (!attach(shard, conn, context)) {
+    if (!attach(shard, conn, context) || !choose_quality(shard, conn, context)) {
         conn_close(shard, conn);
         return;
     }

@@ -16,14 +16,41 @@ enum parameter_kind {
     PARAMETER_FROM,
     PARAMETER_ENVELOPE,
     PARAMETER_HEARTBEAT,
-    PARAMETER_COUNT,
+    PARAMETER_CLIENT,
+    PARAMETER_SETTING, // and one for each further enum subscribe_setting
+    PARAMETER_COUNT = PARAMETER_SETTING + SUBSCRIBE_SETTINGS,
+};
+STATIC_ASSERT(PARAMETER_COUNT <= 32, "struct parsing has a bit for each");
+
+static const char *const clients[] = {
+    [SUBSCRIBE_CLIENT_NONE] = "none",       [SUBSCRIBE_CLIENT_DEFAULT] = "default",
+    [SUBSCRIBE_CLIENT_MOBILE] = "mobile",   [SUBSCRIBE_CLIENT_WEB] = "web",
+    [SUBSCRIBE_CLIENT_DESKTOP] = "desktop", [SUBSCRIBE_CLIENT_API] = "api",
+};
+
+enum setting_form { FORM_COUNT, FORM_SIZE, FORM_DURATION, FORM_SWITCH };
+
+// Bounds: a rate that cannot be told from none, and a batch that would be forgotten, are mistakes.
+static const struct setting_rule {
+    enum setting_form form;
+    uint32_t minimum, maximum;
+    const char *allowed;
+} setting_rules[] = {
+    [SUBSCRIBE_EVENTS_PER_SECOND] = {FORM_COUNT, 1, 1000 * 1000, "1 to 1000000"},
+    [SUBSCRIBE_BYTES_PER_SECOND] = {FORM_SIZE, 64, 1 << 30, "64 to 1GiB"},
+    [SUBSCRIBE_BURST] = {FORM_COUNT, 1, 1000 * 1000, "1 to 1000000"},
+    [SUBSCRIBE_MAX_EVENT_SIZE] = {FORM_SIZE, 1, EVENT_BYTES_MAX, "1 to 1MiB"},
+    [SUBSCRIBE_BATCHING] = {FORM_SWITCH, 0, 1, "on or off"},
+    [SUBSCRIBE_BATCH_SIZE] = {FORM_COUNT, 1, 1000, "1 to 1000"},
+    [SUBSCRIBE_BATCH_TIMEOUT] = {FORM_DURATION, 1, 10 * 1000, "1ms to 10s"},
+    [SUBSCRIBE_COMPRESSION] = {FORM_SWITCH, 0, 1, "on or off"},
 };
 
 // A + is itself where a value has no spaces: base64 and time zones have it, and clients forget to
 // escape it.
 static const struct parameter {
     const char *name;
-    enum parameter_kind kind;
+    unsigned kind; // enum parameter_kind
     enum percent_part part;
 } parameters[] = {
     {"stream", PARAMETER_STREAM, PERCENT_QUERY},
@@ -35,6 +62,15 @@ static const struct parameter {
     {"from", PARAMETER_FROM, PERCENT_PATH},
     {"envelope", PARAMETER_ENVELOPE, PERCENT_PATH},
     {"heartbeat", PARAMETER_HEARTBEAT, PERCENT_PATH},
+    {"client", PARAMETER_CLIENT, PERCENT_PATH},
+    {"events_per_second", PARAMETER_SETTING + SUBSCRIBE_EVENTS_PER_SECOND, PERCENT_PATH},
+    {"bytes_per_second", PARAMETER_SETTING + SUBSCRIBE_BYTES_PER_SECOND, PERCENT_PATH},
+    {"burst", PARAMETER_SETTING + SUBSCRIBE_BURST, PERCENT_PATH},
+    {"max_event_size", PARAMETER_SETTING + SUBSCRIBE_MAX_EVENT_SIZE, PERCENT_PATH},
+    {"batching", PARAMETER_SETTING + SUBSCRIBE_BATCHING, PERCENT_PATH},
+    {"batch_size", PARAMETER_SETTING + SUBSCRIBE_BATCH_SIZE, PERCENT_PATH},
+    {"batch_timeout", PARAMETER_SETTING + SUBSCRIBE_BATCH_TIMEOUT, PERCENT_PATH},
+    {"compression", PARAMETER_SETTING + SUBSCRIBE_COMPRESSION, PERCENT_PATH},
 };
 
 // How each route names its streams, and what it starts with.
@@ -197,6 +233,47 @@ static enum rc_error read_heartbeat(struct parsing *parsing, struct located mode
     return ERR_NONE;
 }
 
+static enum rc_error read_client(struct parsing *parsing, struct located name)
+{
+    for (unsigned i = SUBSCRIBE_CLIENT_DEFAULT; i < sizeof(clients) / sizeof(clients[0]); i++) {
+        if (slice_equal_text(name.value, clients[i])) {
+            parsing->subscribe->client = (enum subscribe_client)i;
+            return ERR_NONE;
+        }
+    }
+    return FAIL(parsing, ERR_INVALID_PARAMETER, name.position,
+                "client is mobile, web, desktop, api or default");
+}
+
+static bool read_number(enum setting_form form, struct slice text, uint64_t *value)
+{
+    switch (form) {
+    case FORM_COUNT: return text_parse_u64(text, value);
+    case FORM_SIZE: return text_parse_size(text, value);
+    case FORM_DURATION: return text_parse_duration(text, value);
+    case FORM_SWITCH:
+        *value = slice_equal_text(text, "on");
+        return *value == 1 || slice_equal_text(text, "off");
+    }
+    UNREACHABLE();
+}
+
+static enum rc_error read_setting(struct parsing *parsing, const struct parameter *parameter,
+                                  struct located text)
+{
+    unsigned setting = parameter->kind - PARAMETER_SETTING;
+    const struct setting_rule *rule = &setting_rules[setting];
+    uint64_t value = 0;
+    if (!read_number(rule->form, text.value, &value) || value < rule->minimum ||
+        value > rule->maximum) {
+        return FAIL(parsing, ERR_INVALID_PARAMETER, text.position, "%s is %s", parameter->name,
+                    rule->allowed);
+    }
+    parsing->subscribe->settings[setting] = (uint32_t)value;
+    parsing->subscribe->settings_given |= UINT32_C(1) << setting;
+    return ERR_NONE;
+}
+
 static enum rc_error read_parameter(struct parsing *parsing, const struct parameter *parameter,
                                     struct located located)
 {
@@ -221,10 +298,10 @@ static enum rc_error read_parameter(struct parsing *parsing, const struct parame
     case PARAMETER_FROM: return read_from(parsing, located);
     case PARAMETER_ENVELOPE: return read_envelope(parsing, located);
     case PARAMETER_HEARTBEAT: return read_heartbeat(parsing, located);
-    case PARAMETER_OTHER:
-    case PARAMETER_COUNT: break;
+    case PARAMETER_CLIENT: return read_client(parsing, located);
+    case PARAMETER_OTHER: UNREACHABLE();
+    default: return read_setting(parsing, parameter, located);
     }
-    UNREACHABLE();
 }
 
 // The parameter of this name that the route has, or NULL. Names of streams belong to one route
@@ -322,6 +399,12 @@ static enum rc_error choose_start(struct parsing *parsing)
     return ERR_NONE;
 }
 
+const char *subscribe_client_name(enum subscribe_client client)
+{
+    ASSERT((size_t)client < sizeof(clients) / sizeof(clients[0]));
+    return clients[client];
+}
+
 enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_request *request,
                               const struct http_route *route, struct http_fault *fault)
 {
@@ -333,6 +416,8 @@ enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_r
     subscribe->start_value = 0;
     subscribe->is_unknown_404 = styles[route->kind].is_unknown_404;
     subscribe->heartbeat = SUBSCRIBE_HEARTBEAT_COMMENT;
+    subscribe->client = SUBSCRIBE_CLIENT_NONE;
+    subscribe->settings_given = 0;
     subscribe->stream_count = 0;
     if (http_accept_quality(http_request_accept(request), "text/event-stream") == 0) {
         return http_fault_set(fault, ERR_NOT_ACCEPTABLE,

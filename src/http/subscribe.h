@@ -11,6 +11,10 @@
 //     from=earliest|latest|ID|last:N|time:UNIX_MS|time:RFC_3339
 //     envelope=0|1
 //     heartbeat=comment|event|off
+//     client=mobile|web|desktop|api|default      a profile of quality (flow/quality.h), each value
+//                                                of which may be given by itself:
+//     events_per_second=N  bytes_per_second=SIZE  burst=N  max_event_size=SIZE
+//     batching=on|off  batch_size=N  batch_timeout=DURATION  compression=on|off
 //
 // Where several starting points are given: Last-Event-ID (an EventSource that reconnects sends the
 // same URL with it), last_event_id, resume_token, from. All are checked, also those that lose.
@@ -48,6 +52,27 @@ enum subscribe_heartbeat {
     SUBSCRIBE_HEARTBEAT_OFF,
 };
 
+enum subscribe_client {
+    SUBSCRIBE_CLIENT_NONE,
+    SUBSCRIBE_CLIENT_DEFAULT,
+    SUBSCRIBE_CLIENT_MOBILE,
+    SUBSCRIBE_CLIENT_WEB,
+    SUBSCRIBE_CLIENT_DESKTOP,
+    SUBSCRIBE_CLIENT_API,
+};
+
+enum subscribe_setting {
+    SUBSCRIBE_EVENTS_PER_SECOND,
+    SUBSCRIBE_BYTES_PER_SECOND,
+    SUBSCRIBE_BURST,          // events
+    SUBSCRIBE_MAX_EVENT_SIZE, // bytes
+    SUBSCRIBE_BATCHING,       // 0 or 1
+    SUBSCRIBE_BATCH_SIZE,     // events
+    SUBSCRIBE_BATCH_TIMEOUT,  // milliseconds
+    SUBSCRIBE_COMPRESSION,    // 0 or 1
+    SUBSCRIBE_SETTINGS,
+};
+
 struct subscribe_request {
     enum subscribe_form form;
     enum subscribe_start start;
@@ -55,6 +80,9 @@ struct subscribe_request {
     bool is_start_given; // false: start is the route's default (earliest for /stream, else latest)
     bool is_unknown_404; // a stream nobody has published to is ERR_STREAM_NOT_FOUND
     enum subscribe_heartbeat heartbeat;
+    enum subscribe_client client;
+    uint32_t settings_given; // a bit for each enum subscribe_setting
+    uint32_t settings[SUBSCRIBE_SETTINGS];
     uint32_t stream_count;                        // 1..CONNECTION_STREAMS_MAX, no name twice
     struct slice streams[CONNECTION_STREAMS_MAX]; // valid names, in the request object's memory
 };
@@ -66,5 +94,8 @@ struct subscribe_request {
 // ERR_INVALID_RESUME_TOKEN, ERR_TOO_MANY_STREAMS (all 400), ERR_NOT_ACCEPTABLE (406).
 enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_request *request,
                               const struct http_route *route, struct http_fault *fault);
+
+// "mobile", ...; "none". Static memory.
+const char *subscribe_client_name(enum subscribe_client client);
 
 #endif

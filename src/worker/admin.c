@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/json_writer.h"
 #include "conn/connection_id.h"
+#include "conn/flow.h"
 #include "worker/worker_internal.h"
 
 enum { ADMIN_JSON_BYTES_MAX = 16 << 20 };
@@ -56,6 +57,13 @@ static void write_connection(struct json_writer *writer, struct shard *shard,
     json_write_array_open(writer);
     if ((conn->flags & CONN_ENVELOPE) != 0) {
         json_write_text(writer, "multiplexing");
+    }
+    const struct conn_flow *flow = conn_flow_of(shard, conn);
+    if (flow != NULL && flow->quality.batching != 0) {
+        json_write_text(writer, "batching");
+    }
+    if (flow != NULL && flow->quality.compression != 0) {
+        json_write_text(writer, "compression");
     }
     json_write_array_close(writer);
     json_write_key(writer, "user_agent");

@@ -131,6 +131,13 @@ static const struct refusal refusals[] = {
     {"/streams/a?envelope=2", "", ERR_INVALID_PARAMETER, 400, 20, "0 or 1"},
     {"/streams/a?envelope", "", ERR_INVALID_PARAMETER, 400, 11, "0 or 1"},
     {"/streams/a?heartbeat=on", "", ERR_INVALID_PARAMETER, 400, 21, "comment, event or off"},
+    {"/streams/a?client=tv", "", ERR_INVALID_PARAMETER, 400, 18, "client is mobile, web"},
+    {"/streams/a?client=none", "", ERR_INVALID_PARAMETER, 400, 18, "client is"},
+    {"/streams/a?events_per_second=0", "", ERR_INVALID_PARAMETER, 400, 29, "1 to 1000000"},
+    {"/streams/a?burst=1&burst=2", "", ERR_INVALID_PARAMETER, 400, 25, "burst is given twice"},
+    {"/streams/a?max_event_size=2MiB", "", ERR_INVALID_PARAMETER, 400, 26, "1 to 1MiB"},
+    {"/streams/a?batching=1", "", ERR_INVALID_PARAMETER, 400, 20, "batching is on or off"},
+    {"/streams/a?batch_timeout=100", "", ERR_INVALID_PARAMETER, 400, 25, "1ms to 10s"},
     {"/streams/a?resume_token=", "", ERR_INVALID_RESUME_TOKEN, 400, 24, "empty"},
     {"/streams/a?resume_token=!", "", ERR_INVALID_RESUME_TOKEN, 400, 24, "not base64"},
     {"/streams/b?resume_token=" TOKEN_A7, "", ERR_INVALID_RESUME_TOKEN, 400, 24, "another stream"},
@@ -183,6 +190,30 @@ Test(subscribe, forms_and_heartbeats)
         cr_expect_eq(subscribe.is_unknown_404, table[i].is_unknown_404, "%s", table[i].target);
         cr_expect_eq(subscribe.stream_count, 1);
         expect_slice(subscribe.streams[0], "a", table[i].target);
+    }
+}
+
+Test(subscribe, quality)
+{
+    cr_assert_eq(parse("/streams/a", ""), ERR_NONE);
+    cr_assert_eq(subscribe.client, SUBSCRIBE_CLIENT_NONE);
+    cr_assert_eq(subscribe.settings_given, 0);
+    cr_assert_eq(parse("/streams/a?client=web&events_per_second=5&bytes_per_second=64KiB&burst=7"
+                       "&max_event_size=16kB&batching=on&batch_size=20&batch_timeout=1s"
+                       "&compression=off",
+                       ""),
+                 ERR_NONE);
+    cr_assert_eq(subscribe.client, SUBSCRIBE_CLIENT_WEB);
+    cr_assert_eq(subscribe.settings_given, (1 << SUBSCRIBE_SETTINGS) - 1);
+    static const uint32_t expected[SUBSCRIBE_SETTINGS] = {5, 65536, 7, 16000, 1, 20, 1000, 0};
+    cr_assert_arr_eq(subscribe.settings, expected, sizeof(expected));
+    static const char *const names[] = {"default", "mobile", "web", "desktop", "api"};
+    for (unsigned i = 0; i < 5; i++) {
+        char target[64];
+        snprintf(target, sizeof(target), "/streams/a?client=%s", names[i]);
+        cr_assert_eq(parse(target, ""), ERR_NONE);
+        cr_assert_eq(subscribe.client, SUBSCRIBE_CLIENT_DEFAULT + i);
+        cr_assert_str_eq(subscribe_client_name(subscribe.client), names[i]);
     }
 }
 
