@@ -22,30 +22,6 @@ enum parameter_kind {
 };
 STATIC_ASSERT(PARAMETER_COUNT <= 32, "struct parsing has a bit for each");
 
-static const char *const clients[] = {
-    [SUBSCRIBE_CLIENT_NONE] = "none",       [SUBSCRIBE_CLIENT_DEFAULT] = "default",
-    [SUBSCRIBE_CLIENT_MOBILE] = "mobile",   [SUBSCRIBE_CLIENT_WEB] = "web",
-    [SUBSCRIBE_CLIENT_DESKTOP] = "desktop", [SUBSCRIBE_CLIENT_API] = "api",
-};
-
-enum setting_form { FORM_COUNT, FORM_SIZE, FORM_DURATION, FORM_SWITCH };
-
-// Bounds: a rate that cannot be told from none, and a batch that would be forgotten, are mistakes.
-static const struct setting_rule {
-    enum setting_form form;
-    uint32_t minimum, maximum;
-    const char *allowed;
-} setting_rules[] = {
-    [SUBSCRIBE_EVENTS_PER_SECOND] = {FORM_COUNT, 1, 1000 * 1000, "1 to 1000000"},
-    [SUBSCRIBE_BYTES_PER_SECOND] = {FORM_SIZE, 64, 1 << 30, "64 to 1GiB"},
-    [SUBSCRIBE_BURST] = {FORM_COUNT, 1, 1000 * 1000, "1 to 1000000"},
-    [SUBSCRIBE_MAX_EVENT_SIZE] = {FORM_SIZE, 1, EVENT_BYTES_MAX, "1 to 1MiB"},
-    [SUBSCRIBE_BATCHING] = {FORM_SWITCH, 0, 1, "on or off"},
-    [SUBSCRIBE_BATCH_SIZE] = {FORM_COUNT, 1, 1000, "1 to 1000"},
-    [SUBSCRIBE_BATCH_TIMEOUT] = {FORM_DURATION, 1, 10 * 1000, "1ms to 10s"},
-    [SUBSCRIBE_COMPRESSION] = {FORM_SWITCH, 0, 1, "on or off"},
-};
-
 // A + is itself where a value has no spaces: base64 and time zones have it, and clients forget to
 // escape it.
 static const struct parameter {
@@ -63,14 +39,6 @@ static const struct parameter {
     {"envelope", PARAMETER_ENVELOPE, PERCENT_PATH},
     {"heartbeat", PARAMETER_HEARTBEAT, PERCENT_PATH},
     {"client", PARAMETER_CLIENT, PERCENT_PATH},
-    {"events_per_second", PARAMETER_SETTING + SUBSCRIBE_EVENTS_PER_SECOND, PERCENT_PATH},
-    {"bytes_per_second", PARAMETER_SETTING + SUBSCRIBE_BYTES_PER_SECOND, PERCENT_PATH},
-    {"burst", PARAMETER_SETTING + SUBSCRIBE_BURST, PERCENT_PATH},
-    {"max_event_size", PARAMETER_SETTING + SUBSCRIBE_MAX_EVENT_SIZE, PERCENT_PATH},
-    {"batching", PARAMETER_SETTING + SUBSCRIBE_BATCHING, PERCENT_PATH},
-    {"batch_size", PARAMETER_SETTING + SUBSCRIBE_BATCH_SIZE, PERCENT_PATH},
-    {"batch_timeout", PARAMETER_SETTING + SUBSCRIBE_BATCH_TIMEOUT, PERCENT_PATH},
-    {"compression", PARAMETER_SETTING + SUBSCRIBE_COMPRESSION, PERCENT_PATH},
 };
 
 // How each route names its streams, and what it starts with.
@@ -235,41 +203,20 @@ static enum rc_error read_heartbeat(struct parsing *parsing, struct located mode
 
 static enum rc_error read_client(struct parsing *parsing, struct located name)
 {
-    for (unsigned i = SUBSCRIBE_CLIENT_DEFAULT; i < sizeof(clients) / sizeof(clients[0]); i++) {
-        if (slice_equal_text(name.value, clients[i])) {
-            parsing->subscribe->client = (enum subscribe_client)i;
-            return ERR_NONE;
-        }
+    if (!subscribe_client_parse(name.value, &parsing->subscribe->client)) {
+        return FAIL(parsing, ERR_INVALID_PARAMETER, name.position,
+                    "client is " SUBSCRIBE_CLIENTS_ALLOWED);
     }
-    return FAIL(parsing, ERR_INVALID_PARAMETER, name.position,
-                "client is mobile, web, desktop, api or default");
+    return ERR_NONE;
 }
 
-static bool read_number(enum setting_form form, struct slice text, uint64_t *value)
-{
-    switch (form) {
-    case FORM_COUNT: return text_parse_u64(text, value);
-    case FORM_SIZE: return text_parse_size(text, value);
-    case FORM_DURATION: return text_parse_duration(text, value);
-    case FORM_SWITCH:
-        *value = slice_equal_text(text, "on");
-        return *value == 1 || slice_equal_text(text, "off");
-    }
-    UNREACHABLE();
-}
-
-static enum rc_error read_setting(struct parsing *parsing, const struct parameter *parameter,
+static enum rc_error read_setting(struct parsing *parsing, enum subscribe_setting setting,
                                   struct located text)
 {
-    unsigned setting = parameter->kind - PARAMETER_SETTING;
-    const struct setting_rule *rule = &setting_rules[setting];
-    uint64_t value = 0;
-    if (!read_number(rule->form, text.value, &value) || value < rule->minimum ||
-        value > rule->maximum) {
-        return FAIL(parsing, ERR_INVALID_PARAMETER, text.position, "%s is %s", parameter->name,
-                    rule->allowed);
+    if (!subscribe_setting_parse(setting, text.value, &parsing->subscribe->settings[setting])) {
+        return FAIL(parsing, ERR_INVALID_PARAMETER, text.position, "%s is %s",
+                    subscribe_setting_name(setting), subscribe_setting_allowed(setting));
     }
-    parsing->subscribe->settings[setting] = (uint32_t)value;
     parsing->subscribe->settings_given |= UINT32_C(1) << setting;
     return ERR_NONE;
 }
@@ -300,23 +247,30 @@ static enum rc_error read_parameter(struct parsing *parsing, const struct parame
     case PARAMETER_HEARTBEAT: return read_heartbeat(parsing, located);
     case PARAMETER_CLIENT: return read_client(parsing, located);
     case PARAMETER_OTHER: UNREACHABLE();
-    default: return read_setting(parsing, parameter, located);
+    default:
+        return read_setting(parsing, (enum subscribe_setting)(parameter->kind - PARAMETER_SETTING),
+                            located);
     }
 }
 
-// The parameter of this name that the route has, or NULL. Names of streams belong to one route
-// each.
-static const struct parameter *parameter_find(const struct parsing *parsing, struct slice name)
+// The parameter of this name, where the route has one. Names of streams belong to one route each.
+static bool parameter_find(const struct parsing *parsing, struct slice name,
+                           struct parameter *parameter)
 {
+    enum subscribe_setting setting;
+    if (subscribe_setting_find(name, &setting)) {
+        *parameter = (struct parameter){subscribe_setting_name(setting),
+                                        PARAMETER_SETTING + (unsigned)setting, PERCENT_PATH};
+        return true;
+    }
     for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
-        const struct parameter *parameter = &parameters[i];
-        bool is_name = parameter->kind <= PARAMETER_SESSION_ID;
+        *parameter = parameters[i];
         if (slice_equal_text(name, parameter->name)) {
-            return is_name && parameter->kind != styles[parsing->route->kind].name ? NULL
-                                                                                   : parameter;
+            bool is_stream_name = parameter->kind <= PARAMETER_SESSION_ID;
+            return !is_stream_name || parameter->kind == styles[parsing->route->kind].name;
         }
     }
-    return NULL;
+    return false;
 }
 
 static enum rc_error read_query(struct parsing *parsing)
@@ -326,20 +280,18 @@ static enum rc_error read_query(struct parsing *parsing)
         struct slice value = slice_split(&rest, '&');
         struct slice name = slice_split(&value, '=');
         struct located located;
-        const struct parameter *parameter = NULL;
-        if (decode_in_place(parsing->request, name, PERCENT_QUERY, &located)) {
-            parameter = parameter_find(parsing, located.value);
-        }
-        if (parameter == NULL) {
+        struct parameter parameter;
+        if (!decode_in_place(parsing->request, name, PERCENT_QUERY, &located) ||
+            !parameter_find(parsing, located.value, &parameter)) {
             continue; // none of ours
         }
         located.value = slice_empty();
         enum rc_error error = ERR_NONE;
         if (value.at != NULL) {
-            error = decode(parsing, value, parameter->part, &located);
+            error = decode(parsing, value, parameter.part, &located);
         }
         if (error == ERR_NONE) {
-            error = read_parameter(parsing, parameter, located);
+            error = read_parameter(parsing, &parameter, located);
         }
         if (error != ERR_NONE) {
             return error;
@@ -397,12 +349,6 @@ static enum rc_error choose_start(struct parsing *parsing)
     subscribe->is_start_given = parsing->has_from || parsing->has_token || parsing->has_query_id ||
                                 last_event_id.length > 0;
     return ERR_NONE;
-}
-
-const char *subscribe_client_name(enum subscribe_client client)
-{
-    ASSERT((size_t)client < sizeof(clients) / sizeof(clients[0]));
-    return clients[client];
 }
 
 enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_request *request,

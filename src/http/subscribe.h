@@ -26,6 +26,7 @@
 #include "http/fault.h"
 #include "http/request.h"
 #include "http/route.h"
+#include "http/subscribe_setting.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,27 +53,6 @@ enum subscribe_heartbeat {
     SUBSCRIBE_HEARTBEAT_OFF,
 };
 
-enum subscribe_client {
-    SUBSCRIBE_CLIENT_NONE,
-    SUBSCRIBE_CLIENT_DEFAULT,
-    SUBSCRIBE_CLIENT_MOBILE,
-    SUBSCRIBE_CLIENT_WEB,
-    SUBSCRIBE_CLIENT_DESKTOP,
-    SUBSCRIBE_CLIENT_API,
-};
-
-enum subscribe_setting {
-    SUBSCRIBE_EVENTS_PER_SECOND,
-    SUBSCRIBE_BYTES_PER_SECOND,
-    SUBSCRIBE_BURST,          // events
-    SUBSCRIBE_MAX_EVENT_SIZE, // bytes
-    SUBSCRIBE_BATCHING,       // 0 or 1
-    SUBSCRIBE_BATCH_SIZE,     // events
-    SUBSCRIBE_BATCH_TIMEOUT,  // milliseconds
-    SUBSCRIBE_COMPRESSION,    // 0 or 1
-    SUBSCRIBE_SETTINGS,
-};
-
 struct subscribe_request {
     enum subscribe_form form;
     enum subscribe_start start;
@@ -94,8 +74,5 @@ struct subscribe_request {
 // ERR_INVALID_RESUME_TOKEN, ERR_TOO_MANY_STREAMS (all 400), ERR_NOT_ACCEPTABLE (406).
 enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_request *request,
                               const struct http_route *route, struct http_fault *fault);
-
-// "mobile", ...; "none". Static memory.
-const char *subscribe_client_name(enum subscribe_client client);
 
 #endif
