@@ -163,6 +163,22 @@ RC_API int rc_flush(struct rc_client *client, int timeout_ms);
 // unanswered it returns 0 at once.
 RC_API int rc_poll(struct rc_client *client, int timeout_ms);
 
+// What happens to a stream's subscribers that lag. 0: as the broker is set.
+struct rc_flow {
+    int overflow;        // RC_OVERFLOW_* of protocol.h
+    uint64_t lag_events; // that one may be behind
+    uint64_t lag_bytes;
+    // Of a stream that blocks: from where on its producers are slowed, up to 1 a share of the
+    // limit, above it a number of events; and how long an event is held before it is refused with
+    // RC_BACKPRESSURE_EXCEEDED.
+    double threshold;
+    uint32_t producer_wait_ms;
+};
+// Sets a stream's own, for as long as the stream is there, and waits for the answer. RC_OK; a
+// refusal by the broker; RC_TIMED_OUT as in rc_publish_wait; RC_BAD_ARGUMENT.
+RC_API int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_flow *flow,
+                       int timeout_ms);
+
 // How full the broker is. Waits for the answer. stream: to learn how many listen to it; or NULL.
 struct rc_pressure {
     double full;               // 0 to 1

@@ -53,6 +53,15 @@
 //        16   8  number of events
 //        24   8  idle time, milliseconds, after which the history is dropped
 //        32      the stream's name, to the payload's end
+//   SET_FLOW      what happens when a stream's subscribers lag; 0 takes the broker's default
+//         0   8  events that a subscriber may be behind
+//         8   8  bytes that it may be behind
+//        16   8  threshold, in thousandths: where producers of a stream that blocks begin to feel
+//                it. Up to 1000 a share of the limit, above it a number of events
+//        24   4  how long an event is held by a stream that blocks, milliseconds
+//        28   1  policy (RC_OVERFLOW_*)
+//        29   3  zero
+//        32      the stream's name, to the payload's end
 //   DISCARD       drop a stream's history: its name is the payload
 //   PING          up to RC_PING_BYTES_MAX bytes, which come back
 //   PRESSURE      how full the broker is; payload: a stream's name, to learn also how many listen,
@@ -68,7 +77,7 @@
 //        16   4  largest data of an event
 //        20   4  most requests that may be unanswered; beyond it the broker stops reading
 //        24   8  last id of the log
-//   ACK           the final answer to PUBLISH, BATCH, SET and DISCARD
+//   ACK           the final answer to PUBLISH, BATCH, SET, SET_FLOW and DISCARD
 //         0   8  id of the last event accepted; 0 for level received, ephemeral events, and where
 //                a repeat's original is no longer known
 //         8   8  its sequence in its stream; 0 as above
@@ -123,6 +132,7 @@ enum {
     RC_HEADER_BYTES = 16,
     RC_EVENT_BYTES = 28,
     RC_SET_BYTES = 32,
+    RC_SET_FLOW_BYTES = 32,
     RC_WELCOME_BYTES = 32,
     RC_ACK_BYTES = 32,
     RC_ERROR_BYTES = 16,
@@ -143,6 +153,7 @@ enum {
     RC_FRAME_DISCARD = 4,
     RC_FRAME_PING = 5,
     RC_FRAME_PRESSURE = 6,
+    RC_FRAME_SET_FLOW = 7,
     // Broker to producer
     RC_FRAME_WELCOME = 65,
     RC_FRAME_ACK = 66,
@@ -157,6 +168,13 @@ enum {
 
     RC_EVENT_EPHEMERAL = 1, // delivered to who is there, never stored, without id
     RC_EVENT_BINARY = 2,    // the data need not be UTF-8
+
+    RC_OVERFLOW_DEFAULT = 0, // as the broker is set
+    RC_OVERFLOW_DROP_OLDEST = 1,
+    RC_OVERFLOW_DROP_NEWEST = 2,
+    RC_OVERFLOW_DROP_LOWEST = 3, // of the lowest priority first
+    RC_OVERFLOW_DISCONNECT = 4,
+    RC_OVERFLOW_BLOCK = 5, // drops nothing: the slowest subscriber holds the producers
 
     RC_ERROR_MORE = 1,
     RC_ERROR_CLOSING = 2,

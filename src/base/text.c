@@ -53,6 +53,29 @@ static bool text_take_number(struct slice *rest, uint64_t *value)
     return text_parse_u64(number, value);
 }
 
+bool text_parse_thousandths(struct slice text, uint64_t *thousandths)
+{
+    uint64_t whole;
+    if (!text_take_number(&text, &whole) || __builtin_mul_overflow(whole, UINT64_C(1000), &whole)) {
+        return false;
+    }
+    if (text.length > 0) {
+        uint64_t fraction;
+        struct slice digits = slice_after(text, 1);
+        if (text.at[0] != '.' || digits.length > 3 || !text_parse_u64(digits, &fraction)) {
+            return false;
+        }
+        for (size_t i = digits.length; i < 3; i++) {
+            fraction *= 10;
+        }
+        if (__builtin_add_overflow(whole, fraction, &whole)) {
+            return false;
+        }
+    }
+    *thousandths = whole;
+    return true;
+}
+
 struct text_unit {
     const char *name;
     uint64_t factor;

@@ -33,8 +33,7 @@ struct stream_list {
 };
 
 // Numbers that were given out stay so: of both the higher.
-static void merge(struct checkpoint_stream *stream, const struct checkpoint_stream *former,
-                  bool has_settings)
+static void merge(struct checkpoint_stream *stream, const struct checkpoint_stream *former)
 {
     stream->last_id = larger(stream->last_id, former->last_id);
     stream->last_sequence = larger(stream->last_sequence, former->last_sequence);
@@ -45,9 +44,7 @@ static void merge(struct checkpoint_stream *stream, const struct checkpoint_stre
     stream->cumulative_count = larger(stream->cumulative_count, former->cumulative_count);
     stream->discarded_bytes = former->discarded_bytes;
     stream->discarded_count = former->discarded_count;
-    if (!has_settings) {
-        stream->settings = former->settings;
-    }
+    settings_complete(&stream->settings, &former->settings);
 }
 
 static int by_name(const void *one, const void *other)
@@ -92,9 +89,8 @@ static int collect_streams(const struct log_survey *survey, struct stream_list *
         uint32_t index;
         *stream = former;
         if (u64_map_get(&survey->by_number, former.number, &index)) {
-            const struct survey_stream *found = log_survey_stream(survey, index);
-            *stream = found->state;
-            merge(stream, &former, found->has_settings);
+            *stream = log_survey_stream(survey, index)->state;
+            merge(stream, &former);
             is_known[index] = true;
         }
     }

@@ -132,16 +132,14 @@ static void take_producer(struct log_survey *survey, const struct survey_stream 
     *producer = seen;
 }
 
-static void take_control(struct survey_stream *stream, const struct block_record *record,
+static void take_control(struct checkpoint_stream *state, const struct block_record *record,
                          struct slice extra)
 {
-    struct checkpoint_stream *state = &stream->state;
     if (record->kind == RECORD_DISCARD) {
         state->discarded_id = record->id;
         state->discarded_sequence = state->last_sequence;
-    } else if (record->kind == RECORD_SETTINGS && extra.length == sizeof(state->settings)) {
-        memcpy(&state->settings, extra.at, sizeof(state->settings));
-        stream->has_settings = true;
+    } else if (record->kind == RECORD_SETTINGS) {
+        (void)settings_apply(&state->settings, extra);
     }
 }
 
@@ -158,7 +156,7 @@ static void take_record(struct log_survey *survey, uint64_t position, const uint
     state->last_time_ms = record->time_ms;
     if (record->kind != RECORD_EVENT) {
         survey->counts.controls++;
-        take_control(stream, record, extra);
+        take_control(state, record, extra);
         return;
     }
     survey->counts.events++;

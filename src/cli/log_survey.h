@@ -12,7 +12,6 @@
 
 struct survey_stream {
     struct checkpoint_stream state; // name points into `names`
-    bool has_settings;              // there was a record of them
     uint64_t name_offset;
     uint64_t checkpointed_id; // of its last event that the checkpoint should reflect
 };

@@ -439,6 +439,35 @@ int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure
     return code;
 }
 
+int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_flow *flow,
+                int timeout_ms)
+{
+    struct waiter waiter = {.client = client};
+    size_t length = stream == NULL ? 0 : strlen(stream);
+    bool is_valid = length >= 1 && length <= RC_NAME_BYTES_MAX &&
+                    flow->overflow >= RC_OVERFLOW_DEFAULT && flow->overflow <= RC_OVERFLOW_BLOCK &&
+                    flow->threshold >= 0 && flow->threshold <= UINT32_MAX;
+    if (!is_valid || client->is_in_callback) {
+        rc_client_say(client, "the stream's name, the policy or the threshold is out of bounds");
+        return RC_BAD_ARGUMENT;
+    }
+    int code = reserve(client, RC_HEADER_BYTES + RC_SET_FLOW_BYTES + length);
+    if (code != RC_OK) {
+        return code;
+    }
+    uint64_t number = client->window.tail;
+    uint8_t *frame = rc_window_room(&client->window);
+    rc_encode_header(frame, RC_SET_FLOW_BYTES + length, RC_FRAME_SET_FLOW, 0, number);
+    rc_encode_flow(frame + RC_HEADER_BYTES, flow);
+    memcpy(frame + RC_HEADER_BYTES + RC_SET_FLOW_BYTES, stream, length);
+    add(client, RC_HEADER_BYTES + RC_SET_FLOW_BYTES + length, waiter_done, &waiter);
+    code = wait_for(client, &waiter, number, timeout_ms);
+    if (code > 0) {
+        rc_client_say(client, "%s", waiter.result.message);
+    }
+    return code;
+}
+
 // ---- questions ---------------------------------------------------------------------------------
 
 int rc_descriptor(const struct rc_client *client, short *events)

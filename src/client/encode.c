@@ -122,6 +122,15 @@ uint8_t *rc_encode_event(uint8_t *at, const struct rc_event *event, uint64_t seq
     return encode_bytes(at, event->data, event->data_length);
 }
 
+void rc_encode_flow(uint8_t *at, const struct rc_flow *flow)
+{
+    put_le(at, flow->lag_events, 8);
+    put_le(at + 8, flow->lag_bytes, 8);
+    put_le(at + 16, (uint64_t)(flow->threshold * 1000 + 0.5), 8);
+    put_le(at + 24, flow->producer_wait_ms, 4);
+    put_le(at + 28, (uint64_t)flow->overflow, 4);
+}
+
 void rc_encode_hello(uint8_t *at, const struct rc_client *client)
 {
     memcpy(at, RC_PROTOCOL_MAGIC, 4);

@@ -127,6 +127,7 @@ uint8_t rc_encode_level(enum rc_ack ack);
 void rc_encode_header(uint8_t *at, size_t length, uint8_t kind, uint8_t level, uint64_t request);
 // Returns what follows. encode_event_bytes of room.
 uint8_t *rc_encode_event(uint8_t *at, const struct rc_event *event, uint64_t sequence);
+void rc_encode_flow(uint8_t *at, const struct rc_flow *flow); // RC_SET_FLOW_BYTES
 void rc_encode_hello(uint8_t *at, const struct rc_client *client);
 
 static inline void put_le(uint8_t *at, uint64_t value, int bytes)

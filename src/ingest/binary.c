@@ -21,6 +21,13 @@ STATIC_ASSERT((int)RC_ATTRIBUTE_CONTENT_TYPE == (int)ATTRIBUTE_CONTENT_TYPE, "sa
 STATIC_ASSERT((int)RC_ATTRIBUTE_CUSTOM == (int)ATTRIBUTE_CUSTOM, "same attributes");
 STATIC_ASSERT((int)RC_ATTRIBUTE_TOPIC == (int)ATTRIBUTE_TOPIC, "same attributes");
 
+STATIC_ASSERT((int)RC_OVERFLOW_BLOCK == (int)OVERFLOW_BLOCK, "same policies");
+STATIC_ASSERT((int)RC_OVERFLOW_DISCONNECT == (int)OVERFLOW_DISCONNECT, "same policies");
+STATIC_ASSERT((int)RC_OVERFLOW_DROP_LOWEST == (int)OVERFLOW_DROP_LOWEST, "same policies");
+STATIC_ASSERT((int)RC_OVERFLOW_DROP_NEWEST == (int)OVERFLOW_DROP_NEWEST, "same policies");
+STATIC_ASSERT((int)RC_OVERFLOW_DROP_OLDEST == (int)OVERFLOW_DROP_OLDEST, "same policies");
+STATIC_ASSERT((int)RC_OVERFLOW_DEFAULT == (int)OVERFLOW_UNSET, "same policies");
+
 static bool fail(struct binary_fault *fault, enum rc_error error, size_t offset,
                  const char *message)
 {
@@ -72,7 +79,7 @@ bool binary_read_header(const uint8_t *bytes, struct binary_header *header,
 
 bool binary_check_header(const struct binary_header *header, struct binary_fault *fault)
 {
-    if (header->kind < RC_FRAME_PUBLISH || header->kind > RC_FRAME_PRESSURE) {
+    if (header->kind < RC_FRAME_PUBLISH || header->kind > RC_FRAME_SET_FLOW) {
         return fail(fault, ERR_INVALID_REQUEST, 4, "there is no such kind of frame");
     }
     bool has_level = header->kind == RC_FRAME_PUBLISH || header->kind == RC_FRAME_BATCH;
@@ -154,19 +161,43 @@ bool binary_check_batch(struct slice payload, uint32_t *count, struct binary_fau
     return true;
 }
 
-bool binary_read_set(struct slice payload, struct stream_settings *settings, struct slice *stream,
-                     struct binary_fault *fault)
+static struct stream_settings read_retention(const uint8_t *bytes)
 {
+    return (struct stream_settings){
+        .retention_age_ms = load_le64(bytes),
+        .retention_bytes = load_le64(bytes + 8),
+        .retention_count = load_le64(bytes + 16),
+        .idle_ttl_ms = load_le64(bytes + 24),
+        .parts = SETTINGS_RETENTION,
+    };
+}
+
+static struct stream_settings read_flow(const uint8_t *bytes)
+{
+    return (struct stream_settings){
+        .flow = {.lag_events = load_le64(bytes),
+                 .lag_bytes = load_le64(bytes + 8),
+                 .threshold = load_le64(bytes + 16),
+                 .producer_wait_ms = load_le32(bytes + 24),
+                 .overflow = bytes[28],
+                 .zero = {bytes[29], bytes[30], bytes[31]}},
+        .parts = SETTINGS_FLOW,
+    };
+}
+
+bool binary_read_set(uint8_t kind, struct slice payload, struct stream_settings *settings,
+                     struct slice *stream, struct binary_fault *fault)
+{
+    STATIC_ASSERT((int)RC_SET_BYTES == (int)RC_SET_FLOW_BYTES, "both begin alike");
     if (payload.length < RC_SET_BYTES) {
         return fail(fault, ERR_INVALID_REQUEST, RC_HEADER_BYTES + payload.length,
-                    "SET ends within its settings");
+                    "the frame ends within its settings");
     }
-    *settings = (struct stream_settings){
-        .retention_age_ms = load_le64(payload.at),
-        .retention_bytes = load_le64(payload.at + 8),
-        .retention_count = load_le64(payload.at + 16),
-        .idle_ttl_ms = load_le64(payload.at + 24),
-    };
+    *settings = kind == RC_FRAME_SET ? read_retention(payload.at) : read_flow(payload.at);
+    if (!stream_flow_is_valid(&settings->flow)) {
+        return fail(fault, ERR_INVALID_PARAMETER, RC_HEADER_BYTES + 28,
+                    "there is no such overflow policy, or a reserved field is not zero");
+    }
     *stream = slice_after(payload, RC_SET_BYTES);
     if (!event_name_is_valid(*stream)) {
         return fail(fault, ERR_INVALID_NAME, RC_HEADER_BYTES + RC_SET_BYTES,

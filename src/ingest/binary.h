@@ -58,9 +58,9 @@ bool binary_read_event(struct slice payload, size_t *position, struct event *eve
 // events, the first at position 4.
 bool binary_check_batch(struct slice payload, uint32_t *count, struct binary_fault *fault);
 
-// SET: the settings and, in *stream, the name (checked).
-bool binary_read_set(struct slice payload, struct stream_settings *settings, struct slice *stream,
-                     struct binary_fault *fault);
+// SET and SET_FLOW, as `kind` says: the settings and, in *stream, the name (checked).
+bool binary_read_set(uint8_t kind, struct slice payload, struct stream_settings *settings,
+                     struct slice *stream, struct binary_fault *fault);
 
 // Each appends one frame. Failures stick to the buffer.
 struct binary_welcome {

@@ -52,15 +52,11 @@ enum {
     X(reach, FOR_PUBLISH, 0)                                   \
     X(limit, FOR_LIST, 0)                                      \
     X(prefix, BIT(LINE_STREAMS), 0)                            \
-    X(connection, FOR_CONNECTION, FOR_CONNECTION)              \
-    X(retention_age, FOR_SET, 0)                               \
-    X(retention_bytes, FOR_SET, 0)                             \
-    X(retention_count, FOR_SET, 0)                             \
-    X(idle_ttl, FOR_SET, 0)
+    X(connection, FOR_CONNECTION, FOR_CONNECTION)
 
 enum line_member {
-#define X(key, known, needed) MEMBER_##key,
-    LINE_MEMBERS(X)
+#define X(key, ...) MEMBER_##key,
+    LINE_MEMBERS(X) LINE_SETTINGS(X)
 #undef X
         MEMBERS
 };
@@ -74,8 +70,8 @@ static const char *const operation_names[LINE_OPERATIONS] = {
 };
 
 static const char *const member_names[MEMBERS] = {
-#define X(key, known, needed) #key,
-    LINE_MEMBERS(X)
+#define X(key, ...) #key,
+    LINE_MEMBERS(X) LINE_SETTINGS(X)
 #undef X
 };
 
@@ -326,31 +322,6 @@ static bool read_connection(struct line_reader *reader)
             line_fail_value(reader, position, "a connection's id: 16 hexadecimal digits"));
 }
 
-static const char duration_expected[] = "milliseconds, or a time such as \"300s\" or \"24h\"";
-
-static bool read_retention_age(struct line_reader *reader)
-{
-    return line_read_quantity(reader, text_parse_duration, duration_expected,
-                              &reader->request->settings.retention_age_ms);
-}
-
-static bool read_retention_bytes(struct line_reader *reader)
-{
-    return line_read_quantity(reader, text_parse_size, "bytes, or a size such as \"64MiB\"",
-                              &reader->request->settings.retention_bytes);
-}
-
-static bool read_retention_count(struct line_reader *reader)
-{
-    return line_read_u64(reader, UINT64_MAX, &reader->request->settings.retention_count);
-}
-
-static bool read_idle_ttl(struct line_reader *reader)
-{
-    return line_read_quantity(reader, text_parse_duration, duration_expected,
-                              &reader->request->settings.idle_ttl_ms);
-}
-
 struct line_member_rule {
     line_read read;
     uint32_t known;
@@ -360,6 +331,9 @@ struct line_member_rule {
 static const struct line_member_rule member_rules[MEMBERS] = {
 #define X(key, known, needed) {read_##key, known, needed},
     LINE_MEMBERS(X)
+#undef X
+#define X(key) {line_setting_##key, FOR_SET, 0},
+        LINE_SETTINGS(X)
 #undef X
 };
 
@@ -398,13 +372,18 @@ static bool line_read_member(struct line_reader *reader, struct json_string key)
     return line_fail_key(reader, key, "is not known");
 }
 
+static bool has_member(const struct line_reader *reader, int member)
+{
+    return (reader->seen & UINT64_C(1) << member) != 0;
+}
+
 // What has to be there, and what goes together.
 static bool line_check(struct line_reader *reader)
 {
     struct line_request *request = reader->request;
     uint32_t operation = BIT(request->operation);
     for (int i = 0; i < MEMBERS; i++) {
-        bool is_given = (reader->seen & UINT64_C(1) << i) != 0;
+        bool is_given = has_member(reader, i);
         if (is_given && (member_rules[i].known & operation) == 0) {
             return line_fail(reader, ERR_INVALID_PARAMETER, LINE_POSITION_NONE,
                              "\"%s\" does not go with the operation \"%s\"", member_names[i],
@@ -415,9 +394,9 @@ static bool line_check(struct line_reader *reader)
                              member_names[i]);
         }
     }
-    bool has_id = (reader->seen & UINT64_C(1) << MEMBER_producer_id) != 0;
-    bool has_sequence = (reader->seen & UINT64_C(1) << MEMBER_producer_sequence) != 0;
-    bool has_epoch = (reader->seen & UINT64_C(1) << MEMBER_epoch) != 0;
+    bool has_id = has_member(reader, MEMBER_producer_id);
+    bool has_sequence = has_member(reader, MEMBER_producer_sequence);
+    bool has_epoch = has_member(reader, MEMBER_epoch);
     if (has_id != has_sequence || (has_epoch && !has_id)) {
         return line_fail(
             reader, ERR_MISSING_PARAMETER, LINE_POSITION_NONE,
@@ -426,6 +405,13 @@ static bool line_check(struct line_reader *reader)
     if (has_id && (request->event.producer_id == 0 || request->event.producer_sequence == 0)) {
         return line_fail(reader, ERR_INVALID_PARAMETER, LINE_POSITION_NONE,
                          "\"producer_id\" and \"producer_sequence\" begin at 1");
+    }
+    if (has_member(reader, MEMBER_overflow) && has_member(reader, MEMBER_strategy)) {
+        return line_fail(reader, ERR_INVALID_PARAMETER, LINE_POSITION_NONE,
+                         "\"overflow\" and \"strategy\" say the same: one of them is given");
+    }
+    if (request->operation == LINE_SET && request->settings.parts == 0) {
+        request->settings.parts = SETTINGS_RETENTION;
     }
     return true;
 }

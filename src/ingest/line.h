@@ -16,9 +16,13 @@
 //     close         connection
 //     send          connection, type, data, priority
 //     broadcast     type, data, priority
-//     set           stream, retention_age, idle_ttl (milliseconds or "300s"), retention_bytes
-//     (number or "1MiB"),
-//                   retention_count
+//     set           stream, and of two groups one or both; what a group leaves out is as the broker
+//                   is set. How long history is kept: retention_age, idle_ttl (milliseconds or
+//                   "300s"), retention_bytes (number or "1MiB"), retention_count. What happens when
+//                   subscribers lag: overflow (drop_oldest, drop_newest, drop_lowest, disconnect,
+//                   block) or strategy (pause: block, drop: drop_newest, buffer: the broker's),
+//                   lag_events, lag_bytes, threshold (a share up to 1, above it a number of
+//                   events), producer_wait (milliseconds or "10s")
 //     discard       stream
 // `ref`, any scalar of at most LINE_REF_BYTES_MAX bytes, comes back in the answer of every request.
 #ifndef RINGCAST_INGEST_LINE_H

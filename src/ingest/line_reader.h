@@ -1,4 +1,5 @@
-// Reading the values of one line's members: shared by line.c and line_reader.c alone.
+// Reading the values of one line's members: shared by line.c, line_reader.c and line_settings.c
+// alone.
 //
 // Each reader takes the value that is due and returns false after filling the fault.
 #ifndef RINGCAST_INGEST_LINE_READER_H
@@ -51,5 +52,21 @@ bool line_add_attribute(struct line_reader *reader, uint8_t kind, struct slice v
                         size_t position);
 bool line_read_attribute(struct line_reader *reader, uint8_t kind);
 bool line_read_attributes(struct line_reader *reader, uint8_t kind);
+
+// The members of "set", each read by its line_setting_KEY (line_settings.c).
+#define LINE_SETTINGS(X) \
+    X(retention_age)     \
+    X(retention_bytes)   \
+    X(retention_count)   \
+    X(idle_ttl)          \
+    X(overflow)          \
+    X(strategy)          \
+    X(lag_events)        \
+    X(lag_bytes)         \
+    X(threshold)         \
+    X(producer_wait)
+#define LINE_SETTING_DECLARED(key) bool line_setting_##key(struct line_reader *reader);
+LINE_SETTINGS(LINE_SETTING_DECLARED)
+#undef LINE_SETTING_DECLARED
 
 #endif

@@ -116,6 +116,10 @@ static void write_stream(void *context, const struct log_stream_info *info)
     json_write_member_u64(writer, "discarded_id", info->state.discarded_id);
     json_write_member_u64(writer, "discarded_sequence", info->state.discarded_sequence);
     json_write_member_u64(writer, "last_time_ms", info->last_time_ms);
+    if (info->state.flow.overflow != OVERFLOW_UNSET) {
+        json_write_key(writer, "overflow");
+        json_write_text(writer, overflow_policy_name(info->state.flow.overflow));
+    }
     // Workers that have subscribers of it.
     json_write_member_u64(writer, "workers", (uint64_t)__builtin_popcountll(info->interest));
     json_write_object_close(writer);

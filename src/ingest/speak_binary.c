@@ -203,9 +203,9 @@ static enum step binary_control(struct producer *producer, const struct binary_h
     struct slice stream = payload;
     struct binary_fault fault = {.error = ERR_INVALID_NAME, .offset = RC_HEADER_BYTES};
     size_t length = RC_HEADER_BYTES + payload.length;
-    bool is_set = header->kind == RC_FRAME_SET;
-    bool is_good =
-        is_set ? binary_read_set(payload, &settings, &stream, &fault) : event_name_is_valid(stream);
+    bool is_set = header->kind != RC_FRAME_DISCARD;
+    bool is_good = is_set ? binary_read_set(header->kind, payload, &settings, &stream, &fault)
+                          : event_name_is_valid(stream);
     if (!is_good) {
         if (!is_set) {
             snprintf(fault.message, sizeof fault.message, "%s", error_text(ERR_INVALID_NAME));
@@ -291,6 +291,7 @@ static enum step binary_request(struct producer *producer, const struct binary_h
     case RC_FRAME_PUBLISH: return binary_publish(producer, header, payload);
     case RC_FRAME_BATCH: return binary_batch(producer, header, payload);
     case RC_FRAME_SET:
+    case RC_FRAME_SET_FLOW:
     case RC_FRAME_DISCARD: return binary_control(producer, header, payload);
     case RC_FRAME_PING: return binary_ping(producer, header, payload);
     case RC_FRAME_PRESSURE: return binary_pressure(producer, header, payload);

@@ -201,8 +201,8 @@ enum log_append_result log_set_stream(struct log *log, struct slice stream,
                                       const struct stream_settings *settings, uint64_t producer,
                                       uint64_t reference, enum rc_error *error)
 {
-    return append_control(log, stream, RECORD_SETTINGS, slice_from(settings, sizeof(*settings)),
-                          producer, reference, error);
+    return append_control(log, stream, RECORD_SETTINGS, settings_record(settings), producer,
+                          reference, error);
 }
 
 enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,

@@ -62,7 +62,7 @@ enum block_kind {
 
 enum record_kind {
     RECORD_EVENT = 0,
-    RECORD_SETTINGS = 1, // stream settings (extra: struct stream_settings, see log.h)
+    RECORD_SETTINGS = 1, // stream settings (extra: see settings.h)
     RECORD_DISCARD = 2,  // the stream's history up to and with this record's id is gone
 };
 

@@ -23,11 +23,13 @@ struct stored_head {
     uint32_t zero;
 };
 
-// A stream as it stands in the file; its name follows, padded with zeros to 8.
+// A stream as it stands in the file; its name follows, padded with zeros to 8, and its flow
+// settings if flow_length is not 0.
 struct stored_stream {
-    uint64_t numbers[10]; // number .. discarded_count, in the order of struct checkpoint_stream
-    struct stream_settings settings;
-    uint64_t name_length;
+    uint64_t numbers[10];  // number .. discarded_count, in the order of struct checkpoint_stream
+    uint64_t retention[4]; // in the order of struct stream_settings
+    uint32_t name_length;
+    uint32_t flow_length;
 };
 
 enum {
@@ -37,7 +39,6 @@ enum {
 
 _Static_assert(HEAD_OFFSET + sizeof(struct stored_head) <= CHECKPOINT_HEADER_BYTES, "fits");
 _Static_assert(sizeof(struct stored_stream) == 120, "on-disk format");
-_Static_assert(sizeof(struct stream_settings) == 32, "on-disk format");
 _Static_assert(sizeof(struct checkpoint_producer) == 56, "on-disk format");
 _Static_assert(sizeof(struct checkpoint_segment) == 80, "on-disk format");
 _Static_assert(sizeof(struct checkpoint_head) == 48, "on-disk format");
@@ -68,17 +69,22 @@ void checkpoint_add_stream(struct checkpoint_writer *writer, const struct checkp
 {
     ASSERT(writer->counts[1] == 0 && writer->counts[2] == 0);
     ASSERT(stream->name.length >= 1 && stream->name.length <= NAME_BYTES_MAX);
+    static const struct stream_flow no_flow;
+    const struct stream_settings *settings = &stream->settings;
     const struct stored_stream stored = {
         .numbers = {stream->number, stream->last_id, stream->last_sequence, stream->discarded_id,
                     stream->discarded_sequence, stream->last_time_ms, stream->cumulative_bytes,
                     stream->cumulative_count, stream->discarded_bytes, stream->discarded_count},
-        .settings = stream->settings,
-        .name_length = stream->name.length,
+        .retention = {settings->retention_age_ms, settings->retention_bytes,
+                      settings->retention_count, settings->idle_ttl_ms},
+        .name_length = (uint32_t)stream->name.length,
+        .flow_length = memcmp(&settings->flow, &no_flow, sizeof no_flow) != 0 ? sizeof no_flow : 0,
     };
     static const uint8_t zeros[NAME_ALIGNMENT];
     put(writer, &stored, sizeof stored);
     put(writer, stream->name.at, stream->name.length);
     put(writer, zeros, align_up(stream->name.length, NAME_ALIGNMENT) - stream->name.length);
+    put(writer, &settings->flow, stored.flow_length);
     writer->counts[0]++;
     writer->streams_length = buffer_length(writer->out) - CHECKPOINT_HEADER_BYTES;
 }
@@ -132,9 +138,12 @@ static bool take_stream(struct slice *rest, struct checkpoint_stream *stream)
     }
     memcpy(&stored, rest->at, sizeof stored);
     if (stored.name_length < 1 || stored.name_length > NAME_BYTES_MAX ||
-        align_up(stored.name_length, NAME_ALIGNMENT) > rest->length - sizeof stored) {
+        (stored.flow_length != 0 && stored.flow_length != sizeof(struct stream_flow)) ||
+        align_up(stored.name_length, NAME_ALIGNMENT) + stored.flow_length >
+            rest->length - sizeof stored) {
         return false;
     }
+    size_t length = sizeof stored + align_up(stored.name_length, NAME_ALIGNMENT);
     *stream = (struct checkpoint_stream){
         .number = stored.numbers[0],
         .last_id = stored.numbers[1],
@@ -146,11 +155,16 @@ static bool take_stream(struct slice *rest, struct checkpoint_stream *stream)
         .cumulative_count = stored.numbers[7],
         .discarded_bytes = stored.numbers[8],
         .discarded_count = stored.numbers[9],
-        .settings = stored.settings,
+        .settings = {.retention_age_ms = stored.retention[0],
+                     .retention_bytes = stored.retention[1],
+                     .retention_count = stored.retention[2],
+                     .idle_ttl_ms = stored.retention[3],
+                     .parts = SETTINGS_RETENTION | SETTINGS_FLOW},
         .name = slice_from(rest->at + sizeof stored, stored.name_length),
     };
-    *rest = slice_after(*rest, sizeof stored + align_up(stored.name_length, NAME_ALIGNMENT));
-    return true;
+    memcpy(&stream->settings.flow, rest->at + length, stored.flow_length);
+    *rest = slice_after(*rest, length + stored.flow_length);
+    return stream_flow_is_valid(&stream->settings.flow);
 }
 
 static bool streams_are_sound(const struct checkpoint_reader *reader)

@@ -7,7 +7,7 @@
 //         12     4  format version
 //         16        struct checkpoint_head's numbers, counts, length and CRC-32C of the body
 //        128        streams, producers, segments, in this order; each stream is followed by its
-//        name
+//                   name and, where it has any, its struct stream_flow
 //
 // The position may be fuzzy: entries may already reflect blocks after it (a checkpoint is written
 // in slices while the log goes on). Whoever replays blocks over it takes an event only where its id
@@ -45,7 +45,7 @@ struct checkpoint_stream {
     uint64_t cumulative_count;
     uint64_t discarded_bytes; // of the cumulative ones, those of events that are gone
     uint64_t discarded_count;
-    struct stream_settings settings;
+    struct stream_settings settings; // as read: with all parts
     struct slice name;
 };
 

@@ -296,3 +296,24 @@ void handout_discarded(struct log *log, const struct log_stream *stream)
         (void)deliver(log, reader, &message, log->options.reader_reserve);
     }
 }
+
+void handout_flow_again(struct log *log, const struct log_stream *stream)
+{
+    struct stream_extra *extra = streams_extra(&log->streams, stream);
+    struct log_message message = {.kind = LOG_FLOW, .number = stream->number};
+    log_message_set_flow(&message, &extra->settings.flow);
+    for (uint64_t rest = extra->untold; rest != 0; rest &= rest - 1) {
+        unsigned reader = (unsigned)__builtin_ctzll(rest);
+        message.reader = reader;
+        if (deliver(log, reader, &message, log->options.reader_reserve)) {
+            extra->untold &= ~(UINT64_C(1) << reader);
+        }
+    }
+}
+
+void handout_flow(struct log *log, const struct log_stream *stream)
+{
+    struct stream_extra *extra = streams_extra(&log->streams, stream);
+    extra->untold = extra->interest;
+    handout_flow_again(log, stream);
+}

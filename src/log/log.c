@@ -257,7 +257,9 @@ static void subscribe(struct log *log, unsigned reader, struct log_subscription 
         stream = log_make_stream(log, subscription->name);
     }
     if (stream != NULL) {
-        streams_need_extra(&log->streams, stream)->interest |= UINT64_C(1) << reader;
+        struct stream_extra *extra = streams_need_extra(&log->streams, stream);
+        extra->interest |= UINT64_C(1) << reader;
+        extra->untold &= ~(UINT64_C(1) << reader); // the answer tells
     }
     log_state_of(log, stream, &subscription->state);
     struct log_message answer = {.kind = LOG_SUBSCRIBED,
@@ -273,6 +275,7 @@ static void unsubscribe(struct log *log, unsigned reader, uint64_t number)
     struct stream_extra *extra = stream == NULL ? NULL : streams_extra(&log->streams, stream);
     if (extra != NULL) {
         extra->interest &= ~(UINT64_C(1) << reader);
+        extra->untold &= extra->interest;
         streams_trim_extra(&log->streams, stream);
     }
 }
@@ -304,6 +307,9 @@ void log_state_of(const struct log *log, const struct log_stream *stream,
     state->discarded_sequence = stream->discarded_sequence;
     state->cumulative_bytes = extra == NULL ? 0 : extra->cumulative_bytes;
     uint64_t idle_ttl_ms = extra == NULL ? 0 : extra->settings.idle_ttl_ms;
+    if (extra != NULL) {
+        state->flow = extra->settings.flow;
+    }
     state->idle_ttl_ms = (uint32_t)(idle_ttl_ms < UINT32_MAX ? idle_ttl_ms : UINT32_MAX);
 }
 

@@ -9,6 +9,7 @@
 
 #include "event/event.h"
 #include "log/message.h"
+#include "log/settings.h"
 #include "log/tail.h"
 
 struct log;
@@ -55,15 +56,6 @@ struct log_acknowledgement {
     bool duplicate; // a repeat: id and sequence are the original's where still known, else 0
 };
 
-// Per stream, set by a control record; 0: the log's default / none.
-struct stream_settings {
-    uint64_t retention_age_ms;
-    uint64_t retention_bytes;
-    uint64_t retention_count;
-    uint64_t idle_ttl_ms; // history is discarded when nothing was written for this long (B5:
-                          // counted from the last write)
-};
-
 enum log_append_result {
     LOG_APPEND_TAKEN,   // an acknowledgement will come (for ACK_RECEIVED: it is already taken; no
                         // acknowledgement follows)
@@ -86,7 +78,8 @@ struct log_tail *log_shared_tail(struct log *log);
 // round, with id 0.
 enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level,
                                   uint64_t producer, uint64_t reference, enum rc_error *error);
-// Control operations, acknowledged like events.
+// Control operations, acknowledged like events. Of the settings those in `parts` are set, the
+// others stay.
 enum log_append_result log_set_stream(struct log *log, struct slice stream,
                                       const struct stream_settings *settings, uint64_t producer,
                                       uint64_t reference, enum rc_error *error);

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "log/run.h"
+#include "log/settings.h"
 
 enum { LOG_MESSAGE_BYTES = 56, LOG_LOOKUP_RUNS = 64 };
 
@@ -37,6 +38,9 @@ enum log_message_kind {
     // to a
     // reader whose inbox is full: its next look-up says the same.
     LOG_DISCARDED = 21,
+    // number: the stream's flow settings have changed; the rest is log_message_flow's. A reader
+    // whose inbox is full is told within seconds, later ones of the stream are told by its state.
+    LOG_FLOW = 22,
     // from here on: other kinds, defined by worker, ingest and app; the log passes them over
     LOG_MESSAGE_OTHER = 64,
 };
@@ -54,6 +58,20 @@ struct log_message {
 };
 _Static_assert(sizeof(struct log_message) == LOG_MESSAGE_BYTES, "fits the inbox's slot");
 
+// LOG_FLOW carries those of a stream's own flow settings that readers go by: policy and limits.
+static inline void log_message_set_flow(struct log_message *message, const struct stream_flow *flow)
+{
+    message->length = flow->overflow;
+    message->position = flow->lag_events;
+    message->id = flow->lag_bytes;
+}
+static inline struct stream_flow log_message_flow(const struct log_message *message)
+{
+    return (struct stream_flow){.overflow = (uint8_t)message->length,
+                                .lag_events = message->position,
+                                .lag_bytes = message->id};
+}
+
 // What a reader learns of a stream at the moment T of its subscription: every later event of it
 // comes as LOG_BLOCK.
 struct log_stream_state {
@@ -67,6 +85,7 @@ struct log_stream_state {
                                // it has settings, for lag
     uint32_t idle_ttl_ms;
     uint32_t spare;
+    struct stream_flow flow; // its own settings; 0 in it: as the broker is set
 };
 
 struct log_subscription {

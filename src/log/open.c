@@ -37,7 +37,7 @@ static int take_stream(struct log *log, const struct checkpoint_stream *from)
     stream->discarded_id = from->discarded_id;
     stream->discarded_sequence = STREAM_48(from->discarded_sequence);
     stream->last_time_ms = STREAM_48(from->last_time_ms);
-    retention_take_settings(log, stream, slice_from(&from->settings, sizeof(from->settings)));
+    retention_take_settings(log, stream, settings_record(&from->settings));
     return 0;
 }
 

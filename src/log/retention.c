@@ -40,16 +40,16 @@ void retention_discard(struct log *log, struct log_stream *stream, uint64_t id, 
 
 void retention_take_settings(struct log *log, struct log_stream *stream, struct slice bytes)
 {
-    struct stream_settings settings;
-    if (bytes.length != sizeof(settings)) {
-        return;
-    }
-    memcpy(&settings, bytes.at, sizeof(settings));
     struct stream_extra *extra = streams_need_extra(&log->streams, stream);
-    extra->settings = settings;
-    extra->checked_id = 0;
-    extra->check_at_ms = 0;
-    extra->counted = false;
+    struct stream_flow before = extra->settings.flow;
+    if (settings_apply(&extra->settings, bytes)) {
+        extra->checked_id = 0;
+        extra->check_at_ms = 0;
+        extra->counted = false;
+    }
+    if (memcmp(&before, &extra->settings.flow, sizeof(before)) != 0) {
+        handout_flow(log, stream);
+    }
     streams_trim_extra(&log->streams, stream);
 }
 
@@ -300,6 +300,10 @@ static void check_streams(struct log *log)
         if (index == POOL_INDEX_NONE) {
             retention->next_extra = 0;
             return;
+        }
+        const struct stream_extra *extra = pool_at(extras, index);
+        if (extra->untold != 0) {
+            handout_flow_again(log, streams_at(&log->streams, extra->slot));
         }
         if (!check_settings(log, pool_at(extras, index))) {
             retention->next_extra = index;

@@ -57,7 +57,7 @@ uint64_t retention_next_ms(const struct log *log);
 
 // The stream's history up to and with id (sequence) is gone: runs leave memory, readers are told.
 void retention_discard(struct log *log, struct log_stream *stream, uint64_t id, uint64_t sequence);
-// A settings record: the bytes of a struct stream_settings; others are passed over.
+// A settings record (settings.h); what it does not know is passed over.
 void retention_take_settings(struct log *log, struct log_stream *stream, struct slice bytes);
 // A segment that was taken out of the chain: readers find it no more, its file goes later.
 void retention_retire(struct log *log, struct segment *segment);

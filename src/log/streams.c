@@ -183,9 +183,7 @@ void streams_trim_extra(struct streams *streams, struct log_stream *stream)
     if (extra == NULL || extra->interest != 0) {
         return;
     }
-    const struct stream_settings *set = &extra->settings;
-    if ((set->retention_age_ms | set->retention_bytes | set->retention_count | set->idle_ttl_ms) ==
-        0) {
+    if (settings_are_default(&extra->settings)) {
         pool_free(&streams->extras, extra);
         stream->extra = STREAM_NONE;
     }

@@ -52,6 +52,7 @@ _Static_assert(sizeof(struct log_stream) == 64, "the bound on a stream's memory"
 // What only watched streams and those with settings have.
 struct stream_extra {
     uint64_t interest;         // bit per reader
+    uint64_t untold;           // of these, those that do not know its present flow settings
     uint64_t cumulative_bytes; // frame bytes handed out since this extra was made
     struct stream_settings settings;
     uint64_t idle_id;     // last_id when its discarding for idleness was last put into the log

@@ -112,6 +112,7 @@ bool stream_table_answered(struct stream_table *table, struct stream *stream)
     stream->discarded_id = state->discarded_id;
     stream->discarded_sequence = state->discarded_sequence;
     stream->log_last_id = state->log_last_id;
+    stream->flow = state->flow;
     stream->pass_from = state->last_id;
     window_init(&stream->window, state->last_id);
     return true;

@@ -35,9 +35,10 @@ struct stream {
     uint64_t last_sequence;
     uint64_t discarded_id;
     uint64_t discarded_sequence;
-    uint64_t log_last_id; // of the whole log, when it was asked
-    uint64_t pass_from;   // subscribers that had everything before the present pass stand here
-    uint64_t pass_to;     // and stand here after it; 0 while the pass has not begun
+    uint64_t log_last_id;    // of the whole log, when it was asked
+    struct stream_flow flow; // its own settings; 0 in it: as the broker is set
+    uint64_t pass_from;      // subscribers that had everything before the present pass stand here
+    uint64_t pass_to;        // and stand here after it; 0 while the pass has not begun
     uint32_t
         pass_next; // index of the next subscriber to serve in the pass; subscriber_count when over
     uint32_t subscriber_count; // entries in use, holes included

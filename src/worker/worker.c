@@ -88,6 +88,14 @@ static void take_discarded(struct worker *worker, const struct log_message *mess
     window_discard(&stream->window, message->id);
 }
 
+static void take_flow(struct worker *worker, const struct log_message *message)
+{
+    struct stream *stream = stream_table_by_number(&worker->shard.streams, message->number);
+    if (stream != NULL) {
+        stream->flow = log_message_flow(message);
+    }
+}
+
 static void stop_begin(struct worker *worker)
 {
     struct shard *shard = &worker->shard;
@@ -113,6 +121,7 @@ static void on_message(void *context, const void *bytes)
     case LOG_LAPPED: take_lapped(worker, message); break;
     case LOG_TRANSIENT: worker_send_transient(worker, message->pointer); break;
     case LOG_DISCARDED: take_discarded(worker, message); break;
+    case LOG_FLOW: take_flow(worker, message); break;
     case MESSAGE_ADMIN: worker_answer_admin(worker, message->pointer); break;
     case MESSAGE_STOP: stop_begin(worker); break;
     default: LOG_WARN("worker", "passed over a message of unknown kind %u", message->kind); break;

@@ -115,6 +115,31 @@ Test(text, parses_durations)
     CHECK_PARSER(text_parse_duration, rows);
 }
 
+Test(text, parses_thousandths)
+{
+    static const struct number rows[] = {
+        {"0", true, 0},
+        {"1", true, 1000},
+        {"0.8", true, 800},
+        {"0.85", true, 850},
+        {"0.125", true, 125},
+        {"100", true, 100000},
+        {"2.05", true, 2050},
+        {"18446744073709551", true, UINT64_C(18446744073709551000)},
+        {"18446744073709551.615", true, UINT64_MAX},
+        {"18446744073709551.616", false, 0},
+        {"18446744073709552", false, 0},
+        {"", false, 0},
+        {".5", false, 0},
+        {"1.", false, 0},
+        {"1.1234", false, 0},
+        {"1,5", false, 0},
+        {"-1", false, 0},
+        {"80%", false, 0},
+    };
+    CHECK_PARSER(text_parse_thousandths, rows);
+}
+
 Test(text, hex_digits)
 {
     for (int byte = 0; byte < 256; byte++) {

@@ -117,6 +117,36 @@ Test(with_ingest, every_field_arrives)
     cr_expect_eq(record->attributes_length, 4 + 1 + 4 + 3);
 }
 
+Test(with_ingest, flow_settings_arrive)
+{
+    start();
+    struct rc_client *client = open_client();
+    struct rc_flow flow = {.overflow = RC_OVERFLOW_BLOCK,
+                           .lag_events = 50,
+                           .lag_bytes = 1 << 20,
+                           .threshold = 0.8,
+                           .producer_wait_ms = 2000};
+    cr_assert_eq(rc_set_flow(client, "chat/42", &flow, 10000), RC_OK, "%s", rc_message(client));
+    cr_expect_eq(rc_set_flow(client, "\n", &flow, 10000), RC_INVALID_NAME);
+    cr_expect_eq(rc_set_flow(client, "", &flow, 10000), RC_BAD_ARGUMENT);
+    cr_expect_eq(rc_set_flow(client, NULL, &flow, 10000), RC_BAD_ARGUMENT);
+    flow.overflow = RC_OVERFLOW_BLOCK + 1;
+    cr_expect_eq(rc_set_flow(client, "chat/42", &flow, 10000), RC_BAD_ARGUMENT);
+    flow = (struct rc_flow){.threshold = -1};
+    cr_expect_eq(rc_set_flow(client, "chat/42", &flow, 10000), RC_BAD_ARGUMENT);
+    rc_close(client);
+    stop();
+    cr_assert_eq(fake_log.count, 1);
+    const struct stream_settings *settings = &fake_log.records[0].settings;
+    cr_expect_str_eq(fake_log.records[0].stream, "chat/42");
+    cr_expect_eq(settings->parts, SETTINGS_FLOW);
+    cr_expect_eq(settings->flow.overflow, OVERFLOW_BLOCK);
+    cr_expect_eq(settings->flow.lag_events, 50);
+    cr_expect_eq(settings->flow.lag_bytes, 1 << 20);
+    cr_expect_eq(settings->flow.threshold, 800);
+    cr_expect_eq(settings->flow.producer_wait_ms, 2000);
+}
+
 struct tally {
     uint32_t answered;
     uint32_t accepted;

@@ -96,7 +96,7 @@ Test(binary, header_kinds_and_levels)
         for (unsigned level = 0; level < 256; level++) {
             struct binary_header header = {.kind = (uint8_t)kind, .level = (uint8_t)level};
             struct binary_fault fault = {0};
-            bool is_known = kind >= 1 && kind <= 6;
+            bool is_known = kind >= 1 && kind <= 7;
             bool has_level = kind == 1 || kind == 2;
             bool is_good = is_known && (level == 0 || (has_level && level <= 2));
             cr_expect_eq(binary_check_header(&header, &fault), is_good);
@@ -222,18 +222,72 @@ Test(binary, set)
     struct stream_settings settings;
     struct slice stream;
     struct binary_fault fault;
-    cr_expect_not(binary_read_set(buffer_slice(&bytes), &settings, &stream, &fault));
+    cr_expect_not(binary_read_set(RC_FRAME_SET, buffer_slice(&bytes), &settings, &stream, &fault));
     cr_expect_eq(fault.error, ERR_INVALID_NAME);
-    cr_expect_not(
-        binary_read_set(slice_first(buffer_slice(&bytes), 31), &settings, &stream, &fault));
+    cr_expect_not(binary_read_set(RC_FRAME_SET, slice_first(buffer_slice(&bytes), 31), &settings,
+                                  &stream, &fault));
     cr_expect_eq(fault.error, ERR_INVALID_REQUEST);
     buffer_append_text(&bytes, "name");
-    cr_assert(binary_read_set(buffer_slice(&bytes), &settings, &stream, &fault));
+    cr_assert(binary_read_set(RC_FRAME_SET, buffer_slice(&bytes), &settings, &stream, &fault));
     cr_expect_eq(settings.retention_age_ms, 1);
     cr_expect_eq(settings.retention_bytes, 2);
     cr_expect_eq(settings.retention_count, 3);
     cr_expect_eq(settings.idle_ttl_ms, 4);
     cr_expect(slice_equal_text(stream, "name"));
+}
+
+Test(binary, set_flow)
+{
+    static const uint8_t flow[32] = {1,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     2,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     3,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     4,
+                                     0,
+                                     0,
+                                     0,
+                                     RC_OVERFLOW_BLOCK};
+    buffer_append(&bytes, flow, sizeof flow);
+    buffer_append_text(&bytes, "name");
+    struct stream_settings settings;
+    struct slice stream;
+    struct binary_fault fault;
+    struct slice frame = buffer_slice(&bytes);
+    cr_assert(binary_read_set(RC_FRAME_SET_FLOW, frame, &settings, &stream, &fault));
+    cr_expect_eq(settings.parts, SETTINGS_FLOW);
+    cr_expect_eq(settings.flow.lag_events, 1);
+    cr_expect_eq(settings.flow.lag_bytes, 2);
+    cr_expect_eq(settings.flow.threshold, 3);
+    cr_expect_eq(settings.flow.producer_wait_ms, 4);
+    cr_expect_eq(settings.flow.overflow, OVERFLOW_BLOCK);
+    cr_expect(slice_equal_text(stream, "name"));
+    for (size_t i = 28; i < 32; i++) {
+        uint8_t former = bytes.storage[i];
+        bytes.storage[i] = RC_OVERFLOW_BLOCK + 1;
+        cr_expect_not(binary_read_set(RC_FRAME_SET_FLOW, frame, &settings, &stream, &fault));
+        cr_expect_eq(fault.error, ERR_INVALID_PARAMETER);
+        bytes.storage[i] = former;
+    }
 }
 
 Test(binary, answers)

@@ -189,6 +189,22 @@ Test(line, operations)
     cr_expect_eq(request.settings.retention_bytes, 1 << 20);
     cr_expect_eq(request.settings.retention_count, 7);
     cr_expect_eq(request.settings.idle_ttl_ms, 1500);
+    cr_expect_eq(request.settings.parts, SETTINGS_RETENTION);
+    request = parse("{\"op\":\"set\",\"stream\":\"s\",\"overflow\":\"block\",\"lag_events\":50,"
+                    "\"lag_bytes\":\"1MiB\",\"threshold\":0.75,\"producer_wait\":\"2s\"}");
+    cr_expect_eq(request.settings.parts, SETTINGS_FLOW);
+    cr_expect_eq(request.settings.flow.overflow, OVERFLOW_BLOCK);
+    cr_expect_eq(request.settings.flow.lag_events, 50);
+    cr_expect_eq(request.settings.flow.lag_bytes, 1 << 20);
+    cr_expect_eq(request.settings.flow.threshold, 750);
+    cr_expect_eq(request.settings.flow.producer_wait_ms, 2000);
+    request = parse("{\"op\":\"set\",\"stream\":\"s\",\"strategy\":\"drop\",\"threshold\":\"100\","
+                    "\"idle_ttl\":\"1s\"}");
+    cr_expect_eq(request.settings.parts, SETTINGS_FLOW | SETTINGS_RETENTION);
+    cr_expect_eq(request.settings.flow.overflow, OVERFLOW_DROP_NEWEST);
+    cr_expect_eq(request.settings.flow.threshold, 100 * 1000);
+    request = parse("{\"op\":\"set\",\"stream\":\"s\"}");
+    cr_expect_eq(request.settings.parts, SETTINGS_RETENTION);
     request = parse("{\"op\":\"discard\",\"stream\":\"s\",\"ack\":\"written\"}");
     cr_expect_eq(request.operation, LINE_DISCARD);
 }
@@ -266,6 +282,19 @@ static const struct {
     {"{\"retention_age\":true}", ERR_INVALID_PARAMETER, "\"retention_age\"", 17, ""},
     {"{\"retention_bytes\":\"much\"}", ERR_INVALID_PARAMETER, "64MiB", 19, ""},
     {"{\"idle_ttl\":\"-1s\"}", ERR_INVALID_PARAMETER, "milliseconds", 12, ""},
+    {"{\"overflow\":\"wait\"}", ERR_INVALID_PARAMETER, "drop_oldest", 12, ""},
+    {"{\"overflow\":\"unset\"}", ERR_INVALID_PARAMETER, "drop_oldest", 12, ""},
+    {"{\"overflow\":5}", ERR_INVALID_PARAMETER, "\"overflow\" must be", 12, ""},
+    {"{\"strategy\":\"block\"}", ERR_INVALID_PARAMETER, "pause, drop or buffer", 12, ""},
+    {"{\"op\":\"set\",\"stream\":\"s\",\"overflow\":\"block\",\"strategy\":\"pause\"}",
+     ERR_INVALID_PARAMETER, "say the same", -1, ""},
+    {"{\"threshold\":-1}", ERR_INVALID_PARAMETER, "0.8", 13, ""},
+    {"{\"threshold\":\"80%\"}", ERR_INVALID_PARAMETER, "0.8", 13, ""},
+    {"{\"threshold\":true}", ERR_INVALID_PARAMETER, "\"threshold\"", 13, ""},
+    {"{\"threshold\":}", ERR_SERIALIZATION_ERROR, "", 13, ""},
+    {"{\"producer_wait\":4294967296}", ERR_INVALID_PARAMETER, "milliseconds", 17, ""},
+    {"{\"stream\":\"s\",\"data\":1,\"overflow\":\"block\"}", ERR_INVALID_PARAMETER,
+     "does not go with", -1, ""},
     {"{\"stream\":\"s\",\"data\":1,\"producer_id\":1}", ERR_MISSING_PARAMETER, "together", -1, ""},
     {"{\"stream\":\"s\",\"data\":1,\"producer_sequence\":1}", ERR_MISSING_PARAMETER, "together", -1,
      ""},

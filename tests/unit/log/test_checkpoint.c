@@ -30,7 +30,14 @@ static struct checkpoint_stream stream_of(uint64_t number, struct slice name)
         .cumulative_count = number + 7,
         .discarded_bytes = number + 8,
         .discarded_count = number + 9,
-        .settings = {number + 10, number + 11, number + 12, number + 13},
+        // Some have flow settings.
+        .settings = {.retention_age_ms = number + 10,
+                     .retention_bytes = number + 11,
+                     .retention_count = number + 12,
+                     .idle_ttl_ms = number + 13,
+                     .flow = {.overflow = number > 50 ? OVERFLOW_BLOCK : OVERFLOW_UNSET,
+                              .lag_events = number > 50 ? number + 14 : 0},
+                     .parts = SETTINGS_RETENTION | SETTINGS_FLOW},
         .name = name};
 }
 
@@ -175,6 +182,10 @@ Test(checkpoint, that_makes_no_sense)
     cr_assert_eq(spoil(first_stream + 112, 0), CHECKPOINT_CORRUPT, "name length");
     cr_assert_eq(spoil(first_stream + 112, 256), CHECKPOINT_CORRUPT, "name length");
     cr_assert_eq(spoil(first_stream + 112, 255), CHECKPOINT_CORRUPT, "name length");
+    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_C(32) << 32), CHECKPOINT_CORRUPT, "flow");
+    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_C(8) << 32), CHECKPOINT_CORRUPT, "flow");
+    size_t second_flow = first_stream + 120 + 8 + 120 + 256;
+    cr_assert_eq(spoil(second_flow + 24, UINT64_C(99) << 32), CHECKPOINT_CORRUPT, "policy");
     cr_assert_eq(spoil(last_segment, 4), CHECKPOINT_CORRUPT, "number not ascending");
     cr_assert_eq(spoil(last_segment, UINT64_MAX), CHECKPOINT_CORRUPT, "number");
     cr_assert_eq(spoil(last_segment + 16, 1000), CHECKPOINT_CORRUPT, "first id");

@@ -167,7 +167,7 @@ static void set(const char *stream, const struct stream_settings *settings)
 Test(retention, of_a_stream_by_count)
 {
     harness_begin(1);
-    set("a", &(struct stream_settings){.retention_count = 10});
+    set("a", &(struct stream_settings){.parts = SETTINGS_RETENTION, .retention_count = 10});
     for (unsigned i = 0; i < 100; i++) {
         append(i % 2 == 0 ? "a" : "b", 20);
     }
@@ -201,7 +201,8 @@ Test(retention, of_a_stream_by_count)
 Test(retention, of_a_stream_by_bytes_and_count_together)
 {
     harness_begin(1);
-    set("a", &(struct stream_settings){.retention_bytes = 2000, .retention_count = 50});
+    set("a", &(struct stream_settings){
+                 .parts = SETTINGS_RETENTION, .retention_bytes = 2000, .retention_count = 50});
     for (unsigned i = 0; i < 100; i++) {
         append("a", 80);
         harness_settle();
@@ -217,7 +218,7 @@ Test(retention, of_a_stream_by_bytes_and_count_together)
 Test(retention, of_a_stream_by_age)
 {
     harness_begin(1);
-    set("a", &(struct stream_settings){.retention_age_ms = 60 * 1000});
+    set("a", &(struct stream_settings){.parts = SETTINGS_RETENTION, .retention_age_ms = 60 * 1000});
     for (unsigned i = 0; i < 20; i++) {
         append("a", 20);
         harness.now_ms += 10 * 1000;
@@ -234,7 +235,7 @@ Test(retention, of_a_stream_by_age)
 Test(retention, of_a_stream_that_fell_silent)
 {
     harness_begin(1);
-    set("a", &(struct stream_settings){.idle_ttl_ms = 300 * 1000});
+    set("a", &(struct stream_settings){.parts = SETTINGS_RETENTION, .idle_ttl_ms = 300 * 1000});
     uint64_t a = harness_subscribe(3, "a", NULL);
     for (unsigned i = 0; i < 20; i++) {
         append("a", 20);
@@ -311,4 +312,60 @@ Test(retention, silent_empty_streams_are_forgotten_and_their_numbers_not_used_ag
     cr_assert(harness_open(), "%s", harness.message);
     cr_assert_eq(harness_subscribe(3, "a", &state), again);
     cr_assert_eq(state.last_sequence, 1);
+}
+
+static void expect_flow(const struct stream_flow *flow)
+{
+    cr_expect_eq(flow->overflow, OVERFLOW_BLOCK);
+    cr_expect_eq(flow->lag_events, 50);
+    cr_expect_eq(flow->lag_bytes, 4096);
+}
+
+static const struct stream_settings blocking = {
+    .parts = SETTINGS_FLOW,
+    .flow = {.overflow = OVERFLOW_BLOCK, .lag_events = 50, .lag_bytes = 4096, .threshold = 800}};
+
+Test(retention, of_flow_settings_through_restarts)
+{
+    harness_begin(1);
+    append("a", 20);
+    set("a", &(struct stream_settings){.parts = SETTINGS_RETENTION, .retention_count = 10});
+    set("a", &blocking);
+    struct log_stream_state state;
+    for (int i = 0; i < 4; i++) { // by the records, then by the checkpoint
+        (void)harness_subscribe(0, "a", &state);
+        expect_flow(&state.flow);
+        cr_expect_eq(state.flow.threshold, 800);
+        const struct log_stream *stream = streams_find(&harness.log->streams, slice_of("a"));
+        cr_expect_eq(streams_extra(&harness.log->streams, stream)->settings.retention_count, 10);
+        if (i % 2 == 0) {
+            harness_kill();
+        } else {
+            harness_close();
+        }
+        cr_assert(harness_open());
+    }
+}
+
+Test(retention, of_flow_settings_is_told_to_readers_with_full_inboxes_later)
+{
+    harness_begin(1);
+    harness.readers[0].capacity = 8; // half of it is for answers
+    uint64_t number = harness_subscribe(0, "a", NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        append("a", 20);
+    }
+    set("a", &blocking);
+    struct log_message message;
+    while (harness_take(0, &message)) {
+        cr_expect_eq(message.kind, LOG_BLOCK);
+    }
+    harness_wait(3000);
+    cr_assert(harness_take(0, &message));
+    cr_assert_eq(message.kind, LOG_FLOW);
+    cr_expect_eq(message.number, number);
+    struct stream_flow flow = log_message_flow(&message);
+    expect_flow(&flow);
+    harness_wait(3000);
+    cr_expect_not(harness_take(0, &message), "once");
 }
