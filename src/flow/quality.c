@@ -60,8 +60,7 @@ void quality_set(struct quality *quality, enum quality_field field, uint32_t val
 
 static void take_profile(struct quality *quality, enum subscribe_client client)
 {
-    ASSERT((size_t)client < sizeof(profiles) / sizeof(profiles[0]));
-    *quality = profiles[client];
+    *quality = *quality_profile(client);
     quality->profile = (uint8_t)client;
     for (int i = 0; i < QUALITY_FIELDS && client != SUBSCRIBE_CLIENT_NONE; i++) {
         quality->sources[i] = QUALITY_FROM_PROFILE;
@@ -85,7 +84,11 @@ static void take_request(struct quality *quality, const struct subscribe_request
     if (sizes_batches && !is_given(request, SUBSCRIBE_BATCHING)) {
         quality_set(quality, QUALITY_BATCHING, 1, QUALITY_FROM_REQUEST);
     }
-    // Half of a batch's bounds said: the other as in the default.
+}
+
+// Half of a batch's bounds said: the other as in the default.
+static void complete_batch(struct quality *quality)
+{
     const struct quality *usual = &profiles[SUBSCRIBE_CLIENT_DEFAULT];
     if (quality->batching != 0 && quality->batch_size == 0) {
         quality_set(quality, QUALITY_BATCH_SIZE, usual->batch_size, QUALITY_FROM_PROFILE);
@@ -111,8 +114,26 @@ void quality_choose(struct quality *quality, const struct subscribe_request *req
     take_profile(quality, is_by_agent ? quality_client_of_agent(user_agent) : client);
     quality->is_profile_by_agent = is_by_agent;
     take_request(quality, request);
+    quality_settle(quality, policy);
+}
+
+void quality_settle(struct quality *quality, const struct quality_policy *policy)
+{
+    complete_batch(quality);
     cap(quality, QUALITY_EVENTS_PER_SECOND, policy->events_per_second_max);
     cap(quality, QUALITY_BYTES_PER_SECOND, policy->bytes_per_second_max);
+}
+
+enum quality_field quality_field_of(enum subscribe_setting setting)
+{
+    ASSERT(setting < SUBSCRIBE_SETTINGS);
+    return fields_of_settings[setting];
+}
+
+const struct quality *quality_profile(enum subscribe_client client)
+{
+    ASSERT((size_t)client < sizeof(profiles) / sizeof(profiles[0]));
+    return &profiles[client];
 }
 
 bool quality_is_plain(const struct quality *quality)

@@ -69,6 +69,12 @@ bool quality_is_plain(const struct quality *quality);
 void quality_set(struct quality *quality, enum quality_field field, uint32_t value,
                  enum quality_source source);
 
+// After changes: what a batch lacks is as in the default profile, and the broker's bounds hold.
+void quality_settle(struct quality *quality, const struct quality_policy *policy);
+enum quality_field quality_field_of(enum subscribe_setting setting);
+// The values of a profile; sources and profile are not set. Static memory.
+const struct quality *quality_profile(enum subscribe_client client);
+
 // The kind of client that a User-Agent speaks of. Never SUBSCRIBE_CLIENT_NONE.
 enum subscribe_client quality_client_of_agent(struct slice user_agent);
 
