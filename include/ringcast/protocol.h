@@ -220,6 +220,7 @@ enum {
     X(27, STALE_EPOCH, "stale_epoch")                    \
     X(28, UNSUPPORTED_VERSION, "unsupported_version")    \
     X(29, SHUTTING_DOWN, "shutting_down")                \
-    X(30, INTERNAL, "internal")
+    X(30, INTERNAL, "internal")                          \
+    X(31, OVERLOADED, "overloaded")
 
 #endif

@@ -245,6 +245,7 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
         .event_bytes_max = (uint32_t)options->event_bytes_max,
         .tail_bytes = options->tail_bytes,
         .workers = thread->options.readers,
+        .pressure = thread->options.pressure,
     };
     if (!claim_socket(thread->options.socket_path, message, message_size)) {
         return false;

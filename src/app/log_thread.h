@@ -9,6 +9,7 @@
 #define RINGCAST_APP_LOG_THREAD_H
 
 #include "app/options.h"
+#include "flow/pressure.h"
 #include "io/loop.h"
 #include "log/tail.h"
 
@@ -23,6 +24,7 @@ struct log_thread_options {
     const char *data_dir;
     unsigned readers; // workers
     int notice_fd; // an eventfd that is written when main shall look: drained, or ended by itself
+    const struct pressure_board *pressure; // borrowed
 };
 
 // NULL, with one line in message (LISTEN_ERROR_SIZE bytes), where anything cannot be had. Blocks:

@@ -224,6 +224,13 @@ static const struct setting settings[] = {
      .minimum = 16,
      .maximum = 16 * 1000 * 1000,
      .help = "pairs of stream and producer whose repeats are recognised"},
+    {.key = "memory-limit",
+     .kind = SETTING_SIZE,
+     .offset = AT(memory_limit_bytes),
+     .minimum = 16 * MIB,
+     .maximum = 1024 * TIB,
+     .default_note = "the control group's, else three quarters of the machine's",
+     .help = "memory of the broker; the nearer to it, the more is left out"},
 
     {.key = "log-level",
      .kind = SETTING_CHOICE,

@@ -45,7 +45,8 @@ struct options {
     uint64_t tail_bytes;
     uint64_t replay_bytes;
     uint64_t idempotency_max;
-    unsigned log_level; // enum logger_level
+    uint64_t memory_limit_bytes; // 0: a share of the machine's, where no control group has one
+    unsigned log_level;          // enum logger_level
     uint64_t worker_inbox;
     uint64_t log_inbox;
     uint64_t ring_descriptors; // 0: as many as the limit of open files allows

@@ -1,5 +1,5 @@
-// The main thread: start-up in the order of what fails most often and most cheaply, then signals,
-// then the end.
+// The main thread: start-up in the order of what fails most often and most cheaply, then signals
+// and a look at the memory now and then, then the end.
 //
 // The end, within SHUTDOWN_MS_MAX: producers are turned away, the log writes, syncs and hands out
 // what it took, and then the workers send it on, say goodbye and end. A second signal ends the
@@ -7,6 +7,7 @@
 #include "app/serve.h"
 
 #include "app/log_thread.h"
+#include "app/memory_watch.h"
 #include "app/options.h"
 #include "app/paths.h"
 #include "app/system_limits.h"
@@ -52,6 +53,7 @@ struct server {
     int signal_fd;
     struct log_thread *log_thread;
     struct worker_set *worker_set;
+    struct memory_watch memory;
     enum phase phase;
     bool are_told;
     uint64_t phase_end_ms; // monotonic
@@ -130,12 +132,14 @@ static bool prepare(struct server *server, char *message)
         !set_paths(server, message)) {
         return false;
     }
+    memory_watch_open(&server->memory, "", server->options.memory_limit_bytes);
     const struct worker_set_options set_options = {
         .options = &server->options,
         .workers = server->workers,
         .files_max = server->files_max,
         .stop_ms_max = GOODBYE_MS_MAX,
         .notice_fd = server->notice_fd,
+        .pressure = &server->memory.board,
     };
     const struct log_thread_options log_options = {
         .options = &server->options,
@@ -143,6 +147,7 @@ static bool prepare(struct server *server, char *message)
         .data_dir = server->data_dir,
         .readers = server->workers,
         .notice_fd = server->notice_fd,
+        .pressure = &server->memory.board,
     };
     server->worker_set = worker_set_listen(&set_options, message, MESSAGE_SIZE);
     if (server->worker_set == NULL) {
@@ -241,14 +246,22 @@ static void proceed_end(struct server *server)
 
 static int wait_ms(const struct server *server)
 {
-    if (server->phase == PHASE_RUNNING) {
-        return -1;
-    }
     if (server->phase == PHASE_GOODBYE && !server->are_told) {
         return RETRY_MS;
     }
     uint64_t now_ms = clock_monotonic_ms();
-    return now_ms < server->phase_end_ms ? (int)(server->phase_end_ms - now_ms) : 0;
+    uint64_t until_ms =
+        server->phase == PHASE_RUNNING ? server->memory.next_ms : server->phase_end_ms;
+    return now_ms < until_ms ? (int)(until_ms - now_ms) : 0;
+}
+
+// A worker that sleeps would not see the new stage, and keep its caches.
+static void look_at_memory(struct server *server)
+{
+    if (server->phase == PHASE_RUNNING &&
+        memory_watch_look(&server->memory, clock_monotonic_ms())) {
+        worker_set_wake(server->worker_set);
+    }
 }
 
 static void run(struct server *server)
@@ -264,6 +277,7 @@ static void run(struct server *server)
         (void)got;
         on_signal(server);
         look_at_threads(server);
+        look_at_memory(server);
         proceed_end(server);
     }
 }

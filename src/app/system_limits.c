@@ -1,6 +1,6 @@
 #include "app/system_limits.h"
 
-#include "base/text.h"
+#include "app/memory_text.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum { TCP_MEM_MAX = 2 }; // the third number: the most pages that TCP may use
 
 uint64_t system_limits_raise_files(void)
 {
@@ -36,29 +38,11 @@ bool system_limits_check_files(uint64_t limit, char *message, size_t message_siz
     return false;
 }
 
-// The third number, the most pages that TCP may use. 0 where it cannot be read.
-static uint64_t most_pages(struct slice text)
-{
-    uint64_t number = 0;
-    struct slice line = slice_split(&text, '\n');
-    for (unsigned i = 0; i < 3; i++) {
-        line = slice_trim(line);
-        size_t length = 0;
-        while (length < line.length && line.at[length] != ' ' && line.at[length] != '\t') {
-            length++;
-        }
-        if (!text_parse_u64(slice_first(line, length), &number)) {
-            return 0;
-        }
-        line = slice_after(line, length);
-    }
-    return number;
-}
-
 bool system_limits_check_tcp(struct slice text, uint64_t page_bytes, uint64_t connections_max,
                              char *message, size_t message_size)
 {
-    uint64_t pages = most_pages(text);
+    uint64_t pages = 0;
+    (void)memory_text_column(text, TCP_MEM_MAX, &pages);
     uint64_t wanted = connections_max * SYSTEM_TCP_BYTES_PER_CONNECTION / page_bytes;
     if (pages == 0 || pages >= wanted) {
         return true;

@@ -126,6 +126,7 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
                 .lag_disconnects = options->lag_policy == OPTIONS_LAG_DISCONNECT,
                 .unknown_stream_is_404 = options->unknown_stream == OPTIONS_UNKNOWN_404,
                 .cold_bytes_max = options->replay_bytes,
+                .pressure = set->options.pressure,
             },
         .listener_fd = member->listener_fd,
         .inbox_capacity = (uint32_t)options->worker_inbox,
@@ -198,6 +199,16 @@ bool worker_set_stop(struct worker_set *set)
         }
     }
     return are_told;
+}
+
+void worker_set_wake(struct worker_set *set)
+{
+    for (unsigned i = 0; i < set->options.workers; i++) {
+        struct member *member = &set->members[i];
+        if (member->is_started && !atomic_load_explicit(&member->is_over, memory_order_acquire)) {
+            loop_wake(worker_loop(member->worker), NULL);
+        }
+    }
 }
 
 bool worker_set_is_over(const struct worker_set *set)

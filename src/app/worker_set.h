@@ -19,6 +19,7 @@ struct worker_set_options {
     uint64_t files_max;            // the limit of open files, which bounds a ring's connections
     uint32_t stop_ms_max;          // how long a worker may take to end
     int notice_fd;                 // an eventfd that is written when a worker has ended
+    const struct pressure_board *pressure; // borrowed
 };
 
 // Opens the listeners, one for each worker: from here on clients queue in the kernel. NULL with one
@@ -41,6 +42,8 @@ bool worker_set_start(struct worker_set *set, char *message, size_t message_size
 // Tells them to end. Returns whether all have been told: if not (an inbox was full), call it again
 // soon.
 bool worker_set_stop(struct worker_set *set);
+// Makes each do a round, in which it sees what was stored before.
+void worker_set_wake(struct worker_set *set);
 bool worker_set_is_over(const struct worker_set *set);
 // Whether one ended with an error, which it has told on standard error.
 bool worker_set_has_failed(const struct worker_set *set);

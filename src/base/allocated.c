@@ -6,6 +6,9 @@
 int mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length)
     __attribute__((weak));
 
+// 4096 is MALLCTL_ARENAS_ALL of its header.
+#define PURGE_ALL_ARENAS "arena.4096.purge"
+
 uint64_t allocated_bytes_of_thread(void)
 {
     const uint64_t *bytes = NULL;
@@ -14,4 +17,11 @@ uint64_t allocated_bytes_of_thread(void)
         return 0;
     }
     return *bytes;
+}
+
+void allocated_give_back(void)
+{
+    if (mallctl != NULL) {
+        (void)mallctl(PURGE_ALL_ARENAS, NULL, NULL, NULL, 0);
+    }
 }

@@ -48,7 +48,8 @@
       "This protocol version is not supported")                                                    \
     X(29, SHUTTING_DOWN,         "shutting_down",         503, "The broker is shutting down")      \
     X(30, INTERNAL,              "internal",              500,                                     \
-      "Something went wrong inside the broker")
+      "Something went wrong inside the broker")                                                    \
+    X(31, OVERLOADED,            "overloaded",            503, "The broker is short of memory")
 // clang-format on
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STRING_BYTES_MAX = 4096, LINE_BYTES_MAX = 512 };
+enum { STRING_BYTES_MAX = 4096, LINE_BYTES_MAX = 512, SHARE_TEXT_SIZE = 96 };
 
 // --- the summary ---
 
@@ -73,6 +73,36 @@ static void print_ingest(struct slice ingest, FILE *out, bool colour)
                number(ingest, "errors"), number(ingest, "waits"));
     print_line(out, colour, "", "buffer %.1f %% full",
                (double)number(ingest, "full_permille") / 10);
+}
+
+// "1.2 GiB of 2.0 GiB (60 %)"; "not known" without a limit.
+static void format_share(uint64_t used, uint64_t limit, char text[SHARE_TEXT_SIZE])
+{
+    char used_text[TERMINAL_NUMBER_SIZE];
+    char limit_text[TERMINAL_NUMBER_SIZE];
+    terminal_format_bytes(used, used_text);
+    terminal_format_bytes(limit, limit_text);
+    if (limit == 0) {
+        (void)snprintf(text, SHARE_TEXT_SIZE, "not known");
+    } else {
+        (void)snprintf(text, SHARE_TEXT_SIZE, "%s of %s (%.0f %%)", used_text, limit_text,
+                       (double)used * 100 / (double)limit);
+    }
+}
+
+static void print_memory(struct slice memory, FILE *out, bool colour)
+{
+    struct buffer scratch;
+    char used[SHARE_TEXT_SIZE];
+    char tcp[SHARE_TEXT_SIZE];
+    buffer_init(&scratch, STRING_BYTES_MAX);
+    struct slice pressure = json_value_string(memory, "pressure", &scratch);
+    format_share(number(memory, "used_bytes"), number(memory, "limit_bytes"), used);
+    format_share(number(memory, "tcp_used_bytes"), number(memory, "tcp_limit_bytes"), tcp);
+    print_line(out, colour, "memory", "%s, TCP of the machine %s", used, tcp);
+    print_line(out, colour, "", "pressure: " SLICE_FORMAT " (stage %llu), %llu changes",
+               SLICE_ARGUMENTS(pressure), number(memory, "stage"), number(memory, "changes"));
+    buffer_free(&scratch);
 }
 
 static const char *const worker_keys[] = {
@@ -143,6 +173,9 @@ int status_print_summary(struct slice answer, FILE *out, bool colour)
     }
     if (json_value_member(answer, "ingest", &part)) {
         print_ingest(part, out, colour);
+    }
+    if (json_value_member(answer, "memory", &part)) {
+        print_memory(part, out, colour);
     }
     return json_value_member(answer, "workers", &part) ? print_workers(part, out, colour) : 0;
 }

@@ -232,6 +232,9 @@ static void answer_health(struct shard *shard, struct conn *conn, const struct c
 
 static void answer_subscription(struct shard *shard, struct conn *conn, struct context *context)
 {
+    if (!admit_subscription(shard, conn)) {
+        return;
+    }
     struct http_fault fault;
     if (subscribe_parse(&context->subscribe, &context->request, &context->route, &fault) !=
         ERR_NONE) {

@@ -248,6 +248,7 @@ void shard_looked_up(struct shard *shard, struct log_lookup *lookup)
 
 void shard_begin_round(struct shard *shard)
 {
+    shard_take_pressure(shard);
     cold_round(&shard->cold);
     struct waiters woken = {0};
     history_round(&shard->histories, &woken);

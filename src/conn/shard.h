@@ -7,6 +7,7 @@
 #include "base/prng.h"
 #include "conn/agents.h"
 #include "conn/conn.h"
+#include "flow/pressure.h"
 #include "flow/quality.h"
 #include "http/request.h"
 #include "http/subscribe.h"
@@ -68,6 +69,7 @@ struct shard_options {
     bool unknown_stream_is_404;
     uint64_t cold_bytes_max;
     struct quality_policy quality;
+    const struct pressure_board *pressure; // of the whole broker, borrowed; NULL: none
 };
 
 // A request from its first byte until its answer begins.
@@ -102,6 +104,7 @@ struct shard_stats {
     uint64_t accepted, refused, closed, resumed, requests, request_errors;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
     uint64_t gaps_told, events_lagged, lag_closes, stall_closes, transients_dropped;
+    uint64_t replays_refused, subscriptions_refused; // for want of memory
 };
 
 struct shard {
@@ -132,7 +135,8 @@ struct shard {
     uint32_t unsubscribed_count, unsubscribed_capacity;
 
     // This round.
-    uint64_t floor;  // log positions from here on are in memory
+    uint64_t floor; // log positions from here on are in memory
+    enum pressure_stage pressure;
     uint64_t now_ms; // monotonic
     uint64_t unix_ms;
 
@@ -250,6 +254,23 @@ bool shard_post_requests(struct shard *shard,
                          void *context);
 void shard_looked_up(struct shard *shard, struct log_lookup *lookup);
 void shard_subscribed(struct shard *shard, struct log_subscription *subscription);
+
+// --- admit.c ---
+// Looks how short of memory the broker is, and does what that asks of the caches.
+void shard_take_pressure(struct shard *shard);
+// Answers 503 with a Retry-After, and closes.
+void admit_refuse(struct shard *shard, struct conn *conn, const char *detail);
+// Whether one more subscription is taken; if not, it was refused.
+bool admit_subscription(struct shard *shard, struct conn *conn);
+enum admission {
+    ADMIT_YES,
+    ADMIT_WAIT, // the log is asked: start_looked_up comes
+    ADMIT_NO,
+    ADMIT_FAILED, // memory ran out
+};
+// Whether a request whose starting points are known may begin: not where memory is short and its
+// first events would have to be read back from disk.
+enum admission admit_replay(struct shard *shard, struct conn *conn, struct context *context);
 
 // --- send.c ---
 // Sends what this connection is due: rest of the outbox, a gap notice, events. Never waits.

@@ -358,6 +358,21 @@ static bool was_published(const struct stream *stream)
     return stream->last_sequence > 0 || stream->discarded_sequence > 0 || stream->is_behind;
 }
 
+// All starting points are known: begins, where memory allows.
+static void begin_or_refuse(struct shard *shard, struct conn *conn, struct context *context)
+{
+    switch (admit_replay(shard, conn, context)) {
+    case ADMIT_YES: begin_stream(shard, conn, context); break;
+    case ADMIT_WAIT: break;
+    case ADMIT_NO:
+        admit_refuse(shard, conn,
+                     "the broker is short of memory and begins no replay that is read from disk");
+        start_abandon(shard, context);
+        break;
+    case ADMIT_FAILED: conn_close(shard, conn); break;
+    }
+}
+
 // All streams are live here.
 static void start_resolve(struct shard *shard, struct conn *conn, struct context *context)
 {
@@ -370,7 +385,7 @@ static void start_resolve(struct shard *shard, struct conn *conn, struct context
     }
     resolve(shard, context);
     if (is_resolved(context)) {
-        begin_stream(shard, conn, context);
+        begin_or_refuse(shard, conn, context);
     } else if (!ask(shard, conn, context, lookup_kind(context->subscribe.start))) {
         fail(shard, conn, ERR_LOG_ERROR, "out of memory");
         start_abandon(shard, context);
@@ -427,7 +442,7 @@ void start_looked_up(struct shard *shard, struct conn *conn, const struct histor
         take_answer(shard, context, history);
     }
     if (is_resolved(context)) {
-        begin_stream(shard, conn, context);
+        begin_or_refuse(shard, conn, context);
     } else if (is_to_ask_again(context, history) &&
                !ask(shard, conn, context, lookup_kind(context->subscribe.start))) {
         conn_close(shard, conn);

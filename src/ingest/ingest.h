@@ -19,6 +19,7 @@
 #ifndef RINGCAST_INGEST_INGEST_H
 #define RINGCAST_INGEST_INGEST_H
 
+#include "flow/pressure.h"
 #include "log/log.h"
 #include "worker/admin.h"
 
@@ -50,6 +51,7 @@ struct ingest_options {
     uint32_t stall_ms_max; // how long a producer may leave its answers unread; 30 s
     uint32_t idle_ms;      // without traffic, before a producer's large buffers are freed; 10 s
     unsigned workers;      // indexes 0 to workers - 1 are valid for `post`; at most WORKERS_MAX
+    const struct pressure_board *pressure; // shown by `status`; NULL: not known. Borrowed
 };
 
 // Posts a message to a worker's inbox; false when it is full (asked again later).

@@ -63,6 +63,35 @@ static void write_ingest(struct json_writer *writer, const struct ingest *ingest
     json_write_object_close(writer);
 }
 
+static void write_memory(struct json_writer *writer, const struct pressure_board *board)
+{
+    if (board == NULL) {
+        return;
+    }
+    enum pressure_stage stage = pressure_board_stage(board);
+    json_write_key(writer, "memory");
+    json_write_object_open(writer);
+    json_write_member_u64(writer, "stage", stage);
+    json_write_key(writer, "pressure");
+    json_write_text(writer, pressure_stage_name(stage));
+    const struct {
+        const char *key;
+        const _Atomic uint64_t *value;
+    } members[] = {
+        {"since_ms", &board->since_ms},
+        {"changes", &board->changes},
+        {"used_bytes", &board->memory_used_bytes},
+        {"limit_bytes", &board->memory_limit_bytes},
+        {"tcp_used_bytes", &board->tcp_used_bytes},
+        {"tcp_limit_bytes", &board->tcp_limit_bytes},
+    };
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        json_write_member_u64(writer, members[i].key,
+                              atomic_load_explicit(members[i].value, memory_order_relaxed));
+    }
+    json_write_object_close(writer);
+}
+
 // Workers' parts that are whole values, one each.
 static void write_workers(struct json_writer *writer, const struct operation *operation)
 {
@@ -154,6 +183,7 @@ void operation_write_answer(struct operation *operation)
         json_write_text(&writer, RC_VERSION_STRING);
         write_log(&writer, &log);
         write_ingest(&writer, ingest);
+        write_memory(&writer, ingest->options.pressure);
         write_workers(&writer, operation);
         break;
     case LINE_CONNECTIONS: write_connections(&writer, operation); break;

@@ -212,9 +212,17 @@ enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t 
     return start_read(cache, position, length, handle);
 }
 
+void cold_set_bytes_max(struct cold_cache *cache, uint64_t bytes_max)
+{
+    cache->bytes_max = bytes_max;
+}
+
 void cold_round(struct cold_cache *cache)
 {
     cache->round++;
+    if (cache->bytes_used > cache->bytes_max) {
+        (void)make_room(cache, 0);
+    }
     if (cache->starved.count > 0) {
         struct waiters waiters = {0};
         waiters_take(&cache->starved, COLD_WOKEN_MAX, &waiters);
@@ -225,5 +233,6 @@ void cold_round(struct cold_cache *cache)
 
 bool cold_needs_round(const struct cold_cache *cache)
 {
-    return cache->starved.count > 0 && !list_is_empty(&cache->valid);
+    bool has_too_much = cache->bytes_used > cache->bytes_max;
+    return (cache->starved.count > 0 || has_too_much) && !list_is_empty(&cache->valid);
 }

@@ -56,6 +56,8 @@ int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct lo
                     uint8_t op, uint64_t bytes_max, void (*ready)(void *, struct waiters *),
                     void *context);
 void cold_cache_free(struct cold_cache *cache);
+// Another bound: what is above it goes as soon as it may, from the next rounds on.
+void cold_set_bytes_max(struct cold_cache *cache, uint64_t bytes_max);
 
 // Between log_tail_enter and the end of the round. On COLD_READY *bytes is the whole valid block,
 // good until the round ends.
@@ -63,5 +65,6 @@ enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t 
                           uint64_t handle, const uint8_t **bytes);
 // Starts a round: what was given out before may go, and those who found no room look again.
 void cold_round(struct cold_cache *cache);
-// Whether some wait for room that a later round has, without a read that ends.
+// Whether some wait for room that a later round has, without a read that ends; or more is held than
+// may be.
 bool cold_needs_round(const struct cold_cache *cache);

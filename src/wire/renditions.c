@@ -20,6 +20,15 @@ void renditions_free(struct renditions *renditions)
     renditions->bytes = NULL;
 }
 
+void renditions_give_back(struct renditions *renditions)
+{
+    uint64_t bytes_max = renditions->bytes_max;
+    uint64_t made = renditions->made;
+    renditions_free(renditions);
+    renditions_init(renditions, bytes_max);
+    renditions->made = made;
+}
+
 static bool commit_memory(struct renditions *renditions)
 {
     if (renditions->bytes != NULL) {

@@ -37,6 +37,8 @@ enum rendition_result {
 // bytes_max: at least three of the largest renditions.
 void renditions_init(struct renditions *renditions, uint64_t bytes_max);
 void renditions_free(struct renditions *renditions);
+// Forgets them all and gives the memory back until it is used again. Nothing given out is in use.
+void renditions_give_back(struct renditions *renditions);
 enum rendition_result rendition_get(struct renditions *renditions, const uint8_t *block,
                                     const struct block_record *record, struct slice *frame);
 static inline void rendition_unpin(struct renditions *renditions)

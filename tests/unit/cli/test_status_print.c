@@ -30,6 +30,8 @@ Test(status_print, summary)
         "\"write_failures\":0,\"unsynced_bytes\":12,\"duplicates\":1},"
         "\"ingest\":{\"producers\":1,\"connections\":2,\"refused\":0,\"requests\":10,\"events\":10,"
         "\"errors\":0,\"bytes\":500,\"waits\":0,\"full_permille\":4},"
+        "\"memory\":{\"stage\":2,\"pressure\":\"shed\",\"changes\":3,\"used_bytes\":1782579200,"
+        "\"limit_bytes\":2147483648,\"tcp_used_bytes\":0,\"tcp_limit_bytes\":0},"
         "\"workers\":[{\"connections\":2,\"streaming\":1,\"connecting\":1,\"events_sent\":20,"
         "\"bytes_sent\":4096},{\"connections\":3,\"streaming\":3,\"events_sent\":5}]}";
     FILE *out = begin();
@@ -43,6 +45,8 @@ Test(status_print, summary)
            "producers    1 connected, 2 since start, 0 turned away\n"
            "             10 events in 10 requests (500 B), 0 refused, 0 waits\n"
            "             buffer 0.4 % full\n"
+           "memory       1.7 GiB of 2.0 GiB (83 %), TCP of the machine not known\n"
+           "             pressure: shed (stage 2), 3 changes\n"
            "\n"
            "WORKER  CONNECTIONS  STREAMING  CONNECTING  THROTTLED  STREAMS  EVENTS    BYTES  SHORT "
            " GAPS  RESUMED\n"

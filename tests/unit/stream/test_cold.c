@@ -253,3 +253,19 @@ Test(cold, one_larger_than_the_bound_is_let_in_alone)
     read_in(1);
     cr_assert_eq(cache.bytes_used, BLOCK_BYTES);
 }
+
+Test(cold, a_lower_bound_takes_effect_in_the_next_rounds)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        read_in(i);
+    }
+    cold_set_bytes_max(&cache, BLOCK_BYTES);
+    cr_assert(cold_needs_round(&cache));
+    cold_round(&cache);
+    cr_assert_eq(cache.bytes_used, BLOCK_BYTES);
+    cr_assert_not(cold_needs_round(&cache));
+    cr_assert_eq(get(3, 1), COLD_READY); // the last one used
+    cold_set_bytes_max(&cache, CACHE_BYTES);
+    read_in(0);
+    cr_assert_eq(cache.bytes_used, 2 * BLOCK_BYTES);
+}

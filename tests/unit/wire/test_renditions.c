@@ -182,3 +182,17 @@ Test(renditions, one_that_is_shortened_spoils_no_other)
         rendition_unpin(&renditions);
     }
 }
+
+Test(renditions, given_back_they_are_made_anew)
+{
+    struct slice frame;
+    make_small(1);
+    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    rendition_unpin(&renditions);
+    renditions_give_back(&renditions);
+    cr_assert_null(renditions.bytes);
+    cr_assert_eq(renditions.made, 1);
+    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    expect_right(frame);
+    cr_assert_eq(renditions.made, 2);
+}
