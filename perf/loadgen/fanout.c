@@ -58,12 +58,12 @@ static uint64_t stalled_bytes(const struct rig *rig)
     return bytes;
 }
 
-// To see what the server did about those that stalled.
+// To see what the server did about those that stalled. Those that are throttled get a little more
+// meanwhile.
 static void read_on(struct rig *rig)
 {
     for (uint32_t i = 0; i < rig->options->threads; i++) {
-        stalled_resume(&rig->readers[i]->stalled);
-        loop_wake(&rig->readers[i]->loop, NULL);
+        reader_mark(rig->readers[i]);
     }
     uint64_t bytes = stalled_bytes(rig);
     uint64_t quiet_ms = 0;
@@ -82,7 +82,7 @@ static int run(struct rig *rig)
     if (code == 0) {
         code = rig_run_beside(rig, measure);
     }
-    if (code == 0 && rig->options->stalled > 0) {
+    if (code == 0 && (rig->options->stalled > 0 || rig->options->throttled > 0)) {
         read_on(rig);
     }
     return code;

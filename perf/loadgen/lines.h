@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    LINES_HEAD_BYTES = 72, // "data: ", a quote and a payload, with room to spare
+    LINES_HEAD_BYTES = 136, // the longest `data:` line of a gap up to its count; two payloads
 };
 
 // Zeroed memory is the beginning of a line.

@@ -39,6 +39,20 @@ static bool counts_fit(const struct options *options)
     return true;
 }
 
+// Whether some of the subscribers may be what they are to be.
+static bool groups_fit(const struct options *options)
+{
+    if (!options->is_slow && (options->stalled > 0 || options->throttled > 0)) {
+        (void)fprintf(stderr, "ringcast-bench: --stalled and --throttled are for the mode slow\n");
+        return false;
+    }
+    if (options->throttled > 0 && options->bare) {
+        (void)fprintf(stderr, "ringcast-bench: the bare server throttles nobody\n");
+        return false;
+    }
+    return true;
+}
+
 // Prints what came out of a run that ended with `code`. Frees the result.
 static enum status conclude(const struct mode *mode, const struct options *options,
                             struct result *result, int code)
@@ -86,7 +100,7 @@ static void prepare_slow(struct options *options)
 {
     options->stalled = 0.1;
     options->rate = 200;
-    options->skips_full = true;
+    options->is_slow = true;
 }
 
 static void prepare_latency(struct options *options)
@@ -120,10 +134,6 @@ static void prepare_storm(struct options *options)
 
 static enum status run_storm(const struct mode *mode, const struct options *options)
 {
-    if (options->stalled > 0) {
-        (void)fprintf(stderr, "ringcast-bench: in a storm nobody stalls\n");
-        return STATUS_WRONG;
-    }
     struct result *result = counts_fit(options) ? malloc(sizeof *result) : NULL;
     if (result == NULL) {
         return STATUS_WRONG;
@@ -163,7 +173,9 @@ static const struct mode MODES[] = {
      run_fanout},
     {"floor", "the same against a bare server: the least that it can cost", prepare_floor,
      run_fanout},
-    {"slow", "fanout while a share of the subscribers does not read: the others are measured",
+    {"slow",
+     "fanout while a share of the subscribers does not read, or is throttled: the others are "
+     "measured",
      prepare_slow, run_fanout},
     {"storm", "all connect at once; are cut off, and come back at once for what they missed",
      prepare_storm, run_storm},
@@ -221,6 +233,7 @@ int main(int argc, char **argv)
         .publish_pipeline = 1,
         .window = 256,
         .batch = 64,
+        .throttled_query = "events_per_second=5",
         .opening = 256,
         .size_bytes = 64,
         .duration_ms = 5000,
@@ -252,8 +265,7 @@ int main(int argc, char **argv)
     if (outcome == OPTIONS_WRONG) {
         return STATUS_WRONG;
     }
-    if (!options.skips_full && options.stalled > 0) {
-        (void)fprintf(stderr, "ringcast-bench: --stalled is for the mode slow\n");
+    if (!groups_fit(&options)) {
         return STATUS_WRONG;
     }
     if (options.html != NULL && mode->run == run_ingest) {

@@ -15,8 +15,9 @@
 
 enum {
     // Lines that must be seen whole: of longer ones only the beginning is sure to be there.
-    MESSAGES_LINE_BYTES_MAX = LINES_HEAD_BYTES - 2,
+    MESSAGES_LINE_BYTES_MAX = 70,
 };
+_Static_assert(MESSAGES_LINE_BYTES_MAX + 2 <= LINES_HEAD_BYTES, "such a line is seen whole");
 
 enum messages_phase {
     MESSAGES_LINE = 0,

@@ -48,10 +48,12 @@ struct options {
     uint32_t batch;
     uint32_t opening;
     uint32_t size_bytes;
-    double stalled;     // share of the subscribers that stall
-    uint32_t slow_rate; // bytes a second that these read; 0: none
-    uint32_t missed;    // events of each stream
-    uint32_t run;       // 0: any
+    double stalled;              // share of the subscribers that stall
+    uint32_t slow_rate;          // bytes a second that these read; 0: none
+    double throttled;            // share of the subscribers that ask for less
+    const char *throttled_query; // what these add to their URL
+    uint32_t missed;             // events of each stream
+    uint32_t run;                // 0: any
     uint32_t events;
     const char *file;
     bool reuse;
@@ -62,7 +64,7 @@ struct options {
     pid_t pid; // 0: not given
     enum rc_ack ack;
     bool bare;
-    bool skips_full; // the bare server does not wait for a subscriber; set by the mode
+    bool is_slow; // subscribers may stall or be throttled; the bare server does not wait for one
     bool json;
     // Where results go, by options_open_outputs.
     FILE *text_to;

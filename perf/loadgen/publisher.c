@@ -185,7 +185,7 @@ static int run_in_window(struct publisher *publisher, uint64_t end_ns)
     const struct options *options = publisher->config.options;
     struct meter *meter = publisher->config.meter;
     // Deliveries that an event comes to, rounded up.
-    uint64_t measured = options->connections - publisher->dealing.stalled;
+    uint64_t measured = publisher->dealing.counts[GROUP_HEALTHY];
     uint64_t of_event = (measured + options->streams - 1) / options->streams;
     uint64_t outstanding_max = options->window * of_event;
     // Events are let go in groups, so that the publisher is not woken for each.

@@ -30,7 +30,7 @@ struct publisher {
     struct publisher_config config;
     struct dealing dealing;
     uint64_t *published;       // events, by stream
-    uint64_t expected;         // deliveries that all of it comes to, without those that stall
+    uint64_t expected;         // deliveries that all of it comes to, of the healthy
     uint64_t events;           // published in all
     struct histogram lateness; // of a phase, how long after an event was due it was published
     uint32_t stream_next;

@@ -39,7 +39,7 @@ static void attempt_release(struct reader *reader, uint16_t attempt)
 
 void reader_fail(struct reader *reader)
 {
-    reader->ledger.findings.failed++;
+    reader->ledgers[GROUP_HEALTHY].findings.failed++;
     uint32_t failed = (uint32_t)atomic_fetch_add(&reader->failed, 1) + 1;
     if (!reader->config.goes_on) {
         reader->is_stuck = true;
@@ -50,11 +50,11 @@ void reader_fail(struct reader *reader)
     }
 }
 
-// One that stalls may be cut off, but not before it got its header.
+// One that is not healthy may be cut off, but not before it got its header.
 static void subscriber_fail(struct reader *reader, struct subscriber *subscriber, bool was_open)
 {
     subscriber->state = SUBSCRIBER_FAILED;
-    if (subscriber->is_stalled && was_open) {
+    if (subscriber->group != GROUP_HEALTHY && was_open) {
         return;
     }
     reader_fail(reader);
@@ -67,7 +67,7 @@ static void opening_end(struct reader *reader, struct subscriber *subscriber)
     struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
     if (subscriber->state == SUBSCRIBER_RECEIVING) {
         histogram_record(reader->reopened > 0 ? &reader->reopening : &reader->opening,
-                         reader->ledger.now_ns - subscriber->opened_ns);
+                         reader->ledgers[GROUP_HEALTHY].now_ns - subscriber->opened_ns);
         atomic_fetch_add(&reader->ready, 1);
     }
     if (!attempt->is_sending) {
@@ -98,7 +98,7 @@ static void on_connect(void *context, struct loop *loop, unsigned ring, uint64_t
     struct subscriber *subscriber = &reader->subscribers[index];
     struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
     if (result < 0) {
-        findings_note(&reader->ledger.findings, "connecting subscriber %u: %s",
+        findings_note(&reader->ledgers[GROUP_HEALTHY].findings, "connecting subscriber %u: %s",
                       reader->config.first + index, strerror(-result));
         subscriber_fail(reader, subscriber, false);
         opening_end(reader, subscriber);
@@ -111,7 +111,7 @@ static void on_connect(void *context, struct loop *loop, unsigned ring, uint64_t
     sqe->flags |= IOSQE_FIXED_FILE;
     sqe->user_data = loop_tag(OP_SEND, index, 0);
     attempt->is_sending = true;
-    reader_receive(reader, index, subscriber->is_stalled ? READER_BUFFER_BYTES : 0);
+    reader_receive(reader, index, subscriber->group == GROUP_STALLED ? READER_BUFFER_BYTES : 0);
 }
 
 static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
@@ -129,7 +129,7 @@ static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t us
         return;
     }
     if (result < 0 || (size_t)result < attempt->request_length) {
-        findings_note(&reader->ledger.findings, "sending a request: %s",
+        findings_note(&reader->ledgers[GROUP_HEALTHY].findings, "sending a request: %s",
                       result < 0 ? strerror(-result) : "cut short");
         subscriber_fail(reader, subscriber, false);
         opening_end(reader, subscriber);
@@ -140,11 +140,13 @@ static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t us
 static void take_resuming(struct reader *reader, struct subscriber *subscriber, const uint8_t *at,
                           size_t length)
 {
+    struct subscriber_ledger *ledger = &reader->ledgers[GROUP_HEALTHY];
     bool was_behind = subscriber->number_next <= reader->goal;
     bool had_id = subscriber->response.last_id.length > 0;
-    subscriber_take(subscriber, &reader->ledger, at, length);
+    subscriber_take(subscriber, ledger, at, length);
     if (was_behind && subscriber->number_next > reader->goal) {
-        histogram_record(&reader->catching_up, reader->ledger.now_ns - subscriber->opened_ns);
+        histogram_record(&reader->catching_up,
+                         reader->ledgers[GROUP_HEALTHY].now_ns - subscriber->opened_ns);
     }
     if (!had_id && subscriber->response.last_id.length > 0) {
         atomic_fetch_add(&reader->resumable, 1);
@@ -161,12 +163,12 @@ static void pong_submit(struct reader *reader, uint32_t index)
     reader->subscribers[index].owes_pong = false;
 }
 
-// Until its header has come, one that stalls is like the others.
+// Until its header has come, each is like the healthy ones.
 static struct subscriber_ledger *ledger_of(struct reader *reader,
                                            const struct subscriber *subscriber)
 {
-    bool has_stalled = subscriber->is_stalled && subscriber->state != SUBSCRIBER_WAITING;
-    return has_stalled ? &reader->stalled.ledger : &reader->ledger;
+    bool is_opening = subscriber->state == SUBSCRIBER_WAITING;
+    return &reader->ledgers[is_opening ? GROUP_HEALTHY : subscriber->group];
 }
 
 static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at, size_t length)
@@ -187,7 +189,7 @@ static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at,
     }
     if (was_waiting && subscriber->state != SUBSCRIBER_WAITING) {
         opening_end(reader, subscriber);
-        if (subscriber->is_stalled && subscriber->state == SUBSCRIBER_RECEIVING) {
+        if (subscriber->group == GROUP_STALLED && subscriber->state == SUBSCRIBER_RECEIVING) {
             stalled_add(&reader->stalled, index);
         }
     }
@@ -211,7 +213,7 @@ static void on_end(struct reader *reader, struct subscriber *subscriber, int32_t
 static void receive_more(struct reader *reader, uint32_t index)
 {
     const struct subscriber *subscriber = &reader->subscribers[index];
-    if (!subscriber->is_stalled || reader->stalled.has_resumed) {
+    if (subscriber->group != GROUP_STALLED || reader->has_marked) {
         reader_receive(reader, index, 0);
     } else if (subscriber->state == SUBSCRIBER_WAITING) {
         reader_receive(reader, index, READER_BUFFER_BYTES);
@@ -252,14 +254,29 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
     on_end(reader, subscriber, result);
 }
 
+static void marks_take(struct reader *reader)
+{
+    reader->has_marked = true;
+    for (uint32_t i = 0; i < reader->config.count; i++) {
+        const struct subscriber *subscriber = &reader->subscribers[i];
+        subscriber_mark_add(&reader->marks[subscriber->group], subscriber);
+    }
+    stalled_resume(&reader->stalled);
+}
+
 static bool on_round(void *context)
 {
     struct reader *reader = context;
-    atomic_store_explicit(&reader->bytes_told, reader->ledger.findings.bytes, memory_order_relaxed);
+    atomic_store_explicit(&reader->bytes_told, reader->ledgers[GROUP_HEALTHY].findings.bytes,
+                          memory_order_relaxed);
     stalled_round(&reader->stalled);
-    if (reader->ledger.deliveries != reader->deliveries_told) {
-        meter_add(reader->config.meter, reader->ledger.deliveries - reader->deliveries_told);
-        reader->deliveries_told = reader->ledger.deliveries;
+    uint64_t deliveries = reader->ledgers[GROUP_HEALTHY].deliveries;
+    if (deliveries != reader->deliveries_told) {
+        meter_add(reader->config.meter, deliveries - reader->deliveries_told);
+        reader->deliveries_told = deliveries;
+    }
+    if (!reader->has_marked && atomic_load_explicit(&reader->is_marking, memory_order_acquire)) {
+        marks_take(reader);
     }
     if (reader->is_cutting) {
         reader->is_cutting = reader_cut_more(reader);
@@ -294,6 +311,12 @@ static void command_post(struct reader *reader, const struct command *command)
     ASSERT(posted); // one at a time, into a big inbox
 }
 
+void reader_mark(struct reader *reader)
+{
+    atomic_store_explicit(&reader->is_marking, true, memory_order_release);
+    loop_wake(&reader->loop, NULL);
+}
+
 void reader_cut(struct reader *reader)
 {
     ASSERT(reader->config.resumes && reader->is_started);
@@ -315,8 +338,8 @@ static void *reader_run(void *context)
     struct reader *reader = context;
     char error[LOOP_ERROR_SIZE];
     if (loop_start(&reader->loop, error, sizeof error) < 0) {
-        findings_note(&reader->ledger.findings, "%s", error);
-        reader->ledger.findings.failed++;
+        findings_note(&reader->ledgers[GROUP_HEALTHY].findings, "%s", error);
+        reader->ledgers[GROUP_HEALTHY].findings.failed++;
         atomic_fetch_add(&reader->failed, 1);
         meter_fail(reader->config.meter);
         return NULL;
@@ -399,14 +422,15 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     memset(reader, 0, sizeof *reader);
     reader->config = *config;
     reader->goal = config->goal;
-    reader->ledger.protocol = config->target->protocol;
-    reader->ledger.run = config->run;
-    reader->stalled.ledger.protocol = config->target->protocol;
-    reader->stalled.ledger.run = config->run;
+    for (unsigned group = 0; group < GROUPS; group++) {
+        reader->ledgers[group].protocol = config->target->protocol;
+        reader->ledgers[group].run = config->run;
+        reader->ledgers[group].allows_gaps = group != GROUP_HEALTHY;
+    }
     reader->subscribers = calloc(config->count, sizeof *reader->subscribers);
     reader->attempts = calloc(config->opening_max, sizeof *reader->attempts);
     reader->attempts_free = calloc(config->opening_max, sizeof *reader->attempts_free);
-    uint32_t stalled = dealing_count_stalled(&config->dealing, config->first, config->count);
+    uint32_t stalled = dealing_count(&config->dealing, GROUP_STALLED, config->first, config->count);
     if (stalled_init(&reader->stalled, reader, stalled, config->stalled_rate) < 0 ||
         reader->subscribers == NULL || reader->attempts == NULL || reader->attempts_free == NULL) {
         (void)snprintf(error, error_size, "no memory for %u subscribers", config->count);

@@ -69,9 +69,12 @@ struct reader {
     atomic_uint_fast32_t failed;     // that are of no more use
     atomic_uint_fast32_t uncut;      // still connected, while all are being cut
     atomic_uint_fast32_t resumable;  // that know an id to resume behind
-    atomic_uint_fast64_t bytes_told; // received until the last round
+    atomic_uint_fast64_t bytes_told; // received by the healthy until the last round
     atomic_bool stopping;
-    struct subscriber_ledger ledger;
+    struct subscriber_ledger ledgers[GROUPS];
+    struct subscriber_mark marks[GROUPS]; // when reader_mark was called
+    atomic_bool is_marking;
+    bool has_marked;
     struct stalled stalled;
     struct histogram opening;     // from connect to the header
     struct histogram reopening;   // the same when they connected again
@@ -90,6 +93,11 @@ int reader_start(struct reader *reader);
 // On the reader's thread: receives once, at most `bytes` (not more than READER_BUFFER_BYTES); 0:
 // again and again, whatever comes.
 void reader_receive(struct reader *reader, uint32_t index, uint32_t bytes);
+
+// Any thread, at the end of the measured phase: takes the marks, then those that stall read on, as
+// fast as they can. Once.
+void reader_mark(struct reader *reader);
+
 // Needs config.resumes. Cuts all connections by reset; done when `uncut` is 0. Main thread.
 void reader_cut(struct reader *reader);
 

@@ -30,7 +30,7 @@ static int socket_make(const struct reader *reader, uint32_t index)
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    if (dealing_is_stalled(&reader->config.dealing, reader->config.first + index)) {
+    if (dealing_group(&reader->config.dealing, reader->config.first + index) == GROUP_STALLED) {
         int bytes = STALLED_RECEIVE_BUFFER_BYTES;
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     }
@@ -58,15 +58,17 @@ static void connect_submit(struct reader *reader, uint32_t index)
         subscriber->response.keeps_ids = reader->config.resumes;
     }
     subscriber->state = SUBSCRIBER_CONNECTING;
-    subscriber->is_stalled =
-        dealing_is_stalled(&reader->config.dealing, reader->config.first + index);
+    subscriber->group =
+        (uint8_t)dealing_group(&reader->config.dealing, reader->config.first + index);
     subscriber->attempt = reader->attempts_free[--reader->attempts_free_count];
     struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
     struct buffer request;
     buffer_wrap(&request, attempt->request, sizeof attempt->request);
     struct slice last_id =
         slice_from(subscriber->response.last_id.text, subscriber->response.last_id.length);
-    int result = target_request(&request, target, subscriber->stream, last_id);
+    const char *query =
+        subscriber->group == GROUP_THROTTLED ? target->options->throttled_query : NULL;
+    int result = target_request(&request, target, subscriber->stream, last_id, query);
     ASSERT(result == 0); // rig_run has seen that it fits
     attempt->request_length = buffer_length(&request);
     subscriber->opened_ns = clock_monotonic_ns();
@@ -98,7 +100,7 @@ static int open_batch(struct reader *reader, uint32_t count)
     for (uint32_t i = 0; i < made; i++) {
         uint32_t number = reader->config.first + reader->opened + i;
         if (result >= 0 && kept < 2 && reader->sample_count < READER_SAMPLES_MAX &&
-            !dealing_is_stalled(&reader->config.dealing, number)) {
+            dealing_group(&reader->config.dealing, number) == GROUP_HEALTHY) {
             reader->samples[reader->sample_count++] = fds[i];
             kept++;
         } else {
@@ -125,7 +127,7 @@ void reader_dial_more(struct reader *reader)
         count = count < READER_BATCH ? count : READER_BATCH;
         int result = open_batch(reader, count);
         if (result < 0) {
-            findings_note(&reader->ledger.findings, "opening subscriber %u: %s",
+            findings_note(&reader->ledgers[GROUP_HEALTHY].findings, "opening subscriber %u: %s",
                           reader->config.first + reader->opened, strerror(-result));
             reader->is_stuck = true;
             reader_fail(reader);

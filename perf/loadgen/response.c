@@ -75,18 +75,47 @@ static void take_id(struct response *response, struct slice value)
     memcpy(response->id.text, value.at, value.length);
 }
 
+// A gap's count, where its line says it.
+static void take_gap(struct response *response, struct slice json)
+{
+    static const char key[] = "\"count\":";
+    const uint8_t *found = memmem(json.at, json.length, key, sizeof key - 1);
+    if (found == NULL) {
+        return;
+    }
+    struct slice rest = slice_after(json, (size_t)(found - json.at) + sizeof key - 1);
+    size_t digits = 0;
+    while (digits < rest.length && rest.at[digits] >= '0' && rest.at[digits] <= '9') {
+        digits++;
+    }
+    // What stands behind shows that all of them were seen.
+    response->has_gap_count =
+        digits < rest.length && text_parse_u64(slice_first(rest, digits), &response->gap_count);
+}
+
+static void take_data(struct response *response, struct slice value)
+{
+    if (response->notice == NOTICE_GAP) {
+        take_gap(response, value);
+    } else if (!response->has_payload) {
+        response->has_payload = payload_read(&response->payload, value.at, value.length);
+    }
+}
+
 // One line of the event stream. False: the callback wants no more.
 static bool take_event_line(struct response *response, const uint8_t *line, size_t length,
                             response_callback callback, void *context)
 {
     if (length == 0) {
         bool goes_on = true;
-        if (response->is_gap) {
-            goes_on = callback(context, response, RESPONSE_GAP);
+        if (response->notice != NOTICE_NONE) {
+            bool is_gap = response->notice == NOTICE_GAP;
+            goes_on = callback(context, response, is_gap ? RESPONSE_GAP : RESPONSE_LEAVE);
         } else if (response->has_payload) {
             goes_on = callback(context, response, RESPONSE_EVENT);
         }
-        response->is_gap = false;
+        response->notice = NOTICE_NONE;
+        response->has_gap_count = false;
         response->has_payload = false;
         if (response->keeps_ids) {
             response->last_id = response->id;
@@ -94,12 +123,12 @@ static bool take_event_line(struct response *response, const uint8_t *line, size
         return goes_on;
     }
     if (line_is_field(line, length, "data", 4)) {
-        if (!response->has_payload) {
-            struct slice value = field_value(line, length, 4);
-            response->has_payload = payload_read(&response->payload, value.at, value.length);
-        }
+        take_data(response, field_value(line, length, 4));
     } else if (line_is_field(line, length, "event", 5)) {
-        response->is_gap = slice_equal_text(field_value(line, length, 5), "gap");
+        struct slice name = field_value(line, length, 5);
+        response->notice = slice_equal_text(name, "gap")          ? NOTICE_GAP
+                           : slice_equal_text(name, "disconnect") ? NOTICE_DISCONNECT
+                                                                  : NOTICE_NONE;
     } else if (response->keeps_ids && line_is_field(line, length, "id", 2)) {
         take_id(response, field_value(line, length, 2));
     }

@@ -65,7 +65,7 @@ double result_events_per_send(const struct result *result)
     if (result->sample_segments == 0) {
         return 0;
     }
-    uint32_t measured = result->options->connections - dealing_of(result->options).stalled;
+    uint32_t measured = dealing_of(result->options).counts[GROUP_HEALTHY];
     double each = (double)result->deliveries / measured;
     return each * result->samples / (double)result->sample_segments;
 }
@@ -78,5 +78,6 @@ uint64_t result_cpu_per_delivery_ns(const struct result *result)
 
 bool result_is_good(const struct result *result)
 {
-    return result->has_run && result->error[0] == 0 && findings_are_good(&result->findings);
+    return result->has_run && result->error[0] == 0 && findings_are_good(&result->findings) &&
+           group_tally_is_good(&result->groups[GROUP_THROTTLED]);
 }

@@ -2,12 +2,12 @@
 #ifndef RINGCAST_LOADGEN_RESULT_H
 #define RINGCAST_LOADGEN_RESULT_H
 
+#include "group_tally.h"
 #include "histogram.h"
 #include "options.h"
 #include "publisher.h"
 #include "result_memory.h"
 #include "series.h"
-#include "stalled_tally.h"
 #include "subscriber.h"
 #include "usage.h"
 
@@ -54,8 +54,8 @@ struct result {
     struct usage_machine machine;
     struct series series; // of the measured phase
 
-    struct findings findings; // of the whole run, without those that stalled
-    struct stalled_tally stalled;
+    struct findings findings;          // of the healthy, in the whole run
+    struct group_tally groups[GROUPS]; // of all but the healthy
 };
 
 enum bottleneck {
@@ -78,7 +78,8 @@ double result_events_per_send(const struct result *result);
 // 0 when unknown.
 uint64_t result_cpu_per_delivery_ns(const struct result *result);
 
-// Whether every subscriber got every event, in order and once.
+// Whether every healthy subscriber got every event, in order and once, and the throttled ones were
+// told of what they did not get.
 bool result_is_good(const struct result *result);
 
 // For people.

@@ -146,12 +146,17 @@ static void print_generator(const struct result *result, FILE *out)
     (void)fprintf(out, "bottleneck  %s\n", bottleneck_text(result_bottleneck(result, NULL)));
 }
 
+static bool has_unhealthy(const struct result *result)
+{
+    return dealing_of(result->options).counts[GROUP_HEALTHY] < result->options->connections;
+}
+
 static void print_findings(const struct result *result, FILE *out)
 {
     const struct findings *findings = &result->findings;
     if (result_is_good(result)) {
         (void)fprintf(out, "check       good: every %ssubscriber got every event, in order, once\n",
-                      result->stalled.subscribers > 0 ? "other " : "");
+                      has_unhealthy(result) ? "other " : "");
         return;
     }
     (void)fprintf(out,
@@ -160,6 +165,11 @@ static void print_findings(const struct result *result, FILE *out)
                   findings->lost, findings->repeated, findings->gaps, findings->failed);
     if (findings->first[0] != 0) {
         (void)fprintf(out, "            first: %s\n", findings->first);
+    }
+    const struct group_tally *throttled = &result->groups[GROUP_THROTTLED];
+    if (!group_tally_is_good(throttled)) {
+        (void)fprintf(out, "            throttled: not all was told of, or too much: %s\n",
+                      throttled->findings.first);
     }
     if (result->error[0] != 0) {
         (void)fprintf(out, "            %s\n", result->error);
@@ -186,7 +196,9 @@ void result_print(const struct result *result, FILE *out)
         print_server(result, out);
         print_generator(result, out);
     }
-    stalled_tally_print(&result->stalled, out);
+    for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
+        group_tally_print(&result->groups[group], options, out);
+    }
     print_findings(result, out);
 }
 
@@ -302,8 +314,11 @@ static void write_run(struct json_writer *writer, const struct result *result)
     if (result->has_server) {
         write_server(writer, result);
     }
-    if (result->options->skips_full) {
-        stalled_tally_write(&result->stalled, writer);
+    if (result->options->is_slow) {
+        for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
+            group_tally_write(&result->groups[group], result->options, writer);
+        }
+        write_times(writer, "throttled_latency", &result->groups[GROUP_THROTTLED].latency);
     }
     result_memory_write(&result->memory, result->options->connections, writer);
     json_write_member_decimal(writer, "generator_cpu_cores",

@@ -110,7 +110,7 @@ static int server_find(struct rig *rig)
             .threads = options->workers,
             .streams = options->streams,
             .connections = options->connections,
-            .skips_full = options->skips_full,
+            .skips_full = options->is_slow,
             .file = rig->plan.file,
         };
         int result = bare_start(&rig->bare, &config, error, sizeof error);
@@ -130,6 +130,9 @@ static int server_find(struct rig *rig)
     if (result < 0) {
         return rig_fail(rig, result, error);
     }
+    if (options->throttled > 0 && rig->target.protocol != NULL) {
+        return rig_fail(rig, -EINVAL, "--throttled is for http:// alone");
+    }
     if (options->bare) {
         rig->target.path = "/{number}";
     } else if (rig->plan.path != NULL && strcmp(rig->target.path, TARGET_PATH) == 0) {
@@ -139,8 +142,8 @@ static int server_find(struct rig *rig)
     struct buffer request;
     buffer_wrap(&request, bytes, sizeof bytes);
     static const uint8_t id[RESPONSE_ID_BYTES_MAX] = {0};
-    result =
-        target_request(&request, &rig->target, options->streams - 1, slice_from(id, sizeof id));
+    result = target_request(&request, &rig->target, options->streams - 1, slice_from(id, sizeof id),
+                            options->throttled_query);
     if (result < 0) {
         return rig_fail(rig, result,
                         "the request would be too long, or the stream's name not fit it");
@@ -399,6 +402,20 @@ static int set_up(struct rig *rig)
     return 0;
 }
 
+static void collect_subscribers(struct rig *rig, struct reader *reader)
+{
+    struct result *result = rig->result;
+    for (uint32_t i = 0; i < reader->config.count; i++) {
+        const struct subscriber *subscriber = &reader->subscribers[i];
+        uint64_t published = rig->publisher.published[subscriber->stream];
+        if (subscriber->group == GROUP_HEALTHY) {
+            subscriber_check_end(subscriber, &reader->ledgers[GROUP_HEALTHY].findings, published);
+        } else {
+            group_tally_add_subscriber(&result->groups[subscriber->group], subscriber, published);
+        }
+    }
+}
+
 static void collect(struct rig *rig)
 {
     struct result *result = rig->result;
@@ -408,22 +425,16 @@ static void collect(struct rig *rig)
             continue;
         }
         reader_stop(reader);
-        stalled_tally_add(&result->stalled, &reader->stalled);
-        struct findings *findings = &reader->ledger.findings;
+        struct subscriber_ledger *healthy = &reader->ledgers[GROUP_HEALTHY];
         // The meter, which holds the publisher back, took those passed over for received.
-        uint64_t lost = findings->lost;
+        uint64_t lost = healthy->findings.lost;
         result->deliveries -= lost < result->deliveries ? lost : result->deliveries;
-        for (uint32_t k = 0; k < reader->config.count; k++) {
-            const struct subscriber *subscriber = &reader->subscribers[k];
-            uint64_t published = rig->publisher.published[subscriber->stream];
-            if (subscriber->is_stalled) {
-                stalled_tally_add_subscriber(&result->stalled, subscriber, published);
-            } else {
-                subscriber_check_end(subscriber, findings, published);
-            }
+        collect_subscribers(rig, reader);
+        findings_merge(&result->findings, &healthy->findings);
+        histogram_merge(&result->latency, &healthy->latency);
+        for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
+            group_tally_add(&result->groups[group], &reader->ledgers[group], &reader->marks[group]);
         }
-        findings_merge(&result->findings, findings);
-        histogram_merge(&result->latency, &reader->ledger.latency);
         histogram_merge(&result->opening, &reader->opening);
         histogram_merge(&result->reopening, &reader->reopening);
         histogram_merge(&result->catching_up, &reader->catching_up);
@@ -451,6 +462,9 @@ int rig_run(struct result *result, const struct options *options, const struct r
     result->kind = plan->kind;
     result->options = options;
     result->pace = plan->pace;
+    for (unsigned group = 0; group < GROUPS; group++) {
+        result->groups[group].group = group;
+    }
     struct rig *rig = calloc(1, sizeof *rig);
     if (rig == NULL) {
         (void)snprintf(result->error, sizeof result->error, "no memory");

@@ -33,7 +33,7 @@ uint32_t stalled_bytes_due(uint64_t elapsed_ms, uint32_t rate, uint64_t *left)
 static void on_tick(void *context, struct loop *loop, struct wheel_timer *timer)
 {
     struct stalled *stalled = context;
-    if (stalled->has_resumed) {
+    if (stalled->reader->has_marked) {
         return;
     }
     loop_arm(loop, timer, WHEEL_TICK_MS);
@@ -71,37 +71,20 @@ void stalled_add(struct stalled *stalled, uint32_t index)
     stalled->indices[stalled->count++] = index;
 }
 
-static void read_on(struct stalled *stalled)
-{
-    stalled->has_resumed = true;
-    stalled->events_before_least = UINT64_MAX;
-    for (uint32_t i = 0; i < stalled->count; i++) {
-        uint32_t index = stalled->indices[i];
-        const struct subscriber *subscriber = &stalled->reader->subscribers[index];
-        uint64_t events = subscriber->number_next - 1;
-        stalled->events_before += events;
-        if (events < stalled->events_before_least) {
-            stalled->events_before_least = events;
-        }
-        if (events > stalled->events_before_most) {
-            stalled->events_before_most = events;
-        }
-        if (!subscriber->is_reading && subscriber->state == SUBSCRIBER_RECEIVING) {
-            reader_receive(stalled->reader, index, 0);
-        }
-    }
-}
-
 void stalled_round(struct stalled *stalled)
 {
-    atomic_store_explicit(&stalled->bytes_told, stalled->ledger.findings.bytes,
-                          memory_order_relaxed);
-    if (!stalled->has_resumed && atomic_load_explicit(&stalled->resuming, memory_order_acquire)) {
-        read_on(stalled);
-    }
+    const struct subscriber_ledger *ledger = &stalled->reader->ledgers[GROUP_STALLED];
+    atomic_store_explicit(&stalled->bytes_told, ledger->findings.bytes, memory_order_relaxed);
 }
 
 void stalled_resume(struct stalled *stalled)
 {
-    atomic_store_explicit(&stalled->resuming, true, memory_order_release);
+    ASSERT(stalled->reader->has_marked);
+    for (uint32_t i = 0; i < stalled->count; i++) {
+        uint32_t index = stalled->indices[i];
+        const struct subscriber *subscriber = &stalled->reader->subscribers[index];
+        if (!subscriber->is_reading && subscriber->state == SUBSCRIBER_RECEIVING) {
+            reader_receive(stalled->reader, index, 0);
+        }
+    }
 }

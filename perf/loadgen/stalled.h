@@ -2,7 +2,8 @@
 // until they are told to read on. Where nothing reads, no receive is armed and the socket's buffer
 // is small, so that TCP's window closes.
 //
-// The reader's thread, but for what says otherwise.
+// The reader's thread, but for what says otherwise. What they got is in the reader's ledger of
+// their group.
 #ifndef RINGCAST_LOADGEN_STALLED_H
 #define RINGCAST_LOADGEN_STALLED_H
 
@@ -25,20 +26,13 @@ struct reader;
 
 struct stalled {
     struct reader *reader;
-    struct subscriber_ledger ledger; // counted apart from the others'
-    uint32_t rate;                   // bytes a second that each reads; 0: none
-    uint32_t *indices;               // of those whose header has come
+    uint32_t rate;     // bytes a second that each reads; 0: none
+    uint32_t *indices; // of those whose header has come
     uint32_t count;
     struct wheel_timer timer;
     uint32_t group_next;
     uint64_t group_read_ms[STALLED_GROUPS];
     uint64_t group_left[STALLED_GROUPS]; // thousandths of a byte that were due and not read
-    atomic_bool resuming;
-    bool has_resumed;
-    // Events that they had when they were told to read on.
-    uint64_t events_before;
-    uint64_t events_before_least;
-    uint64_t events_before_most;
     atomic_uint_fast64_t bytes_told;
 };
 
@@ -52,10 +46,10 @@ void stalled_start(struct stalled *stalled);
 // The header of subscriber `index`, one that stalls, has come.
 void stalled_add(struct stalled *stalled, uint32_t index);
 
-// Once a round: begins to read on when told to.
+// Once a round.
 void stalled_round(struct stalled *stalled);
 
-// Any thread: all of them read on now, as fast as they can. Follow it by loop_wake.
+// All of them read on now, as fast as they can. Once.
 void stalled_resume(struct stalled *stalled);
 
 // How many bytes are due of `elapsed_ms` at `rate` bytes a second; *left carries what is less than

@@ -23,6 +23,7 @@ void findings_merge(struct findings *into, const struct findings *from)
     into->events += from->events;
     into->lost += from->lost;
     into->lost_told += from->lost_told;
+    into->told += from->told;
     into->repeated += from->repeated;
     into->gaps += from->gaps;
     into->foreign += from->foreign;
@@ -56,6 +57,44 @@ struct taking {
     struct subscriber_ledger *ledger;
 };
 
+// Events were passed over. What gaps have told of is missing anywhere behind them: a server that
+// drops by priority tells the sum where the range begins.
+static void take_missing(const struct taking *taking, uint64_t missing)
+{
+    struct subscriber *subscriber = taking->subscriber;
+    struct findings *findings = &taking->ledger->findings;
+    uint64_t told = missing < subscriber->may_miss ? missing : subscriber->may_miss;
+    subscriber->may_miss -= told;
+    told = subscriber->may_miss_any ? missing : told;
+    subscriber->has_lost = true;
+    findings->lost += missing;
+    findings->lost_told += told;
+    if (told < missing || !taking->ledger->allows_gaps) {
+        uint64_t due = subscriber->number_next;
+        findings_note(findings,
+                      "a subscriber of stream %u got event %" PRIu64 " when %" PRIu64 " was due",
+                      subscriber->stream, due + missing, due);
+    }
+}
+
+static void take_gap(const struct taking *taking, const struct response *response)
+{
+    struct subscriber *subscriber = taking->subscriber;
+    struct findings *findings = &taking->ledger->findings;
+    findings->gaps++;
+    subscriber->was_told_gap = true;
+    if (response->has_gap_count) {
+        findings->told += response->gap_count;
+        subscriber->may_miss += response->gap_count;
+    } else {
+        subscriber->may_miss_any = true;
+    }
+    if (!taking->ledger->allows_gaps) {
+        findings_note(findings, "a subscriber of stream %u was told of a gap before event %" PRIu64,
+                      subscriber->stream, subscriber->number_next);
+    }
+}
+
 static void take_event(const struct taking *taking, const struct payload *payload)
 {
     struct subscriber *subscriber = taking->subscriber;
@@ -74,15 +113,10 @@ static void take_event(const struct taking *taking, const struct payload *payloa
         return;
     }
     if (payload->number > due) {
-        findings->lost += payload->number - due;
-        findings->lost_told += subscriber->gap_is_next ? payload->number - due : 0;
-        subscriber->has_lost = true;
-        findings_note(findings,
-                      "a subscriber of stream %u got event %" PRIu64 " when %" PRIu64 " was due",
-                      subscriber->stream, payload->number, due);
+        take_missing(taking, payload->number - due);
     }
     findings->events++;
-    subscriber->gap_is_next = false;
+    subscriber->may_miss_any = false;
     ledger->deliveries += payload->number - due + 1;
     subscriber->number_next = payload->number + 1;
     if (payload->intended_ns >= ledger->record_from_ns) {
@@ -112,13 +146,8 @@ static bool take_news(void *context, struct response *response, enum response_ne
     switch (news) {
     case RESPONSE_HEAD: return take_head(taking, response);
     case RESPONSE_EVENT: take_event(taking, &response->payload); return true;
-    case RESPONSE_GAP:
-        findings->gaps++;
-        taking->subscriber->was_told_gap = true;
-        taking->subscriber->gap_is_next = true;
-        findings_note(findings, "a subscriber of stream %u was told of a gap before event %" PRIu64,
-                      taking->subscriber->stream, taking->subscriber->number_next);
-        return true;
+    case RESPONSE_GAP: take_gap(taking, response); return true;
+    case RESPONSE_LEAVE: taking->subscriber->was_told_to_leave = true; return true;
     case RESPONSE_END:
         taking->subscriber->state = SUBSCRIBER_FAILED;
         findings_note(findings, "stream %u: the server ended the response",
@@ -162,6 +191,24 @@ void subscriber_take(struct subscriber *subscriber, struct subscriber_ledger *le
         findings_note(&ledger->findings, "stream %u: the server's answer is none of %s",
                       subscriber->stream, protocol == NULL ? "HTTP/1.1" : protocol->scheme);
     }
+}
+
+void subscriber_mark_merge(struct subscriber_mark *into, const struct subscriber_mark *from)
+{
+    if (from->subscribers == 0) {
+        return;
+    }
+    into->least = into->subscribers == 0 || from->least < into->least ? from->least : into->least;
+    into->most = from->most > into->most ? from->most : into->most;
+    into->subscribers += from->subscribers;
+    into->events += from->events;
+}
+
+void subscriber_mark_add(struct subscriber_mark *mark, const struct subscriber *subscriber)
+{
+    uint64_t events = subscriber->number_next - 1;
+    struct subscriber_mark one = {1, events, events, events};
+    subscriber_mark_merge(mark, &one);
 }
 
 void subscriber_check_end(const struct subscriber *subscriber, struct findings *findings,

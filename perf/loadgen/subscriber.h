@@ -30,22 +30,33 @@ struct subscriber {
     };
     uint64_t number_next; // of the event that comes next
     uint64_t opened_ns;   // when it connected
+    uint64_t may_miss;    // events that gaps told of, and that were not missing yet
     uint32_t stream;
     uint16_t attempt; // what is needed while it is being opened (reader.c)
     uint8_t state;    // enum subscriber_state
     bool owes_pong;   // the server asked whether it is there
-    bool is_stalled;  // one that stops reading, see stalled.h
+    uint8_t group;    // enum dealing_group
     bool is_reading;  // a receive is armed
     bool was_told_gap;
-    bool gap_is_next; // told, and no event has come since
-    bool has_lost;    // events were passed over
+    bool was_told_to_leave;
+    bool has_lost;     // events were passed over
+    bool may_miss_any; // a gap that does not say how many was told, and no event has come since
+};
+
+// How far several subscribers have come, by the numbers of their last events.
+struct subscriber_mark {
+    uint32_t subscribers;
+    uint64_t events; // the sum
+    uint64_t least;
+    uint64_t most;
 };
 
 // What the subscribers of one thread saw.
 struct findings {
     uint64_t events;                // that came when they were due
     uint64_t lost;                  // numbers passed over, or not come at the end
-    uint64_t lost_told;             // of these, passed over after a gap notice
+    uint64_t lost_told;             // of these, those that gap notices told of
+    uint64_t told;                  // the sum of the gap notices' counts
     uint64_t repeated;              // again, or later than their successors
     uint64_t gaps;                  // told by the server
     uint64_t foreign;               // of another run or stream
@@ -70,6 +81,7 @@ void findings_merge(struct findings *into, const struct findings *from);
 struct subscriber_ledger {
     const struct messages_protocol *protocol; // NULL: server-sent events
     uint32_t run;
+    bool allows_gaps;        // events that gaps told of may be missing
     uint64_t now_ns;         // when the bytes arrived
     uint64_t record_from_ns; // latencies of events meant for an earlier time are left out
     uint64_t deliveries;     // grows with each event received or found missing
@@ -82,6 +94,10 @@ void subscriber_reset(struct subscriber *subscriber, uint32_t stream);
 
 // Makes it ready to connect again: what it has seen stays, the rest begins anew.
 void subscriber_resume(struct subscriber *subscriber);
+
+// Zeroed memory is a mark of none.
+void subscriber_mark_add(struct subscriber_mark *mark, const struct subscriber *subscriber);
+void subscriber_mark_merge(struct subscriber_mark *into, const struct subscriber_mark *from);
 
 // Takes bytes from the socket. State WAITING becomes RECEIVING with the header; either becomes
 // FAILED, with a note, when the server refuses, ends the response, or sends what is not of its

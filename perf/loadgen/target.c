@@ -127,7 +127,7 @@ void target_expand(struct buffer *into, const struct options *options, const cha
 }
 
 int target_request(struct buffer *into, const struct target *target, uint32_t number,
-                   struct slice last_id)
+                   struct slice last_id, const char *query)
 {
     if (target->protocol != NULL) {
         uint8_t bytes[TARGET_NAME_BYTES_MAX];
@@ -138,6 +138,10 @@ int target_request(struct buffer *into, const struct target *target, uint32_t nu
     }
     (void)buffer_append_text(into, "GET ");
     target_expand(into, target->options, target->path, TEMPLATE_URL, number, slice_empty());
+    if (query != NULL) {
+        bool is_first = strchr(target->path, '?') == NULL;
+        (void)buffer_printf(into, "%c%s", is_first ? '?' : '&', query);
+    }
     (void)buffer_printf(into,
                         " HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n"
                         "User-Agent: ringcast-bench\r\n",

@@ -48,8 +48,9 @@ void target_expand(struct buffer *into, const struct options *options, const cha
                    enum template_place place, uint32_t number, struct slice data);
 
 // Appends the request that subscribes to stream `number`, behind the event `last_id` unless that is
-// empty. Returns 0, -ENOBUFS, or -EINVAL when the protocol cannot carry the stream's name.
+// empty, with `query` behind the path's own unless that is NULL (over HTTP alone). Returns 0,
+// -ENOBUFS, or -EINVAL when the protocol cannot carry the stream's name.
 int target_request(struct buffer *into, const struct target *target, uint32_t number,
-                   struct slice last_id);
+                   struct slice last_id, const char *query);
 
 #endif

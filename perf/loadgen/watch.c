@@ -50,7 +50,7 @@ static void mark_take(const struct watch *watch, struct watch_mark *mark)
     for (uint32_t i = 0; i < watch->options->threads; i++) {
         const struct reader *reader = watch->readers[i];
         mark->bytes += atomic_load_explicit(&reader->bytes_told, memory_order_relaxed);
-        histogram_observe(&mark->latency, &reader->ledger.latency);
+        histogram_observe(&mark->latency, &reader->ledgers[GROUP_HEALTHY].latency);
     }
     mark->server_cpu_ns = watch->server != 0 ? usage_read_cpu_ns(watch->server) : 0;
     mark->taken_ns = clock_monotonic_ns();

@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 
 export class SseServer {
   // fault: { kind, at }: at the at-th event of a stream (lose, repeat, swap, cut), POST (refuse) or subscriber (turn-away);
-  // with stores, of those that come back with a Last-Event-ID (forget, remind).
+  // with stores, of those that come back with a Last-Event-ID (forget, remind); at the at-th gap of a stream that is told
+  // to those that ask for less (silence). These, with ?every=N, get one event in N, and a gap before it.
   constructor({ fault = {}, answer = 204, stores = false } = {}) {
     this.stores = stores; // events have ids, and are kept
     this.fault = fault;
@@ -45,7 +46,10 @@ export class SseServer {
   subscribe(request, response) {
     this.subscribers++;
     if (this.is('turn-away', this.subscribers)) return response.writeHead(503).end();
-    const stream = this.stream(request.url);
+    const [path, query] = request.url.split('?');
+    const stream = this.stream(path);
+    const every = Number(new URLSearchParams(query).get('every') ?? 1);
+    if (every > 1) Object.assign(response, { every, left: 0, gaps: 0 });
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     response.flushHeaders();
     if (request.headers['last-event-id'] !== undefined) this.resume(stream, response, Number(request.headers['last-event-id']));
@@ -84,9 +88,21 @@ export class SseServer {
     if (this.stores) stream.kept.push(event);
     let isFirst = true;
     for (const response of stream.responses) {
+      if (response.every > 1) {
+        this.sendSome(response, event);
+        continue;
+      }
       this.send(stream, response, event, isFirst ? number : 0);
       isFirst = false;
     }
+  }
+
+  sendSome(response, event) {
+    if (++response.left < response.every) return;
+    const gap = `event: gap\ndata: {"from":1,"to":9,"reason":"lagged","count":${response.left - 1},"resume":9}\n\n`;
+    response.gaps++;
+    response.write((this.is('silence', response.gaps) ? '' : gap) + event);
+    response.left = 0;
   }
 
   send(stream, response, event, number) {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Broker, Child, build, slowness, test, within } from './broker.mjs';
+import { SseServer } from './sse_server.mjs';
 
 const bench = join(build, 'ringcast-bench');
 const LOAD = ['--connections', '20', '--threads', '2', '--streams', '2', '--duration', '1s', '--warmup', '100ms', '--settle', '50ms',
@@ -40,6 +41,32 @@ async function againstRingcast(slowRate) {
   await lagging.stop();
 }
 
+// A tenth of each stream's ten is throttled by a server that sends it one event in four.
+async function throttled(fault) {
+  const server = await SseServer.start({ fault });
+  const { code, printed, errors } = await run(bench, ['slow', ...LOAD, '--json', '--stalled', '0', '--throttled', '0.1',
+    '--throttled-query', 'every=4', '--url', `${server.url}/{stream}`, '--publish', `${server.url}/{stream}`]);
+  const result = JSON.parse(printed.join('\n'));
+  assert.equal(result.deliveries, result.events * 9);
+  assert.equal(result.throttled.subscribers, 2);
+  assert.deepEqual([result.lost, result.gaps], [0, 0]);
+  await server.stop();
+  return { code, errors, result };
+}
+
+async function againstThrottling() {
+  const { code, errors, result: { throttled: told } } = await throttled();
+  assert.equal(code, 0, errors);
+  assert.match(errors, /^throttled +2 subscribers asked for every=4/m);
+  assert.equal(told.missing_told, told.told);
+  assert.equal(told.told, told.events_read_on * 3);
+  assert.deepEqual([told.missing_untold, told.told_too_many, told.cut], [0, 0, 0]);
+  const silent = await throttled({ kind: 'silence', at: 5 });
+  assert.equal(silent.code, 1);
+  assert.equal(silent.result.throttled.missing_untold, 6);
+  assert.match(silent.errors, /got event 20 when 17 was due/);
+}
+
 async function limits() {
   const few = `ulimit -n 400; exec '${bench}' fanout --connections 10000 --url http://127.0.0.1:1 --publish unix:/none`;
   const { code, errors } = await run('/bin/bash', ['-c', few]);
@@ -54,6 +81,8 @@ test(async ({ say }) => {
   const bare = await slow('--bare');
   assert.equal(bare.told_gap, 0);
   say('the bare server does not wait for them');
+  await againstThrottling();
+  say('those that are throttled may miss what they are told of, and no more');
   await limits();
   say('what the machine does not allow is said before connecting');
 });

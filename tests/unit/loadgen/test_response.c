@@ -21,7 +21,8 @@ static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; 
 static const char chunked_head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
                                    "content-type:text/event-stream\r\n\r\n";
 
-// What was told: 'H', 'G', 'E', or the number of an event as one character, '1' for 1.
+// What was told: 'H', 'L', 'E'; the number of an event as one character, '1' for 1; 'G' for a gap,
+// or its count as one, 'a' for 0.
 struct log {
     char told[NEWS_MAX];
     size_t count;
@@ -36,7 +37,10 @@ static bool note(void *context, struct response *response, enum response_news ne
     switch (news) {
     case RESPONSE_HEAD: mark = 'H'; break;
     case RESPONSE_EVENT: mark = (char)('0' + (int)response->payload.number); break;
-    case RESPONSE_GAP: mark = 'G'; break;
+    case RESPONSE_GAP:
+        mark = response->has_gap_count ? (char)('a' + (int)response->gap_count) : 'G';
+        break;
+    case RESPONSE_LEAVE: mark = 'L'; break;
     case RESPONSE_END: mark = 'E'; break;
     }
     log->told[log->count++] = mark;
@@ -111,7 +115,22 @@ Test(response, gaps_are_told)
     at = put_event(at, 1, "", "\n");
     at += sprintf(at, "event: gap\ndata: {\"from\":1}\n\n");
     at = put_event(at, 2, "event: gapless\n", "\n");
-    check(text, "H1G2");
+    at += sprintf(at, "event: gap\ndata: {\"from\":18446744073709551615,"
+                      "\"to\":18446744073709551615,\"reason\":\"expired\",\"count\":7,"
+                      "\"streams\":[\"a-stream-with-a-long-name-that-is-not-seen\"]}\n\n");
+    at += sprintf(at, "event: gap\ndata: {\"from\":1,\"to\":2,\"count\":0}\n\n");
+    at += sprintf(at, "event: gap\ndata: {\"from\":1,\"count\":}\n\n");
+    (void)put_event(at, 3, "", "\n");
+    check(text, "H1G2haG3");
+}
+
+Test(response, that_it_will_be_closed_is_told)
+{
+    char text[4096];
+    char *at = text + sprintf(text, "%s", head);
+    at = put_event(at, 1, "", "\n");
+    (void)sprintf(at, "event: disconnect\ndata: {\"reason\":\"lagged\"}\n\n");
+    check(text, "H1L");
 }
 
 Test(response, fields_without_a_blank_and_unknown_ones)

@@ -164,6 +164,64 @@ Test(subscriber, messages_of_other_protocols_are_checked_the_same, .init = begin
     cr_assert_eq(subscriber.state, SUBSCRIBER_FAILED);
 }
 
+Test(subscriber, a_gap_covers_what_it_says)
+{
+    ledger.allows_gaps = true;
+    event(77, 3, 1, 0);
+    take("event: gap\ndata: {\"from\":2,\"to\":4,\"reason\":\"lagged\",\"count\":3}\n\n");
+    event(77, 3, 5, 0);
+    cr_assert_eq(ledger.findings.lost, 3);
+    cr_assert_eq(ledger.findings.lost_told, 3);
+    cr_assert_eq(ledger.findings.told, 3);
+    cr_assert_str_eq(ledger.findings.first, "");
+    event(77, 3, 7, 0);
+    cr_assert_eq(ledger.findings.lost, 4);
+    cr_assert_eq(ledger.findings.lost_told, 3);
+    cr_assert_str_eq(ledger.findings.first, "a subscriber of stream 3 got event 7 when 6 was due");
+}
+
+// Told where the range begins, of events anywhere in it.
+Test(subscriber, what_gaps_told_of_may_be_missing_anywhere_behind)
+{
+    ledger.allows_gaps = true;
+    take("event: gap\ndata: {\"from\":1,\"to\":6,\"reason\":\"lagged\",\"count\":2}\n\n");
+    event(77, 3, 2, 0);
+    event(77, 3, 3, 0);
+    cr_assert_eq(subscriber.may_miss, 1);
+    event(77, 3, 5, 0);
+    event(77, 3, 6, 0);
+    cr_assert_eq(ledger.findings.lost, 2);
+    cr_assert_eq(ledger.findings.lost_told, 2);
+    cr_assert_eq(subscriber.may_miss, 0);
+    take("event: gap\ndata: {\"from\":7,\"to\":9,\"reason\":\"lagged\",\"count\":3}\n\n");
+    event(77, 3, 8, 0);
+    cr_assert_eq(subscriber.may_miss, 2, "told of too many");
+}
+
+Test(subscriber, a_notice_before_the_end_is_kept)
+{
+    take("event: disconnect\ndata: {\"reason\":\"lagged\"}\n\n");
+    cr_assert(subscriber.was_told_to_leave);
+    cr_assert_eq(subscriber.state, SUBSCRIBER_RECEIVING);
+}
+
+Test(subscriber, marks)
+{
+    struct subscriber_mark mark = {0};
+    struct subscriber_mark sum = {0};
+    subscriber_mark_merge(&sum, &mark);
+    event(77, 3, 1, 0);
+    event(77, 3, 2, 0);
+    subscriber_mark_add(&mark, &subscriber);
+    event(77, 3, 3, 0);
+    subscriber_mark_add(&mark, &subscriber);
+    subscriber_mark_merge(&sum, &mark);
+    cr_assert_eq(sum.subscribers, 2);
+    cr_assert_eq(sum.events, 5);
+    cr_assert_eq(sum.least, 2);
+    cr_assert_eq(sum.most, 3);
+}
+
 Test(subscriber, what_a_gap_told_of_is_lost_but_told)
 {
     event(77, 3, 1, 0);
