@@ -95,20 +95,7 @@ static void add_run(struct log_survey *survey, uint64_t position, const uint8_t 
         survey->is_out_of_memory = true;
         return;
     }
-    *run = (struct survey_run){
-        .number = entry->number,
-        .run = {.block_position = position,
-                .first_id = entry->first_id,
-                .last_id = entry->last_id,
-                .first_sequence = entry->first_sequence,
-                .last_sequence = entry->last_sequence,
-                .block_length = block_header_of(block)->length,
-                .stream_index = i,
-                .frame_offset = entry->frame_offset,
-                .frame_bytes = entry->frame_bytes,
-                .count = entry->count,
-                .flags = entry->flags},
-    };
+    *run = (struct survey_run){.number = entry->number, .run = log_run_of(position, block, i)};
 }
 
 static void take_producer(struct log_survey *survey, const struct survey_stream *stream,

@@ -1,12 +1,15 @@
 #include "conn/walk.h"
 
 #include "base/assert.h"
+#include "event/frame.h"
+
+enum { READ_AHEAD_BYTES = 512 << 10 }; // of one connection's frames on disk
 
 // A stream's next run after `from`, as found.
 struct found {
     const struct log_run *run;
-    uint64_t from; // no event of the stream stands between the cursor and here
-    bool is_in_window;
+    uint64_t from;                 // no event of the stream stands between the cursor and here
+    const struct history *history; // that holds the run; NULL: the window does
 };
 
 void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame)
@@ -17,6 +20,7 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->by_frame = by_frame;
     walk->is_mid_frame = conn->frame_offset > 0;
     walk->block = NULL;
+    walk->frames = slice_empty();
 }
 
 static enum walk_result tell_gap(struct walk *walk, uint32_t index, uint64_t from, uint64_t to,
@@ -42,7 +46,7 @@ static enum walk_result find_run(struct walk *walk, uint32_t index, struct found
         }
         if (found->from >= stream->window.covers_from) {
             found->run = window_find(&stream->window, found->from);
-            found->is_in_window = true;
+            found->history = NULL;
             return found->run != NULL ? WALK_SPAN : WALK_CAUGHT_UP;
         }
         struct history *history = history_find(&shard->histories, stream, found->from);
@@ -56,7 +60,7 @@ static enum walk_result find_run(struct walk *walk, uint32_t index, struct found
             return tell_gap(walk, index, found->from, history->gap_to, NOTICE_EXPIRED);
         }
         found->run = history_run(history, found->from);
-        found->is_in_window = false;
+        found->history = history;
         if (found->run != NULL) {
             return WALK_SPAN;
         }
@@ -73,8 +77,47 @@ static enum cold_result open_block(struct walk *walk, const struct log_run *run,
         *block = log_tail_at(shard->tail, run->block_position);
         return COLD_READY;
     }
-    return cold_get(&shard->cold, run->block_position, run->block_length,
-                    conn_handle(shard, walk->conn), block);
+    struct cold_range range = cold_range_of_block(run);
+    return cold_get(&shard->cold, &range, conn_handle(shard, walk->conn), block);
+}
+
+// Whether of a run on disk its frames are read by themselves, without the rest of the block.
+static bool is_frames_alone(const struct walk *walk, const struct log_run *run)
+{
+    const unsigned needed = BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC;
+    return run->block_position < walk->shard->floor && (walk->conn->flags & CONN_ENVELOPE) == 0 &&
+           (run->flags & (needed | BLOCK_STREAM_HAS_TTL)) == needed;
+}
+
+// What comes after `found` in the same answer of the log, so that the disk is not waited for run by
+// run.
+static void read_ahead(const struct walk *walk, const struct found *found)
+{
+    if (found->history == NULL) {
+        return;
+    }
+    const struct log_lookup *lookup = &found->history->lookup;
+    uint32_t bytes = 0;
+    for (const struct log_run *run = found->run + 1;
+         run < lookup->runs + lookup->run_count && bytes < READ_AHEAD_BYTES; run++) {
+        struct cold_range range = cold_range_of_frames(run);
+        if (!is_frames_alone(walk, run) || !cold_read_ahead(&walk->shard->cold, &range)) {
+            return;
+        }
+        bytes += run->frame_bytes;
+    }
+}
+
+static enum cold_result open_frames(const struct walk *walk, const struct found *found,
+                                    const uint8_t **frames)
+{
+    struct cold_range range = cold_range_of_frames(found->run);
+    enum cold_result result =
+        cold_get(&walk->shard->cold, &range, conn_handle(walk->shard, walk->conn), frames);
+    if (result == COLD_WAIT) {
+        read_ahead(walk, found);
+    }
+    return result;
 }
 
 // The position a run names is no longer good: what we know of the stream is asked anew.
@@ -161,6 +204,23 @@ static enum walk_result scan_next(struct walk *walk, struct span *span)
     return WALK_CAUGHT_UP;
 }
 
+// The next wanted frame by the text of the frames. WALK_CAUGHT_UP: none is left.
+static enum walk_result frames_next(struct walk *walk, struct span *span)
+{
+    struct slice frame;
+    uint64_t id;
+    while (frame_next(&walk->frames, &frame, &id)) {
+        if (id > walk->frames_from) {
+            *span = (struct span){
+                .at = frame.at, .length = (uint32_t)frame.length, .count = 1, .last_id = id};
+            walk->cursor = id;
+            walk->is_mid_frame = false;
+            return WALK_SPAN;
+        }
+    }
+    return walk->frames.length == 0 ? WALK_CAUGHT_UP : WALK_FAILED;
+}
+
 // One stream: its next run, whole where that can be.
 static enum walk_result choose_single(struct walk *walk, struct span *span, bool *is_scanning)
 {
@@ -172,8 +232,9 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
     if (result != WALK_SPAN) {
         return result;
     }
-    const uint8_t *block = NULL;
-    switch (open_block(walk, found.run, &block)) {
+    bool is_alone = is_frames_alone(walk, found.run);
+    const uint8_t *at = NULL;
+    switch (is_alone ? open_frames(walk, &found, &at) : open_block(walk, found.run, &at)) {
     case COLD_READY: break;
     case COLD_WAIT: return WALK_WAIT;
     case COLD_FAILED: return WALK_FAILED;
@@ -184,7 +245,7 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
     case COLD_BROKEN: return tell_gap(walk, 0, found.from, found.run->last_id, NOTICE_CORRUPT);
     }
     if (is_sendable_whole(walk, &found)) {
-        *span = (struct span){.at = block + found.run->frame_offset,
+        *span = (struct span){.at = is_alone ? at : at + found.run->frame_offset,
                               .length = found.run->frame_bytes,
                               .count = found.run->count,
                               .last_id = found.run->last_id};
@@ -193,11 +254,16 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
         *is_scanning = false;
         return WALK_SPAN;
     }
+    *is_scanning = true;
+    if (is_alone) {
+        walk->frames = slice_from(at, found.run->frame_bytes);
+        walk->frames_from = found.from;
+        return WALK_SPAN;
+    }
     walk->parts[0] =
         (struct walk_part){.from = found.from, .stream_index = found.run->stream_index};
     walk->part_count = 1;
-    scan_begin(walk, block, found.run->last_id);
-    *is_scanning = true;
+    scan_begin(walk, at, found.run->last_id);
     return WALK_SPAN;
 }
 
@@ -268,11 +334,14 @@ static enum walk_result choose_merged(struct walk *walk)
 enum walk_result walk_next(struct walk *walk, struct span *span)
 {
     for (;;) {
+        enum walk_result rest = WALK_CAUGHT_UP;
         if (walk->block != NULL) {
-            enum walk_result result = scan_next(walk, span);
-            if (result != WALK_CAUGHT_UP) {
-                return result;
-            }
+            rest = scan_next(walk, span);
+        } else if (walk->frames.length > 0) {
+            rest = frames_next(walk, span);
+        }
+        if (rest != WALK_CAUGHT_UP) {
+            return rest;
         }
         bool is_scanning = true;
         enum walk_result result = walk->conn->stream_count == 1

@@ -43,6 +43,9 @@ struct walk {
     const uint8_t *block;
     const struct block_record *record, *record_end;
     uint64_t scan_to;
+    // or the rest of one stream's frames, walked by their text
+    struct slice frames;
+    uint64_t frames_from; // ids above it
     uint32_t part_count;
     struct walk_part parts[CONNECTION_STREAMS_MAX];
 };

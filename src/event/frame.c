@@ -182,6 +182,25 @@ size_t frame_write(uint8_t *out, const struct event *event, enum frame_form form
     return (size_t)(out - start);
 }
 
+bool frame_next(struct slice *frames, struct slice *frame, uint64_t *id)
+{
+    static const char end[] = "\n\n"; // no line of a frame is empty
+    enum { PREFIX_BYTES = sizeof "id: " - 1, END_BYTES = sizeof end - 1 };
+    const uint8_t *found =
+        frames->length == 0 ? NULL : memmem(frames->at, frames->length, end, END_BYTES);
+    if (found == NULL || frames->length < PREFIX_BYTES ||
+        memcmp(frames->at, "id: ", PREFIX_BYTES) != 0) {
+        return false;
+    }
+    struct slice line = slice_after(slice_first(*frames, slice_find(*frames, '\n')), PREFIX_BYTES);
+    if (!text_parse_u64(line, id)) {
+        return false;
+    }
+    *frame = slice_first(*frames, (size_t)(found - frames->at) + END_BYTES);
+    *frames = slice_after(*frames, frame->length);
+    return true;
+}
+
 bool frame_data_append(struct buffer *out, struct slice frame)
 {
     bool is_first = true;

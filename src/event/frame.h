@@ -32,6 +32,10 @@ size_t frame_size_max(const struct event *event, enum frame_form form);
 // line.
 size_t frame_write(uint8_t *out, const struct event *event, enum frame_form form, uint64_t id);
 
+// Takes the first frame off `frames`, which frame_write wrote, end to end, with ids. False where
+// there is none: at the end, or where something else stands. Safe on any bytes.
+bool frame_next(struct slice *frames, struct slice *frame, uint64_t *id);
+
 // The reverse for renditions: appends the payload of a frame of FRAME_FORM_TEXT (its data lines
 // joined by LF).
 bool frame_data_append(struct buffer *out, struct slice frame);

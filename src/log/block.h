@@ -10,14 +10,15 @@
 //         22     2  zero
 //         24     8  first id
 //         32     8  last id
-//         40     8  synced_through: log position up to which everything was synced when this block
-//         was closed 48     8  time of the first record, Unix milliseconds 56     4  record count
+//         40     8  synced_through: log position up to which all was synced when it was closed
+//         48     8  time of the first record, Unix milliseconds
+//         56     4  record count
 //         60     4  stream count
 //         64     4  frames_length
 //         68     4  heap_offset: start of names and extras, from the block's start
-//         72     8  position of the BLOCK_EVENTS before this block in the log, also across
-//         segments; 0: the log's first 80        frames, end to end, exactly as they are sent;
-//         padded with zeros to 8
+//         72     8  position of the BLOCK_EVENTS before it, also across segments; 0: the first
+//         80        frames, end to end, exactly as they are sent, each stream's side by side;
+//                   padded with zeros to 8
 //          …        records[record count], 56 bytes each (struct block_record)
 //          …        streams[stream count], 64 bytes each (struct block_stream)
 //          …        heap: stream names, attribute lists, raw payloads; padded with zeros to 8
@@ -108,6 +109,7 @@ enum {
     BLOCK_STREAM_HAS_TTL =
         2, // some event of it has a time to live: look at the records before sending
     BLOCK_STREAM_HAS_CONTROL = 4,
+    BLOCK_STREAM_HAS_CRC = 8, // frames_crc is there: its frames may be read and sent by themselves
 };
 
 // One per distinct stream of the block: all that index, window and recovery need, without looking
@@ -124,7 +126,9 @@ struct block_stream {
     uint32_t name_offset;  // from the block's start
     uint16_t name_length;
     uint16_t flags;
-    uint32_t zero;
+    // CRC-32C of its frames (seed 0: they name their ids, so that no other bytes are taken for
+    // them).
+    uint32_t frames_crc;
 };
 
 _Static_assert(sizeof(struct block_header) == BLOCK_HEADER_BYTES, "on-disk format");

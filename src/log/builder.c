@@ -1,6 +1,7 @@
 #include "log/builder.h"
 
 #include "base/assert.h"
+#include "base/crc32c.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,7 +18,7 @@ int builder_init(struct builder *builder)
     memset(builder, 0, sizeof(*builder));
     size_t records_bytes = BLOCK_RECORDS_MAX * sizeof(struct block_record);
     size_t streams_bytes = BLOCK_RECORDS_MAX * sizeof(struct block_stream);
-    builder->scratch_bytes = records_bytes + streams_bytes + BLOCK_BYTES_MAX;
+    builder->scratch_bytes = records_bytes + streams_bytes + (size_t)2 * BLOCK_BYTES_MAX;
     builder->scratch = mmap(NULL, builder->scratch_bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (builder->scratch == MAP_FAILED) {
@@ -27,6 +28,7 @@ int builder_init(struct builder *builder)
     builder->records = (struct block_record *)(void *)builder->scratch;
     builder->streams = (struct block_stream *)(void *)(builder->scratch + records_bytes);
     builder->heap = builder->scratch + records_bytes + streams_bytes;
+    builder->frames = builder->heap + BLOCK_BYTES_MAX;
     return 0;
 }
 
@@ -82,6 +84,7 @@ void builder_open(struct builder *builder, uint8_t *block, uint64_t position, ui
     builder->stream_count = 0;
     builder->heap_bytes = 0;
     builder->control_count = 0;
+    builder->is_scattered = false;
     builder->slots = slots;
 }
 
@@ -118,7 +121,7 @@ static struct block_stream *need_stream(struct builder *builder, const struct st
         .frame_offset = builder->frames_end,
         .name_offset = heap_put(builder, name.at, name.length),
         .name_length = (uint16_t)name.length,
-        .flags = BLOCK_STREAM_CONTIGUOUS,
+        .flags = BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC,
     };
     return &builder->streams[index];
 }
@@ -144,15 +147,16 @@ static void extra_put(struct builder *builder, const struct event *event)
 }
 
 // Takes an event's frame into its stream's entry.
-static void stream_note(struct block_stream *entry, uint64_t id, uint64_t sequence,
-                        uint32_t frame_offset, uint32_t frame_length, bool has_ttl)
+static void stream_note(struct builder *builder, struct block_stream *entry, uint64_t id,
+                        uint64_t sequence, uint32_t frame_offset, uint32_t frame_length,
+                        bool has_ttl)
 {
     if (entry->count == 0) {
         entry->first_id = id;
         entry->first_sequence = sequence;
         entry->frame_offset = frame_offset;
     } else if (frame_offset != entry->frame_offset + entry->frame_bytes) {
-        entry->flags &= (uint16_t)~BLOCK_STREAM_CONTIGUOUS;
+        builder->is_scattered = true;
     }
     entry->last_id = id;
     entry->last_sequence = sequence;
@@ -170,7 +174,7 @@ void builder_add_event(struct builder *builder, const struct streams *streams,
     uint32_t frame_offset = builder->frames_end;
     uint32_t frame_length = (uint32_t)frame_write(builder->block + frame_offset, event, form, id);
     builder->frames_end += frame_length;
-    stream_note(entry, id, sequence, frame_offset, frame_length, event->ttl_ms != 0);
+    stream_note(builder, entry, id, sequence, frame_offset, frame_length, event->ttl_ms != 0);
 
     uint32_t extra_offset = builder->heap_bytes;
     extra_put(builder, event);
@@ -215,6 +219,37 @@ void builder_add_control(struct builder *builder, const struct streams *streams,
     };
 }
 
+// Lays each stream's frames side by side, in the order in which the streams first came.
+static void regroup(struct builder *builder)
+{
+    uint32_t end = 0;
+    for (uint32_t i = 0; i < builder->stream_count; i++) {
+        struct block_stream *entry = &builder->streams[i];
+        entry->frame_offset = BLOCK_HEADER_BYTES + end; // moves on with each frame, and back below
+        end += entry->frame_bytes;
+    }
+    for (uint32_t i = 0; i < builder->record_count; i++) {
+        struct block_record *record = &builder->records[i];
+        struct block_stream *entry = &builder->streams[record->stream];
+        memcpy(builder->frames + entry->frame_offset - BLOCK_HEADER_BYTES,
+               builder->block + record->frame_offset, record->frame_length);
+        record->frame_offset = entry->frame_offset;
+        entry->frame_offset += record->frame_length;
+    }
+    for (uint32_t i = 0; i < builder->stream_count; i++) {
+        builder->streams[i].frame_offset -= builder->streams[i].frame_bytes;
+    }
+    memcpy(builder->block + BLOCK_HEADER_BYTES, builder->frames, end);
+}
+
+static void note_crcs(struct builder *builder)
+{
+    for (uint32_t i = 0; i < builder->stream_count; i++) {
+        struct block_stream *entry = &builder->streams[i];
+        entry->frames_crc = crc32c(0, builder->block + entry->frame_offset, entry->frame_bytes);
+    }
+}
+
 // Behind the frames: records and streams with their heap offsets made whole, then the heap.
 static void tables_put(struct builder *builder, uint32_t records_offset, uint32_t heap_offset)
 {
@@ -243,6 +278,10 @@ uint32_t builder_close(struct builder *builder, const struct streams *streams, u
     uint32_t heap_end = heap_offset + builder->heap_bytes;
     uint32_t length = (uint32_t)align_up(heap_end, BLOCK_ALIGNMENT);
     ASSERT(length <= builder->limit_bytes);
+    if (builder->is_scattered) {
+        regroup(builder);
+    }
+    note_crcs(builder);
     memset(block + builder->frames_end, 0, records_offset - builder->frames_end);
     tables_put(builder, records_offset, heap_offset);
     memset(block + heap_end, 0, length - heap_end);

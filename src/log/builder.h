@@ -1,6 +1,8 @@
 // The open block: frames are written once, straight to where the block will be sent and stored
 // from; records, streams and heap collect beside it and are copied behind the frames when it is
-// closed. One thread; allocates only in builder_init.
+// closed. Where streams took turns, their frames are then laid side by side, stream by stream, so
+// that each stream's can be read and sent as one piece. One thread; allocates only in
+// builder_init.
 #ifndef RINGCAST_LOG_BUILDER_H
 #define RINGCAST_LOG_BUILDER_H
 
@@ -21,11 +23,13 @@ struct builder {
     uint32_t stream_count;
     uint32_t heap_bytes;
     uint32_t control_count;
-    uint32_t *slots; // of its streams; the caller's, BLOCK_RECORDS_MAX of them
+    bool is_scattered; // some stream's frames do not stand side by side
+    uint32_t *slots;   // of its streams; the caller's, BLOCK_RECORDS_MAX of them
     // Scratch, mapped once.
     struct block_record *records;
     struct block_stream *streams;
     uint8_t *heap;
+    uint8_t *frames; // while they are being regrouped
     uint8_t *scratch;
     size_t scratch_bytes;
 };

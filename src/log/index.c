@@ -11,22 +11,6 @@ enum { CLASS_SHIFT = 30 };
 
 static const uint32_t class_runs[INDEX_CLASSES] = {1, 4, 16, 64};
 
-struct log_run log_run_of(uint64_t position, const uint8_t *block, uint32_t stream_index)
-{
-    const struct block_stream *entry = &block_streams(block)[stream_index];
-    return (struct log_run){.block_position = position,
-                            .first_id = entry->first_id,
-                            .last_id = entry->last_id,
-                            .first_sequence = entry->first_sequence,
-                            .last_sequence = entry->last_sequence,
-                            .block_length = block_header_of(block)->length,
-                            .stream_index = stream_index,
-                            .frame_offset = entry->frame_offset,
-                            .frame_bytes = entry->frame_bytes,
-                            .count = entry->count,
-                            .flags = entry->flags};
-}
-
 int index_init(struct index *index, uint32_t runs_max)
 {
     ASSERT(runs_max > 0 && runs_max < PLACE_MASK);

@@ -29,9 +29,6 @@ struct index {
     uint32_t runs_max;
 };
 
-// The run of the stream at stream_index of a block that stands at position. It has events.
-struct log_run log_run_of(uint64_t position, const uint8_t *block, uint32_t stream_index);
-
 // 0 or -ENOMEM.
 int index_init(struct index *index, uint32_t runs_max);
 void index_free(struct index *index);

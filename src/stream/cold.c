@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/crc32c.h"
 #include "base/logger.h"
 #include "log/block.h"
 
 enum {
-    COLD_BLOCKS_MAX = 1024,
+    COLD_BLOCKS_MAX = 4096,
+    COLD_AHEAD_SHARE = 4,   // of the bound, as 1/n: the most that is read ahead and not yet used
     COLD_FAILED_MAX = 1024, // remembered; then forgotten all at once
     COLD_WOKEN_MAX = 64,    // of those who starve, a round
     UNUSED_ROUNDS_MAX = 64, // those who waited for a block have their turn by then
@@ -22,10 +24,30 @@ enum {
     FAILED_TWICE = 3, // broken
 };
 
+struct cold_range cold_range_of_block(const struct log_run *run)
+{
+    return (struct cold_range){.position = run->block_position, .length = run->block_length};
+}
+
+struct cold_range cold_range_of_frames(const struct log_run *run)
+{
+    return (struct cold_range){.position = run->block_position + run->frame_offset,
+                               .length = run->frame_bytes,
+                               .is_frames = true,
+                               .frames_crc = run->frames_crc};
+}
+
+static void note_used(struct cold_cache *cache, struct cold_block *block)
+{
+    cache->ahead_bytes -= block->is_ahead ? block->range.length : 0;
+    block->is_ahead = false;
+}
+
 static void block_free(struct cold_cache *cache, struct cold_block *block)
 {
-    u64_map_remove(&cache->by_position, block->position, NULL);
-    cache->bytes_used -= block->length;
+    u64_map_remove(&cache->by_position, block->range.position, NULL);
+    note_used(cache, block);
+    cache->bytes_used -= block->range.length;
     free(block->bytes);
     block->bytes = NULL;
     pool_free(&cache->pool, block);
@@ -48,11 +70,21 @@ static void note_failure(struct cold_cache *cache, uint64_t position)
 static void submit_read(struct cold_cache *cache, struct cold_block *block)
 {
     struct io_uring_sqe *sqe = loop_sqe(cache->loop, 0);
-    uint64_t offset = log_tail_segment_offset(cache->tail, block->position);
+    uint64_t offset = log_tail_segment_offset(cache->tail, block->range.position);
     io_uring_prep_read(sqe, block->fd, block->bytes + block->read_bytes,
-                       block->length - block->read_bytes, offset + block->read_bytes);
+                       block->range.length - block->read_bytes, offset + block->read_bytes);
     io_uring_sqe_set_data64(sqe, loop_tag(cache->op, pool_index(&cache->pool, block), 0));
     cache->reads++;
+}
+
+static bool is_valid(const struct cold_block *block)
+{
+    const struct cold_range *range = &block->range;
+    if (range->is_frames) {
+        return crc32c(0, block->bytes, range->length) == range->frames_crc;
+    }
+    return block_check(block->bytes, range->length, block->salt) == BLOCK_VALID &&
+           block_header_of(block->bytes)->length == range->length;
 }
 
 static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
@@ -63,32 +95,29 @@ static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t us
     (void)flags;
     struct cold_cache *cache = context;
     struct cold_block *block = pool_at(&cache->pool, loop_tag_slot(user_data));
-    if (result > 0 && block->read_bytes + (uint32_t)result < block->length) {
+    if (result > 0 && block->read_bytes + (uint32_t)result < block->range.length) {
         block->read_bytes += (uint32_t)result;
         // The descriptor may have been closed since: look it up again (we run inside a round).
         uint64_t salt;
-        if (log_tail_segment(cache->tail, block->position, &block->fd, &salt) &&
+        if (log_tail_segment(cache->tail, block->range.position, &block->fd, &salt) &&
             salt == block->salt) {
             submit_read(cache, block);
             return;
         }
         result = -ESTALE;
     }
-    bool is_valid = result > 0 &&
-                    block_check(block->bytes, block->length, block->salt) == BLOCK_VALID &&
-                    block_header_of(block->bytes)->length == block->length;
     struct waiters waiters = block->waiters;
     block->waiters = (struct waiters){0};
-    if (is_valid) {
+    if (result > 0 && is_valid(block)) {
         block->round = cache->round;
         list_push_back(&cache->valid, &block->age_node);
-        u64_map_remove(&cache->failed, block->position, NULL);
+        u64_map_remove(&cache->failed, block->range.position, NULL);
     } else {
-        LOGGER_EVERY(1000, LOGGER_WARN, "cold",
-                     "block at log position %llu (%u bytes) cannot be used: %s",
-                     (unsigned long long)block->position, block->length,
-                     result < 0 ? strerror(-result) : "it fails its check");
-        note_failure(cache, block->position);
+        LOGGER_EVERY(
+            1000, LOGGER_WARN, "cold", "%s at log position %llu (%u bytes) cannot be used: %s",
+            block->range.is_frames ? "frames" : "block", (unsigned long long)block->range.position,
+            block->range.length, result < 0 ? strerror(-result) : "it fails its check");
+        note_failure(cache, block->range.position);
         block_free(cache, block);
     }
     cache->ready(cache->context, &waiters);
@@ -153,43 +182,66 @@ static bool make_room(struct cold_cache *cache, uint32_t length)
     return true;
 }
 
-static enum cold_result start_read(struct cold_cache *cache, uint64_t position, uint32_t length,
-                                   uint64_t handle)
+// COLD_WAIT: the read is under way, *started, and nobody waits for it yet; or *started is NULL, and
+// there is no room. COLD_FAILED: memory ran out.
+static enum cold_result start_read(struct cold_cache *cache, const struct cold_range *range,
+                                   struct cold_block **started)
 {
+    *started = NULL;
     int fd;
     uint64_t salt;
-    if (!log_tail_segment(cache->tail, position, &fd, &salt)) {
+    if (!log_tail_segment(cache->tail, range->position, &fd, &salt)) {
         return COLD_STALE;
     }
-    struct cold_block *block = make_room(cache, length) ? pool_alloc(&cache->pool) : NULL;
+    struct cold_block *block = make_room(cache, range->length) ? pool_alloc(&cache->pool) : NULL;
     if (block == NULL) {
-        return waiters_add(&cache->starved, handle) ? COLD_WAIT : COLD_FAILED;
+        return COLD_WAIT;
     }
     memset(block, 0, sizeof(*block));
-    block->bytes = malloc(length);
-    if (block->bytes == NULL || !waiters_add(&block->waiters, handle) ||
-        u64_map_put(&cache->by_position, position, pool_index(&cache->pool, block)) != 0) {
+    block->bytes = malloc(range->length);
+    if (block->bytes == NULL ||
+        u64_map_put(&cache->by_position, range->position, pool_index(&cache->pool, block)) != 0) {
         free(block->bytes);
-        waiters_free(&block->waiters);
         pool_free(&cache->pool, block);
         return COLD_FAILED;
     }
-    block->position = position;
-    block->length = length;
+    block->range = *range;
     block->fd = fd;
     block->salt = salt;
-    cache->bytes_used += length;
+    cache->bytes_used += range->length;
     submit_read(cache, block);
+    *started = block;
     return COLD_WAIT;
 }
 
-enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t length,
-                          uint64_t handle, const uint8_t **bytes)
+bool cold_read_ahead(struct cold_cache *cache, const struct cold_range *range)
 {
-    ASSERT(length >= BLOCK_HEADER_BYTES);
+    uint32_t index;
+    if (u64_map_get(&cache->by_position, range->position, &index)) {
+        return true;
+    }
+    struct cold_block *block = NULL;
+    if (!u64_map_get(&cache->failed, range->position, &index) &&
+        cache->ahead_bytes + range->length <= cache->bytes_max / COLD_AHEAD_SHARE) {
+        (void)start_read(cache, range, &block);
+    }
+    if (block == NULL) {
+        return false;
+    }
+    block->is_ahead = true;
+    cache->ahead_bytes += range->length;
+    return true;
+}
+
+enum cold_result cold_get(struct cold_cache *cache, const struct cold_range *range, uint64_t handle,
+                          const uint8_t **bytes)
+{
+    ASSERT(range->length >= (range->is_frames ? 1 : BLOCK_HEADER_BYTES));
+    uint64_t position = range->position;
     uint32_t index;
     if (u64_map_get(&cache->by_position, position, &index)) {
         struct cold_block *block = pool_at(&cache->pool, index);
+        note_used(cache, block);
         if (!list_is_linked(&block->age_node)) {
             return waiters_add(&block->waiters, handle) ? COLD_WAIT : COLD_FAILED;
         }
@@ -198,7 +250,7 @@ enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t 
         block->is_used = true;
         block->round = cache->round;
         *bytes = block->bytes;
-        return block->length == length ? COLD_READY : COLD_STALE;
+        return block->range.length == range->length ? COLD_READY : COLD_STALE;
     }
     uint32_t failed;
     if (u64_map_get(&cache->failed, position, &failed)) {
@@ -209,7 +261,13 @@ enum cold_result cold_get(struct cold_cache *cache, uint64_t position, uint32_t 
             return COLD_STALE;
         }
     }
-    return start_read(cache, position, length, handle);
+    struct cold_block *block;
+    enum cold_result result = start_read(cache, range, &block);
+    if (result != COLD_WAIT) {
+        return result;
+    }
+    struct waiters *waiters = block != NULL ? &block->waiters : &cache->starved;
+    return waiters_add(waiters, handle) ? COLD_WAIT : COLD_FAILED;
 }
 
 void cold_set_bytes_max(struct cold_cache *cache, uint64_t bytes_max)

@@ -29,17 +29,7 @@ static void take_stream_of_block(struct worker *worker, const uint8_t *block, ui
     if (stream == NULL || entry->count == 0 || entry->first_id <= stream->last_id) {
         return;
     }
-    struct log_run run = {.block_position = position,
-                          .first_id = entry->first_id,
-                          .last_id = entry->last_id,
-                          .first_sequence = entry->first_sequence,
-                          .last_sequence = entry->last_sequence,
-                          .block_length = block_header_of(block)->length,
-                          .stream_index = index,
-                          .frame_offset = entry->frame_offset,
-                          .frame_bytes = entry->frame_bytes,
-                          .count = entry->count,
-                          .flags = entry->flags};
+    const struct log_run run = log_run_of(position, block, index);
     stream_push(&worker->shard.streams, stream, &run);
 }
 

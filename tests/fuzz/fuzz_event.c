@@ -75,6 +75,11 @@ static void check_frame(const struct event *event, uint64_t id)
     struct slice type = event->type.length == 0 ? slice_of("message") : event->type;
     ASSERT(slice_equal(slice_from(parser.event.type, parser.event.type_length), type));
     ASSERT(parser.retry_ms == event->retry_ms);
+    struct slice frames = slice_from(frame, length);
+    struct slice first;
+    uint64_t first_id;
+    ASSERT(frame_next(&frames, &first, &first_id) == (id != 0));
+    ASSERT(id == 0 || (first_id == id && first.length == length));
     if (form == FRAME_FORM_TEXT) {
         struct buffer back;
         buffer_init(&back, length);
@@ -111,7 +116,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (error == ERR_NONE) {
         check_frame(&event, id);
     }
-    // A frame that is none.
+    // Frames that are none.
+    struct slice frames = slice_from(data, size);
+    struct slice frame;
+    while (frame_next(&frames, &frame, &id)) {
+        ASSERT(frame.length > 0 && frame.length <= size);
+    }
     struct buffer out;
     buffer_init(&out, size);
     frame_data_append(&out, slice_from(data, size));

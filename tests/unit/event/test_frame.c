@@ -128,6 +128,15 @@ static void check(const struct event *event, uint64_t id)
                                   : expected_data(event->data, expected);
     cr_assert(slice_equal(slice_from(parser.event.data, parser.event.data_length),
                           slice_from(expected, length)));
+    struct slice frames = slice_from(out, out_length);
+    struct slice frame;
+    uint64_t found_id;
+    cr_assert_eq(frame_next(&frames, &frame, &found_id), id != 0);
+    if (id != 0) {
+        cr_assert_eq(found_id, id);
+        cr_assert_eq(frame.length, out_length);
+        cr_assert_eq(frames.length, 0);
+    }
     if (frame_form_of(event) == FRAME_FORM_TEXT) {
         struct buffer back;
         buffer_init(&back, 2 << 20);
@@ -180,6 +189,26 @@ Test(frame, of_the_largest_payload)
     data[77] = '\r';
     check(&event, 5);
     free(data);
+}
+
+Test(frame, the_next_of_many)
+{
+    struct slice frames = slice_of("id: 5\ndata: a\n\nid: 18446744073709551615\nevent: x\n\n");
+    struct slice frame;
+    uint64_t id;
+    cr_assert(frame_next(&frames, &frame, &id));
+    cr_assert_eq(id, 5);
+    cr_assert(slice_equal_text(frame, "id: 5\ndata: a\n\n"));
+    cr_assert(frame_next(&frames, &frame, &id));
+    cr_assert_eq(id, UINT64_MAX);
+    cr_assert_not(frame_next(&frames, &frame, &id));
+    static const char *const no_frames[] = {
+        "",          "i",          "id: 5\ndata: cut off\n",      "\n\n", "data: a\n\n", "id: \n\n",
+        "id: x\n\n", "id: 5 \n\n", "id: 99999999999999999999\n\n"};
+    for (size_t i = 0; i < sizeof(no_frames) / sizeof(no_frames[0]); i++) {
+        frames = slice_of(no_frames[i]);
+        cr_assert_not(frame_next(&frames, &frame, &id), "%s", no_frames[i]);
+    }
 }
 
 Test(frame, data_of_what_is_no_frame)

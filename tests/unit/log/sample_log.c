@@ -128,17 +128,7 @@ struct checkpoint_segment sample_log_seal(struct sample_log *log)
             const struct block_stream *streams = block_streams(block);
             for (uint32_t j = 0; j < block_header_of(block)->stream_count; j++) {
                 if (streams[j].number == stream) {
-                    const struct log_run run = {.block_position = log->blocks[i].position,
-                                                .first_id = streams[j].first_id,
-                                                .last_id = streams[j].last_id,
-                                                .first_sequence = streams[j].first_sequence,
-                                                .last_sequence = streams[j].last_sequence,
-                                                .block_length = log->blocks[i].length,
-                                                .stream_index = j,
-                                                .frame_offset = streams[j].frame_offset,
-                                                .frame_bytes = streams[j].frame_bytes,
-                                                .count = streams[j].count,
-                                                .flags = streams[j].flags};
+                    const struct log_run run = log_run_of(log->blocks[i].position, block, j);
                     seal_add_run(&writer, stream, &run);
                 }
             }

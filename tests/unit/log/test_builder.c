@@ -1,5 +1,6 @@
 #include "log/builder.h"
 
+#include "base/crc32c.h"
 #include "base/prng.h"
 
 #include <criterion/criterion.h>
@@ -59,9 +60,10 @@ Test(builder, what_it_builds_is_valid_and_complete)
     cr_assert_eq(header->previous_position, 3000);
     const struct block_stream *entries = block_streams(block);
     cr_assert_eq(entries[0].count, 2);
-    cr_assert_eq(entries[0].flags, BLOCK_STREAM_CONTIGUOUS);
+    cr_assert_eq(entries[0].flags, BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC);
     cr_assert_eq(entries[1].count, 1);
-    cr_assert_eq(entries[1].flags, BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CONTROL);
+    cr_assert_eq(entries[1].flags,
+                 BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC | BLOCK_STREAM_HAS_CONTROL);
     cr_assert(slice_equal_text(block_stream_name(block, &entries[1]), "b/c"));
     struct slice frames = slice_from(block + entries[0].frame_offset, entries[0].frame_bytes);
     cr_assert(slice_equal_text(frames, "id: 10\ndata: one\n\nid: 11\ndata: two\n\n"));
@@ -69,7 +71,17 @@ Test(builder, what_it_builds_is_valid_and_complete)
     cr_assert_not(builder_is_open(&builder));
 }
 
-Test(builder, interleaved_streams_are_not_contiguous)
+// The stream's frames, as its entry says where they stand, are these.
+static void check_frames(uint32_t stream_index, const char *expected)
+{
+    const struct block_stream *entry = &block_streams(block)[stream_index];
+    cr_assert_eq(entry->flags, BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC);
+    struct slice frames = slice_from(block + entry->frame_offset, entry->frame_bytes);
+    cr_assert(slice_equal_text(frames, expected));
+    cr_assert_eq(entry->frames_crc, crc32c(0, frames.at, frames.length));
+}
+
+Test(builder, streams_that_took_turns_are_laid_side_by_side)
 {
     struct log_stream *a = streams_add(streams, slice_of("a"), 0);
     struct log_stream *b = streams_add(streams, slice_of("b"), 0);
@@ -77,9 +89,18 @@ Test(builder, interleaved_streams_are_not_contiguous)
     add(a, "one", 1);
     add(b, "two", 2);
     add(a, "three", 3);
-    (void)builder_close(&builder, streams, 77, 0, 0);
-    cr_assert_eq(block_streams(block)[0].flags, 0);
-    cr_assert_eq(block_streams(block)[1].flags, BLOCK_STREAM_CONTIGUOUS);
+    add(b, "four", 4);
+    uint32_t length = builder_close(&builder, streams, 77, 0, 0);
+    cr_assert_eq(block_check(block, length, 77), BLOCK_VALID);
+    check_frames(0, "id: 1\ndata: one\n\nid: 3\ndata: three\n\n");
+    check_frames(1, "id: 2\ndata: two\n\nid: 4\ndata: four\n\n");
+    const struct block_record *records = block_records(block);
+    for (uint64_t i = 0; i < 4; i++) { // the records stay in the order of ids
+        cr_assert_eq(records[i].id, i + 1);
+        char id[16];
+        int id_length = snprintf(id, sizeof(id), "id: %u\n", (unsigned)(i + 1));
+        cr_assert_eq(memcmp(block + records[i].frame_offset, id, (size_t)id_length), 0);
+    }
 }
 
 Test(builder, never_grows_beyond_what_it_said)

@@ -77,7 +77,7 @@ static void read_inbox(void)
             const uint8_t *block = harness_block_at(message.position, message.length);
             for (uint32_t i = 0; i < block_header_of(block)->stream_count; i++) {
                 if (block_streams(block)[i].number == number) {
-                    run.stream_index = i;
+                    run.stream_index = (uint16_t)i;
                     take_ids(&run);
                 }
             }

@@ -33,7 +33,7 @@ static int take_block(unsigned reader, uint64_t number, uint64_t *ids)
             if (block_streams(block)[i].number == number) {
                 struct log_run run = {.block_position = message.position,
                                       .block_length = message.length,
-                                      .stream_index = i};
+                                      .stream_index = (uint16_t)i};
                 return harness_read_run(&run, number, ids, NULL, NULL);
             }
         }

@@ -80,7 +80,7 @@ static void take_block(const struct log_message *message)
             sim.last_sequence = 0;
             struct log_run run = {.block_position = message->position,
                                   .block_length = message->length,
-                                  .stream_index = i};
+                                  .stream_index = (uint16_t)i};
             (void)harness_read_run(&run, entry->number, NULL, simulation_check_event, &stream);
             sim.read_to[stream] = sim.last_id;
         }

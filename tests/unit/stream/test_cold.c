@@ -1,5 +1,6 @@
 #include "stream/cold.h"
 
+#include "base/crc32c.h"
 #include "log/block.h"
 
 #include <criterion/criterion.h>
@@ -111,7 +112,8 @@ TestSuite(cold, .init = set_up, .fini = tear_down, .timeout = 30);
 static enum cold_result get(uint32_t index, uint64_t handle)
 {
     const uint8_t *bytes = NULL;
-    enum cold_result result = cold_get(&cache, position_of(index), BLOCK_BYTES, handle, &bytes);
+    struct cold_range range = {.position = position_of(index), .length = BLOCK_BYTES};
+    enum cold_result result = cold_get(&cache, &range, handle, &bytes);
     if (result == COLD_READY) {
         cr_assert_eq(block_header_of(bytes)->first_id, index + 1);
     }
@@ -229,14 +231,16 @@ Test(cold, one_that_was_mended_meanwhile_is_good)
 Test(cold, a_segment_that_is_gone_or_too_short_is_stale)
 {
     const uint8_t *bytes;
-    cr_assert_eq(cold_get(&cache, 5 * SEGMENT_BYTES, BLOCK_BYTES, 1, &bytes), COLD_STALE);
+    struct cold_range elsewhere = {.position = 5 * SEGMENT_BYTES, .length = BLOCK_BYTES};
+    cr_assert_eq(cold_get(&cache, &elsewhere, 1, &bytes), COLD_STALE);
     cr_assert_eq(ftruncate(file, (off_t)(position_of(8) - SEGMENT_BYTES) + 100), 0);
     cr_assert_eq(get(8, 1), COLD_WAIT); // a part, then nothing
     run_until_woken(1);
     cr_assert_eq(get(8, 1), COLD_STALE);
     cr_assert_eq(get(7, 1), COLD_WAIT);
     run_until_woken(2);
-    cr_assert_eq(cold_get(&cache, position_of(7), BLOCK_BYTES - 8, 1, &bytes), COLD_STALE);
+    struct cold_range shorter = {.position = position_of(7), .length = BLOCK_BYTES - 8};
+    cr_assert_eq(cold_get(&cache, &shorter, 1, &bytes), COLD_STALE);
     // A part, and the segment goes before the rest.
     cr_assert_eq(ftruncate(file, (off_t)(position_of(6) - SEGMENT_BYTES) + 100), 0);
     cr_assert_eq(get(6, 1), COLD_WAIT);
@@ -268,4 +272,70 @@ Test(cold, a_lower_bound_takes_effect_in_the_next_rounds)
     cold_set_bytes_max(&cache, CACHE_BYTES);
     read_in(0);
     cr_assert_eq(cache.bytes_used, 2 * BLOCK_BYTES);
+}
+
+// Frames within a block.
+static struct cold_range frames_of(uint32_t index, const char *frames)
+{
+    struct cold_range range = {.position = position_of(index) + 100,
+                               .length = (uint32_t)strlen(frames),
+                               .is_frames = true,
+                               .frames_crc = crc32c(0, frames, strlen(frames))};
+    cr_assert_eq(pwrite(file, frames, range.length, (off_t)(range.position - SEGMENT_BYTES)),
+                 (ssize_t)range.length);
+    return range;
+}
+
+Test(cold, frames_are_read_and_checked_by_themselves)
+{
+    struct cold_range range = frames_of(3, "id: 1\ndata: x\n\n");
+    const uint8_t *bytes = NULL;
+    cr_assert_eq(cold_get(&cache, &range, 7, &bytes), COLD_WAIT);
+    run_until_woken(1);
+    cr_assert_eq(cold_get(&cache, &range, 7, &bytes), COLD_READY);
+    cr_assert_eq(memcmp(bytes, "id: 1\ndata: x\n\n", range.length), 0);
+    cr_assert_eq(cache.bytes_used, range.length);
+
+    struct cold_range other = frames_of(4, "id: 2\ndata: x\n\n");
+    other.frames_crc++;
+    cr_assert_eq(cold_get(&cache, &other, 7, &bytes), COLD_WAIT);
+    run_until_woken(2);
+    cr_assert_eq(cold_get(&cache, &other, 7, &bytes), COLD_STALE);
+    cr_assert_eq(cold_get(&cache, &other, 7, &bytes), COLD_WAIT);
+    run_until_woken(3);
+    cr_assert_eq(cold_get(&cache, &other, 7, &bytes), COLD_BROKEN);
+    cr_assert_not(cold_read_ahead(&cache, &other));
+}
+
+Test(cold, what_is_read_ahead_is_there_when_it_is_asked_for)
+{
+    struct cold_range range = {.position = position_of(5), .length = BLOCK_BYTES};
+    cr_assert(cold_read_ahead(&cache, &range));
+    cr_assert(cold_read_ahead(&cache, &range));
+    cr_assert_eq(cache.ahead_bytes, BLOCK_BYTES);
+    struct cold_range next = {.position = position_of(6), .length = BLOCK_BYTES};
+    cr_assert_not(cold_read_ahead(&cache, &next)); // a share of the bound is all
+    while (list_is_empty(&cache.valid)) {
+        loop_round(loop, 10 * 1000 * 1000);
+    }
+    cr_assert_eq(woken_count, 0);
+    cr_assert_eq(get(5, 1), COLD_READY);
+    cr_assert_eq(cache.ahead_bytes, 0);
+    cr_assert_eq(cache.reads, 1);
+    cr_assert(cold_read_ahead(&cache, &next));
+    struct cold_range elsewhere = {.position = 5 * SEGMENT_BYTES, .length = 100};
+    cr_assert_not(cold_read_ahead(&cache, &elsewhere));
+}
+
+// Read while its reader comes for it: he is woken, and it counts as read ahead no longer.
+Test(cold, what_is_being_read_ahead_can_be_waited_for)
+{
+    struct cold_range range = {.position = position_of(5), .length = BLOCK_BYTES};
+    cr_assert(cold_read_ahead(&cache, &range));
+    cr_assert_eq(get(5, 9), COLD_WAIT);
+    cr_assert_eq(cache.ahead_bytes, 0);
+    run_until_woken(1);
+    cr_assert_eq(woken[0], 9);
+    cr_assert_eq(get(5, 9), COLD_READY);
+    cr_assert_eq(cache.reads, 1);
 }

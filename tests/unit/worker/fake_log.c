@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "event/frame.h"
 #include "io/listen.h"
-#include "log/block.h"
+#include "log/builder.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -35,7 +35,9 @@ static struct {
     uint64_t blocks[FAKE_BLOCKS_MAX];
     uint32_t block_count;
     uint32_t lookups, unsubscribes, lapped_at;
-    bool is_lapping, keeps_memory, is_holding;
+    bool is_lapping, keeps_memory, is_holding, writes_old_blocks;
+    struct streams names; // numbered as streams[] is
+    struct builder builder;
     uint32_t laps_again;
     enum rc_error lookup_error;
     struct log_message held[FAKE_HELD_MAX];
@@ -58,6 +60,7 @@ static struct fake_stream *find_stream(struct slice name, bool create)
     struct fake_stream *stream = &fake.streams[fake.stream_count++];
     memcpy(stream->name, name.at, name.length);
     stream->number = fake.stream_count;
+    cr_assert_not_null(streams_add(&fake.names, name, stream->number));
     return stream;
 }
 
@@ -154,18 +157,7 @@ static void answer_lookup(struct log_lookup *lookup)
                 lookup->end_id = lookup->runs[4].last_id;
                 break;
             }
-            lookup->runs[lookup->run_count++] =
-                (struct log_run){.block_position = fake.blocks[b],
-                                 .first_id = entries[i].first_id,
-                                 .last_id = entries[i].last_id,
-                                 .first_sequence = entries[i].first_sequence,
-                                 .last_sequence = entries[i].last_sequence,
-                                 .block_length = header->length,
-                                 .stream_index = i,
-                                 .frame_offset = entries[i].frame_offset,
-                                 .frame_bytes = entries[i].frame_bytes,
-                                 .count = entries[i].count,
-                                 .flags = entries[i].flags};
+            lookup->runs[lookup->run_count++] = log_run_of(fake.blocks[b], block_at(b), i);
         }
     }
     if (fake.lookup_error != ERR_NONE) {
@@ -254,6 +246,8 @@ void fake_start(const struct fake_options *options)
     memset(&fake, 0, sizeof(fake));
     fake.next_id = 1;
     fake.next_position = FAKE_FIRST_POSITION;
+    cr_assert_eq(streams_init(&fake.names, FAKE_STREAMS_MAX), 0);
+    cr_assert_eq(builder_init(&fake.builder), 0);
     fake.tail = log_tail_create(FAKE_TAIL_BYTES, FAKE_SEGMENT_BYTES, 1);
     cr_assert_not_null(fake.tail);
     fake.file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
@@ -290,6 +284,8 @@ void fake_stop(void)
     close(fake.listener);
     close(fake.file);
     log_tail_destroy(fake.tail);
+    builder_free(&fake.builder);
+    streams_free(&fake.names);
 }
 
 void fake_run(uint64_t for_ms)
@@ -302,103 +298,53 @@ void fake_run(uint64_t for_ms)
 
 // --- publishing ---
 
-static struct block_stream *entry_of(struct block_stream *entries, uint32_t *count, uint64_t number)
+// As a ringcast of before frames stood side by side and had a CRC: readers go by the records.
+static void make_old(uint8_t *block)
 {
-    for (uint32_t i = 0; i < *count; i++) {
-        if (entries[i].number == number) {
-            return &entries[i];
-        }
+    struct block_header *header = (struct block_header *)(void *)block;
+    for (uint32_t i = 0; i < header->stream_count; i++) {
+        struct block_stream *entry = (struct block_stream *)(uintptr_t)&block_streams(block)[i];
+        entry->flags &= (uint16_t) ~(BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC);
+        entry->frames_crc = 0;
     }
-    entries[*count] = (struct block_stream){.number = number, .flags = BLOCK_STREAM_CONTIGUOUS};
-    return &entries[(*count)++];
+    block_seal(block);
+}
+
+void fake_write_old_blocks(bool old)
+{
+    fake.writes_old_blocks = old;
 }
 
 uint64_t fake_publish(const struct fake_event *events, uint32_t count)
 {
-    static struct block_record records[4096];
-    static struct block_stream entries[FAKE_STREAMS_MAX];
-    cr_assert_leq(count, 4096);
     uint8_t *block = log_tail_at(fake.tail, fake.next_position);
-    uint32_t at = BLOCK_HEADER_BYTES;
-    uint32_t entry_count = 0;
+    static uint32_t slots[BLOCK_RECORDS_MAX];
+    builder_open(&fake.builder, block, fake.next_position, BLOCK_BYTES_MAX, slots);
     for (uint32_t i = 0; i < count; i++) {
         struct fake_stream *stream = find_stream(slice_of(events[i].stream), true);
         struct event event = {.stream = slice_of(events[i].stream),
-                              .data = slice_of(events[i].data)};
-        uint64_t id = fake.next_id++;
-        uint32_t length = (uint32_t)frame_write(block + at, &event, FRAME_FORM_TEXT, id);
-        struct block_stream *entry = entry_of(entries, &entry_count, stream->number);
-        records[i] = (struct block_record){
-            .id = id,
-            .sequence = ++stream->last_sequence,
-            .time_ms = events[i].time_ms != 0 ? events[i].time_ms : clock_realtime_ms(),
-            .frame_offset = at,
-            .frame_length = length,
-            .ttl_ms = events[i].ttl_ms,
-            .stream = (uint16_t)(entry - entries),
-            .priority = PRIORITY_NORMAL,
-        };
-        stream->last_id = id;
-        if (entry->count == 0) {
-            entry->first_id = id;
-            entry->first_sequence = stream->last_sequence;
-            entry->frame_offset = at;
-        } else if (entry->frame_offset + entry->frame_bytes != at) {
-            entry->flags &= (uint16_t)~BLOCK_STREAM_CONTIGUOUS;
-        }
-        entry->flags |= events[i].ttl_ms > 0 ? BLOCK_STREAM_HAS_TTL : 0;
-        entry->last_id = id;
-        entry->last_sequence = stream->last_sequence;
-        entry->frame_bytes += length;
-        entry->count++;
-        at += length;
+                              .data = slice_of(events[i].data),
+                              .priority = PRIORITY_NORMAL,
+                              .ttl_ms = events[i].ttl_ms};
+        stream->last_id = fake.next_id++;
+        builder_add_event(&fake.builder, &fake.names,
+                          streams_by_number(&fake.names, stream->number), &event, FRAME_FORM_TEXT,
+                          stream->last_id, ++stream->last_sequence,
+                          events[i].time_ms != 0 ? events[i].time_ms : clock_realtime_ms());
     }
-    uint32_t frames_length = at - BLOCK_HEADER_BYTES;
-    for (; at % BLOCK_ALIGNMENT != 0; at++) {
-        block[at] = 0;
+    uint32_t length = builder_close(&fake.builder, &fake.names, FAKE_SALT, 0, 0);
+    if (fake.writes_old_blocks) {
+        make_old(block);
     }
-    memcpy(block + at, records, count * sizeof(records[0]));
-    at += count * (uint32_t)sizeof(records[0]);
-    uint32_t streams_at = at;
-    at += entry_count * (uint32_t)sizeof(entries[0]);
-    uint32_t heap = at;
-    for (uint32_t i = 0; i < entry_count; i++) {
-        const char *name = fake.streams[entries[i].number - 1].name;
-        entries[i].name_offset = at;
-        entries[i].name_length = (uint16_t)strlen(name);
-        memcpy(block + at, name, strlen(name));
-        at += (uint32_t)strlen(name);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct block_record *record =
-            (struct block_record *)(void *)(block + streams_at) - count + i;
-        record->extra_offset = at;
-    }
-    memcpy(block + streams_at, entries, entry_count * sizeof(entries[0]));
-    for (; at % BLOCK_ALIGNMENT != 0; at++) {
-        block[at] = 0;
-    }
-    *(struct block_header *)(void *)block = (struct block_header){.magic = 0,
-                                                                  .salt = FAKE_SALT,
-                                                                  .length = at,
-                                                                  .kind = BLOCK_EVENTS,
-                                                                  .first_id = records[0].id,
-                                                                  .last_id = records[count - 1].id,
-                                                                  .time_ms = records[0].time_ms,
-                                                                  .record_count = count,
-                                                                  .stream_count = entry_count,
-                                                                  .frames_length = frames_length,
-                                                                  .heap_offset = heap};
-    memcpy(block, "RCB1", 4);
-    block_seal(block);
-    cr_assert_eq(block_check(block, at, FAKE_SALT), BLOCK_VALID);
-    cr_assert_eq(pwrite(fake.file, block, at, (off_t)(fake.next_position - FAKE_SEGMENT_BYTES)),
-                 at);
-    cr_assert_lt(fake.next_position + at, 2 * (uint64_t)FAKE_SEGMENT_BYTES);
+    cr_assert_eq(block_check(block, length, FAKE_SALT), BLOCK_VALID);
+    cr_assert_eq(pwrite(fake.file, block, length, (off_t)(fake.next_position - FAKE_SEGMENT_BYTES)),
+                 length);
+    cr_assert_lt(fake.next_position + length, 2 * (uint64_t)FAKE_SEGMENT_BYTES);
     fake.blocks[fake.block_count++] = fake.next_position;
-    fake.next_position += at;
+    fake.next_position += length;
+    const struct block_stream *entries = block_streams(block);
     bool is_wanted = false;
-    for (uint32_t i = 0; i < entry_count; i++) {
+    for (uint32_t i = 0; i < block_header_of(block)->stream_count; i++) {
         is_wanted |= fake.streams[entries[i].number - 1].is_subscribed;
     }
     if (is_wanted && !fake.is_lapping) {
@@ -424,8 +370,9 @@ void fake_make_cold(void)
 void fake_corrupt(void)
 {
     for (uint32_t b = 0; b < fake.block_count; b++) {
-        cr_assert_eq(
-            pwrite(fake.file, "XXXX", 4, (off_t)(fake.blocks[b] - FAKE_SEGMENT_BYTES + 100)), 4);
+        cr_assert_eq(pwrite(fake.file, "XXXX", 4,
+                            (off_t)(fake.blocks[b] - FAKE_SEGMENT_BYTES + BLOCK_HEADER_BYTES + 8)),
+                     4);
     }
 }
 

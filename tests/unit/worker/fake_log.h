@@ -36,6 +36,8 @@ void fake_stop(void); // tells the worker to stop, waits for its end, frees
 
 // One block with these events. Returns the id of the last.
 uint64_t fake_publish(const struct fake_event *events, uint32_t count);
+// From now on blocks are written as before their streams' frames stood side by side.
+void fake_write_old_blocks(bool old);
 uint64_t fake_publish_one(const char *stream, const char *data);
 // Answers messages for that long.
 void fake_run(uint64_t for_ms);
@@ -43,7 +45,7 @@ void fake_run(uint64_t for_ms);
 void fake_make_cold(void);
 // Everything of the stream of this name up to now is gone.
 void fake_discard(const char *name);
-// Damages the stored bytes of all blocks so far.
+// Damages the stored frames of all blocks so far.
 void fake_corrupt(void);
 // From now on (true) blocks are not delivered, as with a full inbox; false: the worker is told and
 // may resume.

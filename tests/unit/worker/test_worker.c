@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/prng.h"
 #include "log/block.h"
+#include "worker/worker_internal.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -297,6 +298,34 @@ Test(worker, reads_cold_blocks_from_disk)
     fake_text_free(&text);
 }
 
+// Of blocks in which many streams take turns, only the frames that are wanted are read.
+Test(worker, reads_only_its_frames_of_cold_blocks)
+{
+    fake_start(&defaults);
+    enum { BLOCKS = 100, PER_BLOCK = 5 };
+    for (int i = 0; i < BLOCKS; i++) {
+        struct fake_event events[2 * PER_BLOCK];
+        for (int j = 0; j < PER_BLOCK; j++) {
+            events[2 * j] = (struct fake_event){"a", "wanted", 0, 0};
+            events[2 * j + 1] = (struct fake_event){
+                "b", "a long text that nobody wants to read, and that is in the way", 0, 0};
+        }
+        fake_publish(events, 2 * PER_BLOCK);
+    }
+    fake_make_cold();
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a?last_event_id=5", ""); // in the midst of a block
+    fake_expect(client, &text, "id: 999\ndata: wanted\n\n");
+    static struct ids ids;
+    read_ids(&text, &ids);
+    cr_assert_eq(ids.count, BLOCKS * PER_BLOCK - 3);
+    cr_assert_eq(ids.gaps, 0);
+    cr_assert_leq(fake_worker()->shard.cold.bytes_used, text.length);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
 Test(worker, tells_of_what_the_disk_lost)
 {
     fake_start(&defaults);
@@ -488,6 +517,7 @@ Test(worker, serves_readers_of_every_pace)
                 (struct fake_event){names[which], data + prng_below(&prng, sizeof(data)), 0, 0};
             owner[++id] = names[which][0];
         }
+        fake_write_old_blocks(prng_chance(&prng, 1, 4));
         fake_publish(events, count);
         if (prng_chance(&prng, 1, 3)) {
             int i = (int)prng_below(&prng, CLIENTS);
