@@ -8,8 +8,8 @@ enum { READ_AHEAD_BYTES = 512 << 10 }; // of one connection's frames on disk
 // A stream's next run after `from`, as found.
 struct found {
     const struct log_run *run;
-    uint64_t from;                 // no event of the stream stands between the cursor and here
-    const struct history *history; // that holds the run; NULL: the window does
+    uint64_t from;           // no event of the stream stands between the cursor and here
+    struct history *history; // that holds the run; NULL: the window does
 };
 
 void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame)
@@ -89,22 +89,51 @@ static bool is_frames_alone(const struct walk *walk, const struct log_run *run)
            (run->flags & (needed | BLOCK_STREAM_HAS_TTL)) == needed;
 }
 
-// What comes after `found` in the same answer of the log, so that the disk is not waited for run by
-// run.
-static void read_ahead(const struct walk *walk, const struct found *found)
+// Reads on in an answer of the log, at most READ_AHEAD_BYTES.
+static void read_on(const struct walk *walk, struct history *history, uint32_t from)
 {
-    if (found->history == NULL) {
-        return;
-    }
-    const struct log_lookup *lookup = &found->history->lookup;
+    const struct log_lookup *lookup = &history->lookup;
     uint32_t bytes = 0;
-    for (const struct log_run *run = found->run + 1;
-         run < lookup->runs + lookup->run_count && bytes < READ_AHEAD_BYTES; run++) {
+    history->ahead_end = from > history->ahead_end ? from : history->ahead_end;
+    for (; history->ahead_end < lookup->run_count && bytes < READ_AHEAD_BYTES;
+         history->ahead_end++) {
+        const struct log_run *run = &lookup->runs[history->ahead_end];
         struct cold_range range = cold_range_of_frames(run);
         if (!is_frames_alone(walk, run) || !cold_read_ahead(&walk->shard->cold, &range)) {
-            return;
+            break;
         }
         bytes += run->frame_bytes;
+    }
+    history->ahead_at = from + (history->ahead_end - from) / 2;
+}
+
+// Asks for what comes after `found`, in this answer of the log and the next, so that neither disk
+// nor log are waited for run by run.
+static void read_ahead(const struct walk *walk, const struct found *found, bool is_missing)
+{
+    struct history *history = found->history;
+    if (history == NULL) {
+        return;
+    }
+    const struct log_lookup *lookup = &history->lookup;
+    uint32_t at = (uint32_t)(found->run - lookup->runs);
+    if (is_missing) { // what was read ahead is gone again
+        history->ahead_at = at;
+        history->ahead_end = at;
+    }
+    if (at < history->ahead_at) {
+        return;
+    }
+    read_on(walk, history, at + 1);
+    if (history->ahead_end == lookup->run_count && lookup->more) {
+        struct history_table *table = &walk->shard->histories;
+        struct history *next = history_find(table, history->stream, lookup->end_id);
+        if (next == NULL) {
+            history_ask_ahead(table, history->stream, lookup->end_id);
+        } else if (next->ahead_end == 0) {
+            read_on(walk, next, 0);
+            history->ahead_at = lookup->run_count;
+        }
     }
 }
 
@@ -114,8 +143,8 @@ static enum cold_result open_frames(const struct walk *walk, const struct found 
     struct cold_range range = cold_range_of_frames(found->run);
     enum cold_result result =
         cold_get(&walk->shard->cold, &range, conn_handle(walk->shard, walk->conn), frames);
-    if (result == COLD_WAIT) {
-        read_ahead(walk, found);
+    if (result == COLD_READY || result == COLD_WAIT) {
+        read_ahead(walk, found, result == COLD_WAIT);
     }
     return result;
 }

@@ -36,6 +36,8 @@ struct history *history_find(struct history_table *table, struct stream *stream,
     LIST_EACH (node, &stream->histories) {
         struct history *history = LIST_ENTRY(node, struct history, stream_node);
         if (covers(history, cursor)) {
+            list_remove(&history->stream_node); // to the front: it is likely asked for again
+            list_push_front(&stream->histories, &history->stream_node);
             list_remove(&history->age_node);
             list_push_back(&table->answered, &history->age_node);
             history->is_used = true;
@@ -93,6 +95,26 @@ static void drop_oldest(struct history_table *table)
     }
 }
 
+static void put_question(struct history_table *table, struct history *history,
+                         struct stream *stream, enum log_lookup_from from, uint64_t value)
+{
+    history->stream = stream;
+    history->is_asking = true;
+    history->is_pinned = false;
+    history->is_used = false;
+    history->ahead_at = 0;
+    history->ahead_end = 0;
+    history->lookup.owner = history;
+    history->lookup.number = stream->number;
+    history->lookup.from = from;
+    history->lookup.value = value;
+    list_node_init(&history->stream_node);
+    list_node_init(&history->age_node);
+    list_push_back(&stream->histories, &history->stream_node);
+    list_push_back(&table->unsent, &history->age_node);
+    table->asking++;
+}
+
 bool history_ask(struct history_table *table, struct stream *stream, enum log_lookup_from from,
                  uint64_t value, bool is_fresh, uint64_t handle)
 {
@@ -113,19 +135,28 @@ bool history_ask(struct history_table *table, struct stream *stream, enum log_lo
         pool_free(&table->pool, history);
         return false;
     }
-    history->stream = stream;
-    history->is_asking = true;
-    history->is_pinned = false;
-    history->is_used = false;
-    history->lookup.owner = history;
-    history->lookup.number = stream->number;
-    history->lookup.from = from;
-    history->lookup.value = value;
-    list_node_init(&history->stream_node);
-    list_node_init(&history->age_node);
-    list_push_back(&stream->histories, &history->stream_node);
-    list_push_back(&table->unsent, &history->age_node);
+    put_question(table, history, stream, from, value);
     return true;
+}
+
+void history_ask_ahead(struct history_table *table, struct stream *stream, uint64_t from)
+{
+    bool is_known = find_asking(stream, LOG_FROM_ID, from, false) != NULL;
+    LIST_EACH (node, &stream->histories) {
+        is_known = is_known || covers(LIST_ENTRY(node, struct history, stream_node), from);
+    }
+    if (is_known) {
+        return;
+    }
+    if (pool_is_full(&table->pool)) {
+        drop_oldest(table);
+    }
+    // Half of the room is left to those who wait.
+    bool is_busy = table->asking >= table->pool.capacity / 2 || table->starved.count > 0;
+    struct history *history = is_busy ? NULL : pool_alloc(&table->pool);
+    if (history != NULL) {
+        put_question(table, history, stream, LOG_FROM_ID, from);
+    }
 }
 
 // Where events passed us by, the answers tell how far the stream has come.
@@ -146,6 +177,7 @@ struct history *history_answered(struct history_table *table, struct log_lookup 
     ASSERT(&history->lookup == lookup && history->is_asking);
     ASSERT(lookup->run_count <= LOG_LOOKUP_RUNS);
     history->is_asking = false;
+    table->asking--;
     history->round = table->round;
     learn_sequence(history->stream, lookup);
     history->low = lookup->from == LOG_FROM_ID ? lookup->value : lookup->start_id;

@@ -19,6 +19,10 @@ struct history {
     uint64_t round; // in which it was answered or last given out
     uint64_t low;
     uint64_t gap_to; // events of the stream above low up to and with this id are gone; 0: none
+    // Reading ahead from disk: runs before ahead_end have been asked for; a reader that comes to
+    // run ahead_at asks for more.
+    uint32_t ahead_at;
+    uint32_t ahead_end;
     struct waiters waiters;
     struct log_lookup lookup;
 };
@@ -29,6 +33,7 @@ struct history_table {
     struct list unsent;     // not yet taken by the log's inbox
     struct waiters starved; // wanted a look-up when there was no room for one
     uint64_t round;
+    uint32_t asking; // without an answer yet
 };
 
 int history_table_init(struct history_table *table, uint32_t histories_max);
@@ -45,6 +50,10 @@ const struct log_run *history_run(const struct history *history, uint64_t cursor
 // ran out.
 bool history_ask(struct history_table *table, struct stream *stream, enum log_lookup_from from,
                  uint64_t value, bool is_fresh, uint64_t handle);
+
+// Asks for what follows `from`, for a reader that will come to it; nobody waits. Does nothing where
+// it is known or asked for already, or much else is asked.
+void history_ask_ahead(struct history_table *table, struct stream *stream, uint64_t from);
 
 // Begins a round. Takes as many of `starved` as there is room for, the first ones first, into
 // `woken` (which is empty): they are to ask again.
