@@ -204,3 +204,33 @@ Test(history, a_fresh_question_is_not_answered_by_one_that_was_sent)
     history_ask(&histories, stream, LOG_FROM_ID, 10, false, 4);
     cr_assert_eq(pool_used(&histories.pool), 2);
 }
+
+Test(history, what_will_be_needed_is_asked_ahead_once)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    history_ask_ahead(&histories, stream, 100);
+    history_ask_ahead(&histories, stream, 100);
+    struct log_lookup *lookup = take_question();
+    cr_assert_eq(lookup->from, LOG_FROM_ID);
+    cr_assert_eq(lookup->value, 100);
+    cr_assert(list_is_empty(&histories.unsent));
+    cr_assert(
+        history_ask(&histories, stream, LOG_FROM_ID, 100, false, 7)); // who comes waits for it
+    cr_assert(list_is_empty(&histories.unsent));
+    struct history *history = answer(lookup, 100, 200, 0);
+    cr_assert_eq(history_find(&histories, stream, 100), history);
+    history_ask_ahead(&histories, stream, 150);
+    cr_assert(list_is_empty(&histories.unsent));
+}
+
+Test(history, asking_ahead_leaves_room_to_those_who_wait)
+{
+    struct stream *stream = open_live("a", 1, 1000);
+    for (uint64_t i = 0; i < HISTORIES; i++) {
+        history_ask_ahead(&histories, stream, 1000 - i);
+    }
+    cr_assert_eq(pool_used(&histories.pool), HISTORIES / 2);
+    answer(take_question(), 1000, 1100, 0);
+    history_ask_ahead(&histories, stream, 500);
+    cr_assert_eq(pool_used(&histories.pool), HISTORIES / 2 + 1);
+}
