@@ -33,10 +33,11 @@ Test(json_writer, places_commas)
     json_write_member_decimal(&writer, "share", 1e10 / 3, 3);
     json_write_object_close(&writer);
     cr_assert_eq(buffer_failure(&buffer), 0);
-    cr_assert(slice_equal_text(buffer_slice(&buffer),
-                               "{\"id\":18446744073709551615,\"offset\":-9223372036854775808,"
-                               "\"list\":[[],{},true,false,null,5,[1.5],-2.3],\"te\\\"xt\":\"a\\nb\","
-"\"share\":3333333333.333}"));
+    cr_assert(
+        slice_equal_text(buffer_slice(&buffer),
+                         "{\"id\":18446744073709551615,\"offset\":-9223372036854775808,"
+                         "\"list\":[[],{},true,false,null,5,[1.5],-2.3],\"te\\\"xt\":\"a\\nb\","
+                         "\"share\":3333333333.333}"));
     buffer_free(&buffer);
 }
 
