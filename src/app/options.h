@@ -36,6 +36,9 @@ struct options {
     uint64_t lag_bytes;        // 0: no bound
     unsigned lag_policy;       // enum options_lag_policy
     unsigned unknown_stream;   // enum options_unknown_stream
+    bool user_agent_profiles;
+    uint64_t events_per_second_max; // 0: no bound
+    uint64_t bytes_per_second_max;  // 0: no bound
     uint64_t event_bytes_max;
     uint64_t streams_max;
     uint64_t stream_idle_ms;

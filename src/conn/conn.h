@@ -37,7 +37,8 @@ enum {
     CONN_GAP = 1 << 6,          // a gap, conn_cold.gap_*, is to be told before anything else
     CONN_DROPPING = 1 << 7,     // it lags beyond its bound; asked the log where to go on
     CONN_GOODBYE = 1 << 8,      // close it once its outbox is sent
-    CONN_BLOCKED = 1 << 9,      // the socket was full since its lag was last looked at
+    CONN_BLOCKED = 1 << 9,      // the socket was full, or its rate held it, since its lag was last
+                                // looked at
     CONN_TIMER_DUE = 1 << 10,   // its timer expired: the next pump sees to it
     CONN_REFUSED = 1 << 11,     // no room for its request: 503
     CONN_UNCOUNTED = 1 << 12,   // not among shard_options.connections

@@ -4,6 +4,10 @@
 
 #include "base/assert.h"
 
+// How often the lag of a connection that is held by its rate is looked at: it costs a walk over the
+// window.
+enum { LAG_LOOK_MS = 250 };
+
 struct conn_flow *conn_flow_open(struct shard *shard, struct conn *conn)
 {
     struct conn_flow *flow = conn_flow_of(shard, conn);
@@ -34,12 +38,125 @@ void conn_flow_close(struct shard *shard, struct conn *conn)
     conn->flags &= ~(uint32_t)(CONN_FLOW | CONN_PARKED);
 }
 
-void conn_flow_park(struct shard *shard, struct conn *conn, uint64_t delay_ms)
+void conn_flow_set_quality(struct shard *shard, struct conn *conn, const struct quality *quality)
 {
     struct conn_flow *flow = conn_flow_of(shard, conn);
     ASSERT(flow != NULL);
+    flow->quality = *quality;
+    bucket_change(&flow->events, quality->events_per_second, quality->burst_events, shard->now_ms);
+    bucket_change(&flow->bytes, quality->bytes_per_second, quality->burst_bytes, shard->now_ms);
+}
+
+// --- batches ---
+
+// How many events of a stream after `from` there are, as far as it matters: `enough` also where
+// there is something urgent, or more than memory tells of (then it is catching up).
+static uint32_t count_gathered(const struct stream *stream, uint64_t from, uint32_t enough)
+{
+    const struct window *window = &stream->window;
+    if (from < stream->discarded_id || from < window->covers_from) {
+        return enough;
+    }
+    uint64_t count = 0;
+    for (uint32_t i = window_find_place(window, from); i < window->count && count < enough; i++) {
+        const struct log_run *run = window_at(window, i);
+        uint64_t above = run->last_id - from;
+        count += above < run->count ? above : run->count;
+        if ((run->flags & BLOCK_STREAM_HAS_URGENT) != 0) {
+            return enough;
+        }
+    }
+    return count < enough ? (uint32_t)count : enough;
+}
+
+static uint32_t gathered(const struct shard *shard, const struct conn *conn, uint32_t enough)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < conn->stream_count && count < enough; i++) {
+        const struct conn_stream *entry = &conn->streams[i];
+        uint64_t from = entry->start_id > conn->cursor ? entry->start_id : conn->cursor;
+        count +=
+            count_gathered(stream_table_at(&shard->streams, entry->stream), from, enough - count);
+    }
+    return count;
+}
+
+bool conn_flow_gathers(struct shard *shard, struct conn *conn)
+{
+    struct conn_flow *flow = conn_flow_of(shard, conn);
+    ASSERT(flow != NULL);
+    if (flow->quality.batching == 0 ||
+        (flow->batch_due_ms > 0 && flow->batch_due_ms <= shard->now_ms)) {
+        return false;
+    }
+    uint32_t count = gathered(shard, conn, flow->quality.batch_size);
+    if (count == 0) {
+        flow->batch_due_ms = 0;
+        return false;
+    }
+    if (count >= flow->quality.batch_size) {
+        flow->batch_due_ms = shard->now_ms;
+        return false;
+    }
+    if (flow->batch_due_ms == 0) {
+        flow->batch_due_ms = shard->now_ms + flow->quality.batch_timeout_ms;
+        loop_arm(shard->loop, &flow->timer, flow->quality.batch_timeout_ms);
+    }
+    return true;
+}
+
+void conn_flow_caught_up(struct conn_flow *flow)
+{
+    flow->batch_due_ms = 0;
+}
+
+// --- rates ---
+
+struct conn_allowance conn_flow_allowance(const struct shard *shard, struct conn_flow *flow)
+{
+    return (struct conn_allowance){.events = bucket_available(&flow->events, shard->now_ms),
+                                   .bytes = bucket_available(&flow->bytes, shard->now_ms)};
+}
+
+bool conn_flow_admits_alone(const struct shard *shard, struct conn_flow *flow, uint32_t bytes)
+{
+    return bucket_admits(&flow->events, 1, shard->now_ms) &&
+           bucket_admits(&flow->bytes, bytes, shard->now_ms);
+}
+
+void conn_flow_charge(struct conn_flow *flow, uint32_t events, uint32_t bytes)
+{
+    bucket_take(&flow->events, events);
+    bucket_take(&flow->bytes, bytes);
+    flow->charged_events = events;
+    flow->charged_bytes = bytes;
+}
+
+void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_t events,
+                      uint32_t bytes)
+{
+    events = events < flow->charged_events ? events : flow->charged_events;
+    bytes = bytes < flow->charged_bytes ? bytes : flow->charged_bytes;
+    bucket_give_back(&flow->events, flow->charged_events - events);
+    bucket_give_back(&flow->bytes, flow->charged_bytes - bytes);
+    flow->charged_events = events;
+    flow->charged_bytes = bytes;
+    flow->batch_due_ms = shard->now_ms; // what is left of the batch has waited long enough
+}
+
+void conn_flow_park(struct shard *shard, struct conn *conn, uint32_t bytes)
+{
+    struct conn_flow *flow = conn_flow_of(shard, conn);
+    ASSERT(flow != NULL);
+    uint64_t events_ms = bucket_wait_ms(&flow->events, 1, shard->now_ms);
+    uint64_t bytes_ms = bucket_wait_ms(&flow->bytes, bytes, shard->now_ms);
     conn->flags |= CONN_PARKED;
-    loop_arm(shard->loop, &flow->timer, delay_ms);
+    shard->stats.rate_waits++;
+    if (shard->now_ms - flow->lag_looked_ms >= LAG_LOOK_MS) {
+        flow->lag_looked_ms = shard->now_ms;
+        conn->flags |= CONN_BLOCKED; // its lag is looked at when it goes on
+    }
+    loop_arm(shard->loop, &flow->timer, events_ms > bytes_ms ? events_ms : bytes_ms);
 }
 
 static void on_timer(void *context, struct loop *loop, struct wheel_timer *timer)

@@ -1,15 +1,28 @@
 // Flow control of a connection: all that one with limits of its own, batches or an open hole needs
 // beyond struct conn. From a bounded pool (shard->flows, one for each place of a connection at the
 // most); a connection that uses none of it has none, and costs nothing. One thread.
+//
+// Two things hold events back. While a batch gathers, news still make the connection ready, so that
+// it is seen when the batch is full. Over its rate it is parked: news leave it alone until its
+// timer, and what has come by then goes out in one write, as far as the buckets allow.
 #pragma once
 
 #include "conn/shard.h"
+#include "flow/bucket.h"
 #include "flow/quality.h"
 
 struct conn_flow {
-    struct wheel_timer timer; // SHARD_TIMER_FLOW: it may be sent to again
+    struct wheel_timer timer; // SHARD_TIMER_FLOW: the batch is due, or it may be sent to again
     uint32_t conn;            // whose it is
     struct quality quality;   // in force
+    struct bucket events;
+    struct bucket bytes;
+    // What the last send of events took from the buckets: what it turns out not to have begun is
+    // given back.
+    uint32_t charged_events;
+    uint32_t charged_bytes;
+    uint64_t batch_due_ms;  // 0: nothing gathers. Past: all is sent until it has caught up
+    uint64_t lag_looked_ms; // when a parked connection's lag was last to be looked at
 };
 
 // NULL where it has none.
@@ -21,9 +34,27 @@ static inline struct conn_flow *conn_flow_of(const struct shard *shard, const st
 struct conn_flow *conn_flow_open(struct shard *shard, struct conn *conn);
 // Nothing happens where it has none.
 void conn_flow_close(struct shard *shard, struct conn *conn);
+// From now on. Its buckets keep what is in them.
+void conn_flow_set_quality(struct shard *shard, struct conn *conn, const struct quality *quality);
 
-// Nothing is sent to it for so long, whatever comes in its streams: CONN_PARKED, and ready again
-// after it.
-void conn_flow_park(struct shard *shard, struct conn *conn, uint64_t delay_ms);
+// Whether it waits for its batch: then nothing is to be sent now.
+bool conn_flow_gathers(struct shard *shard, struct conn *conn);
+void conn_flow_caught_up(struct conn_flow *flow);
+
+// What one send may take.
+struct conn_allowance {
+    uint32_t events;
+    uint32_t bytes;
+};
+struct conn_allowance conn_flow_allowance(const struct shard *shard, struct conn_flow *flow);
+// Whether a frame larger than the allowance may go by itself.
+bool conn_flow_admits_alone(const struct shard *shard, struct conn_flow *flow, uint32_t bytes);
+void conn_flow_charge(struct conn_flow *flow, uint32_t events, uint32_t bytes);
+// The send was cut short: of what was charged only this was begun (the rest of a frame begun before
+// was not charged).
+void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_t events,
+                      uint32_t bytes);
+// Nothing is sent to it before a frame of so many bytes may be: CONN_PARKED, then ready again.
+void conn_flow_park(struct shard *shard, struct conn *conn, uint32_t bytes);
 
 void conn_flow_set_handlers(struct shard *shard);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "conn/shard.h"
+#include "conn/flow.h"
 #include "conn/walk.h"
 #include "io/send.h"
 
@@ -215,66 +215,122 @@ static void take_gap(struct shard *shard, struct conn *conn, const struct walk *
     conn_make_ready(shard, conn);
 }
 
-static void send_events(struct shard *shard, struct conn *conn, bool one_frame)
+// Why a walk ended, and what follows from it. has_load: it gave bytes, which are sent first.
+static void end_walk(struct shard *shard, struct conn *conn, const struct walk *walk,
+                     enum walk_result result, bool has_load)
 {
-    struct load load = {.pieces = shard->pieces + shard->piece_count};
-    struct walk walk;
-    walk_begin(&walk, shard, conn, one_frame);
-    uint64_t cursor = conn->cursor;
-    uint32_t offset = conn->frame_offset;
-    enum walk_result result = WALK_SPAN;
-    while (load.bytes < SEND_BYTES_MAX) {
-        struct span span;
-        result = walk_next(&walk, &span);
-        if (result != WALK_SPAN) {
-            break;
-        }
-        ASSERT(offset < span.length);
-        if (!load_add(&load, span.at + offset, span.length - offset)) {
-            break;
-        }
-        load.events += span.count;
-        cursor = span.last_id;
-        offset = 0;
-        if (one_frame) {
-            break;
-        }
-    }
-    if (load.piece_count > 0) {
-        conn->sent_from = conn->cursor;
-        conn->sent_from_offset = conn->frame_offset;
-        conn->cursor = cursor;
-        conn->frame_offset = 0;
-        shard->piece_count += load.piece_count;
-        queue_load(shard, conn, &load);
-        if (result != WALK_CAUGHT_UP && result != WALK_WAIT) {
-            conn_make_ready(shard, conn);
-        }
-    }
     switch (result) {
     case WALK_SPAN: break;
     case WALK_CAUGHT_UP:
-        if (walk.cursor > conn->cursor && conn->frame_offset == 0) {
-            conn->cursor = walk.cursor; // passed over what had expired
+        if (walk->cursor > conn->cursor && conn->frame_offset == 0) {
+            conn->cursor = walk->cursor; // passed over what had expired
         }
-        conn->flags |= load.piece_count > 0 ? CONN_CATCHING_UP : CONN_CAUGHT_UP;
+        conn->flags |= has_load ? CONN_CATCHING_UP : CONN_CAUGHT_UP;
+        if ((conn->flags & CONN_FLOW) != 0) {
+            conn_flow_caught_up(conn_flow_of(shard, conn));
+        }
         break;
     case WALK_WAIT: conn->flags |= CONN_WAITING; break;
     case WALK_FULL:
-        if (load.piece_count == 0) {
+        if (!has_load) {
             shard_flush(shard);
             conn_make_ready(shard, conn);
         }
         break;
     case WALK_GAP:
-        if (load.piece_count == 0 && conn->frame_offset > 0) {
+        if (!has_load && conn->frame_offset > 0) {
             conn_close(shard, conn); // the rest of a half-sent frame is gone
-        } else if (load.piece_count == 0) {
-            take_gap(shard, conn, &walk);
+        } else if (!has_load) {
+            take_gap(shard, conn, walk);
         }
         break;
     case WALK_FAILED: conn_close(shard, conn); break;
     }
+}
+
+// A send as it is made.
+struct filling {
+    struct load load;
+    uint64_t cursor;
+    enum walk_result result; // why it is not longer; WALK_SPAN: it is full, or
+    uint32_t held_bytes;     // its rate holds back a frame of so many; 0: not so
+};
+
+static uint32_t less(uint32_t from, uint32_t what)
+{
+    return what < from ? from - what : 0;
+}
+
+// flow: NULL where nothing is metered.
+static void fill(struct shard *shard, const struct conn *conn, struct conn_flow *flow,
+                 struct walk *walk, struct filling *filling)
+{
+    struct load *load = &filling->load;
+    struct conn_allowance left = {UINT32_MAX, UINT32_MAX};
+    if (flow != NULL) {
+        left = conn_flow_allowance(shard, flow);
+    }
+    uint32_t offset = conn->frame_offset;
+    while (load->bytes < SEND_BYTES_MAX) {
+        struct span span;
+        walk->whole_events_max = left.events;
+        walk->whole_bytes_max = left.bytes;
+        filling->result = walk_next(walk, &span);
+        if (filling->result != WALK_SPAN) {
+            break;
+        }
+        ASSERT(offset < span.length);
+        uint32_t length = span.length - offset;
+        if ((span.count > left.events || length > left.bytes) &&
+            (load->piece_count > 0 || !conn_flow_admits_alone(shard, flow, length))) {
+            filling->held_bytes = length;
+            break;
+        }
+        if (!load_add(load, span.at + offset, length)) {
+            break;
+        }
+        left.events = less(left.events, span.count);
+        left.bytes = less(left.bytes, length);
+        load->events += span.count;
+        filling->cursor = span.last_id;
+        offset = 0;
+        if (walk->by_frame) {
+            break;
+        }
+    }
+}
+
+// one_frame: the rest of one, whatever its rate says: that was seen to when it was begun.
+static void send_events(struct shard *shard, struct conn *conn, bool one_frame)
+{
+    struct conn_flow *flow = conn_flow_of(shard, conn);
+    struct filling filling = {.load = {.pieces = shard->pieces + shard->piece_count},
+                              .cursor = conn->cursor,
+                              .result = WALK_SPAN};
+    struct load *load = &filling.load;
+    struct walk walk;
+    walk_begin(&walk, shard, conn, one_frame);
+    fill(shard, conn, one_frame ? NULL : flow, &walk, &filling);
+    enum walk_result result = filling.result;
+    if (load->piece_count > 0) {
+        conn->sent_from = conn->cursor;
+        conn->sent_from_offset = conn->frame_offset;
+        conn->cursor = filling.cursor;
+        conn->frame_offset = 0;
+        shard->piece_count += load->piece_count;
+        queue_load(shard, conn, load);
+        if (flow != NULL) {
+            conn_flow_charge(flow, one_frame ? 0 : load->events,
+                             one_frame ? 0 : (uint32_t)load->bytes);
+        }
+        if (result != WALK_CAUGHT_UP && result != WALK_WAIT && filling.held_bytes == 0) {
+            conn_make_ready(shard, conn);
+        }
+    }
+    if (filling.held_bytes > 0) {
+        conn_flow_park(shard, conn, filling.held_bytes);
+    }
+    end_walk(shard, conn, &walk, result, load->piece_count > 0);
 }
 
 void conn_pump(struct shard *shard, struct conn *conn)
@@ -318,14 +374,21 @@ void conn_pump(struct shard *shard, struct conn *conn)
         send_events(shard, conn, true); // the frame that is half sent comes before anything else
     } else if ((conn->flags & CONN_GAP) != 0) {
         send_gap(shard, conn);
-    } else if (conn_check_lag(shard, conn)) {
+    } else if ((conn->flags & CONN_PARKED) == 0 && conn_check_lag(shard, conn) &&
+               ((conn->flags & CONN_FLOW) == 0 || !conn_flow_gathers(shard, conn))) {
         send_events(shard, conn, false);
     }
 }
 
+// What of a send has been begun.
+struct begun {
+    uint32_t events;
+    uint32_t bytes;
+};
+
 // How far a short send came: the same walk again, frame by frame. False when that cannot be found
 // out.
-static bool settle(struct shard *shard, struct conn *conn, uint64_t sent)
+static bool settle(struct shard *shard, struct conn *conn, uint64_t sent, struct begun *begun)
 {
     conn->cursor = conn->sent_from;
     conn->frame_offset = conn->sent_from_offset;
@@ -338,6 +401,8 @@ static bool settle(struct shard *shard, struct conn *conn, uint64_t sent)
         if (walk_next(&walk, &span) != WALK_SPAN) {
             return false;
         }
+        begun->events++;
+        begun->bytes += span.length - (begun->events == 1 ? conn->sent_from_offset : 0);
         if (left < span.length) {
             // Right before that frame: what had expired in between must not be taken for it.
             conn->cursor = span.last_id - 1;
@@ -360,12 +425,16 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
     if (conn->generation != loop_tag_generation(user_data) || conn->state != CONN_ACTIVE) {
         return;
     }
+    struct begun begun = {0};
     shard->stats.short_sends++;
     conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
     if ((result < 0 && result != -EAGAIN) ||
-        !settle(shard, conn, result > 0 ? (uint64_t)result : 0)) {
+        !settle(shard, conn, result > 0 ? (uint64_t)result : 0, &begun)) {
         conn_close(shard, conn);
         return;
+    }
+    if ((conn->flags & CONN_FLOW) != 0) {
+        conn_flow_settle(shard, conn_flow_of(shard, conn), begun.events, begun.bytes);
     }
     conn_arm_writable(shard, conn);
 }

@@ -103,6 +103,7 @@ struct conn_ring {
 struct shard_stats {
     uint64_t accepted, refused, closed, resumed, requests, request_errors;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
+    uint64_t rate_waits;
     uint64_t gaps_told, events_lagged, lag_closes, stall_closes, transients_dropped;
     uint64_t replays_refused, subscriptions_refused; // for want of memory
 };
@@ -192,6 +193,11 @@ static inline uint64_t conn_handle(const struct shard *shard, const struct conn 
 struct conn *conn_of_handle(const struct shard *shard, uint64_t handle);
 uint64_t conn_public_id(const struct shard *shard, const struct conn *conn);
 struct conn *conn_of_public_id(const struct shard *shard, uint64_t id);
+// Held by its socket or by its rate.
+static inline bool conn_is_throttled(const struct conn *conn)
+{
+    return (conn->ops & CONN_OP_WRITABLE) != 0 || (conn->flags & CONN_PARKED) != 0;
+}
 uint64_t conn_tag(const struct shard *shard, const struct conn *conn, uint8_t op);
 struct io_uring_sqe *conn_sqe(struct shard *shard, const struct conn *conn);
 void conn_arm(struct shard *shard, struct conn *conn, uint64_t delay_ms);

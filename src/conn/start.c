@@ -197,11 +197,11 @@ static bool choose_quality(struct shard *shard, struct conn *conn, const struct 
     if (quality_is_plain(&quality)) {
         return true;
     }
-    struct conn_flow *flow = conn_flow_open(shard, conn);
-    if (flow != NULL) {
-        flow->quality = quality;
+    if (conn_flow_open(shard, conn) == NULL) {
+        return false;
     }
-    return flow != NULL;
+    conn_flow_set_quality(shard, conn, &quality);
+    return true;
 }
 
 static void begin_stream(struct shard *shard, struct conn *conn, struct context *context)

@@ -18,6 +18,8 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->conn = conn;
     walk->cursor = conn->cursor;
     walk->by_frame = by_frame;
+    walk->whole_events_max = UINT32_MAX;
+    walk->whole_bytes_max = UINT32_MAX;
     walk->is_mid_frame = conn->frame_offset > 0;
     walk->block = NULL;
     walk->frames = slice_empty();
@@ -161,7 +163,8 @@ static void forget_positions(struct walk *walk, uint32_t index)
 static bool is_sendable_whole(const struct walk *walk, const struct found *found)
 {
     return !walk->by_frame && (walk->conn->flags & CONN_ENVELOPE) == 0 &&
-           found->from < found->run->first_id &&
+           found->from < found->run->first_id && found->run->count <= walk->whole_events_max &&
+           found->run->frame_bytes <= walk->whole_bytes_max &&
            (found->run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) ==
                BLOCK_STREAM_CONTIGUOUS;
 }

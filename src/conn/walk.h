@@ -32,7 +32,10 @@ struct walk {
     struct shard *shard;
     struct conn *conn;
     uint64_t cursor;
-    bool by_frame;     // spans are single frames
+    bool by_frame; // spans are single frames
+    // Of a run that may be one span: beyond them it is taken frame by frame.
+    uint32_t whole_events_max;
+    uint32_t whole_bytes_max;
     bool is_mid_frame; // the first frame was sent in part: it is due whatever its time to live says
     // WALK_GAP:
     uint32_t gap_stream;

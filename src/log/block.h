@@ -110,6 +110,7 @@ enum {
         2, // some event of it has a time to live: look at the records before sending
     BLOCK_STREAM_HAS_CONTROL = 4,
     BLOCK_STREAM_HAS_CRC = 8, // frames_crc is there: its frames may be read and sent by themselves
+    BLOCK_STREAM_HAS_URGENT = 16, // some event of it is of priority critical or high
 };
 
 // One per distinct stream of the block: all that index, window and recovery need, without looking

@@ -175,6 +175,7 @@ void builder_add_event(struct builder *builder, const struct streams *streams,
     uint32_t frame_length = (uint32_t)frame_write(builder->block + frame_offset, event, form, id);
     builder->frames_end += frame_length;
     stream_note(builder, entry, id, sequence, frame_offset, frame_length, event->ttl_ms != 0);
+    entry->flags |= event->priority <= PRIORITY_HIGH ? BLOCK_STREAM_HAS_URGENT : 0;
 
     uint32_t extra_offset = builder->heap_bytes;
     extra_put(builder, event);

@@ -64,11 +64,11 @@ void window_push(struct window *window, const struct log_run *run, uint32_t capa
     window->count++;
 }
 
-const struct log_run *window_find(const struct window *window, uint64_t cursor)
+uint32_t window_find_place(const struct window *window, uint64_t cursor)
 {
     ASSERT(cursor >= window->covers_from);
     if (window->count == 0 || window_at(window, window->count - 1)->last_id <= cursor) {
-        return NULL;
+        return window->count;
     }
     uint32_t low = 0;
     uint32_t high = window->count - 1;
@@ -80,7 +80,13 @@ const struct log_run *window_find(const struct window *window, uint64_t cursor)
             low = middle + 1;
         }
     }
-    return window_at(window, low);
+    return low;
+}
+
+const struct log_run *window_find(const struct window *window, uint64_t cursor)
+{
+    uint32_t place = window_find_place(window, cursor);
+    return place == window->count ? NULL : window_at(window, place);
 }
 
 void window_restart(struct window *window, uint64_t covers_from)

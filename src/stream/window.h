@@ -24,6 +24,8 @@ void window_push(struct window *window, const struct log_run *run, uint32_t capa
 
 // The first run that holds an id above `cursor`, or NULL when there is none. cursor >= covers_from.
 const struct log_run *window_find(const struct window *window, uint64_t cursor);
+// Its place for window_at; window->count when there is none.
+uint32_t window_find_place(const struct window *window, uint64_t cursor);
 
 // Forgets all runs; the window begins anew behind `covers_from`.
 void window_restart(struct window *window, uint64_t covers_from);

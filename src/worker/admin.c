@@ -18,7 +18,7 @@ static const char *state_name(const struct shard *shard, const struct conn *conn
     case CONN_REQUEST:
     case CONN_STARTING: return "connecting";
     case CONN_ACTIVE:
-        if ((conn->ops & CONN_OP_WRITABLE) != 0) {
+        if (conn_is_throttled(conn)) {
             return "throttled";
         }
         return (uint32_t)shard->now_ms - conn->last_send_ms < shard->options.heartbeat_ms ? "active"
@@ -115,7 +115,7 @@ static void count_states(const struct shard *shard, struct json_writer *writer)
             connecting += conn->state == CONN_REQUEST || conn->state == CONN_STARTING;
             draining += conn->state == CONN_LINGER || conn->state == CONN_CLOSING;
             streaming += conn->state == CONN_ACTIVE;
-            throttled += conn->state == CONN_ACTIVE && (conn->ops & CONN_OP_WRITABLE) != 0;
+            throttled += conn->state == CONN_ACTIVE && conn_is_throttled(conn);
         }
     }
     json_write_member_u64(writer, "connecting", connecting);
@@ -147,6 +147,7 @@ static void write_status(struct worker *worker, struct buffer *out)
         {"sends", stats->sends},
         {"short_sends", stats->short_sends},
         {"heartbeats", stats->heartbeats},
+        {"rate_waits", stats->rate_waits},
         {"gaps_told", stats->gaps_told},
         {"events_lagged", stats->events_lagged},
         {"lag_closes", stats->lag_closes},

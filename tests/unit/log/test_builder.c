@@ -30,13 +30,20 @@ static void tear_down(void)
 
 TestSuite(builder, .init = set_up, .fini = tear_down, .timeout = 20);
 
-static void add(struct log_stream *stream, const char *data, uint64_t id)
+static void add_of(struct log_stream *stream, const char *data, uint64_t id,
+                   enum event_priority priority)
 {
-    struct event event = {.stream = streams_name(streams, stream), .data = slice_of(data)};
+    struct event event = {
+        .stream = streams_name(streams, stream), .data = slice_of(data), .priority = priority};
     enum frame_form form = frame_form_of(&event);
     struct builder_size size = builder_size_of(&event, form);
     cr_assert(builder_fits(&builder, &size));
     builder_add_event(&builder, streams, stream, &event, form, id, ++stream->last_sequence, 1234);
+}
+
+static void add(struct log_stream *stream, const char *data, uint64_t id)
+{
+    add_of(stream, data, id, PRIORITY_NORMAL);
 }
 
 Test(builder, what_it_builds_is_valid_and_complete)
@@ -100,6 +107,26 @@ Test(builder, streams_that_took_turns_are_laid_side_by_side)
         char id[16];
         int id_length = snprintf(id, sizeof(id), "id: %u\n", (unsigned)(i + 1));
         cr_assert_eq(memcmp(block + records[i].frame_offset, id, (size_t)id_length), 0);
+    }
+}
+
+Test(builder, tells_of_urgent_events)
+{
+    struct log_stream *streams_of[4];
+    static const char *const names[] = {"critical", "high", "normal", "background"};
+    static const enum event_priority priorities[] = {PRIORITY_CRITICAL, PRIORITY_HIGH,
+                                                     PRIORITY_NORMAL, PRIORITY_BACKGROUND};
+    builder_open(&builder, block, 4096, sizeof(block), slots);
+    for (unsigned i = 0; i < 4; i++) {
+        streams_of[i] = streams_add(streams, slice_of(names[i]), 0);
+        add_of(streams_of[i], "x", 2 * i + 1, priorities[i]);
+        add(streams_of[i], "y", 2 * i + 2);
+    }
+    uint32_t length = builder_close(&builder, streams, 77, 0, 0);
+    cr_assert_eq(block_check(block, length, 77), BLOCK_VALID);
+    for (unsigned i = 0; i < 4; i++) {
+        bool is_urgent = (block_streams(block)[i].flags & BLOCK_STREAM_HAS_URGENT) != 0;
+        cr_assert_eq(is_urgent, i < 2, "%s", names[i]);
     }
 }
 

@@ -39,6 +39,7 @@ static struct {
     struct streams names; // numbered as streams[] is
     struct builder builder;
     uint32_t laps_again;
+    enum event_priority priority;
     enum rc_error lookup_error;
     struct log_message held[FAKE_HELD_MAX];
     uint32_t held_count;
@@ -244,6 +245,7 @@ static void fill_options(struct shard_options *shard)
 void fake_start(const struct fake_options *options)
 {
     memset(&fake, 0, sizeof(fake));
+    fake.priority = PRIORITY_NORMAL;
     fake.next_id = 1;
     fake.next_position = FAKE_FIRST_POSITION;
     cr_assert_eq(streams_init(&fake.names, FAKE_STREAMS_MAX), 0);
@@ -324,7 +326,7 @@ uint64_t fake_publish(const struct fake_event *events, uint32_t count)
         struct fake_stream *stream = find_stream(slice_of(events[i].stream), true);
         struct event event = {.stream = slice_of(events[i].stream),
                               .data = slice_of(events[i].data),
-                              .priority = PRIORITY_NORMAL,
+                              .priority = fake.priority,
                               .ttl_ms = events[i].ttl_ms};
         stream->last_id = fake.next_id++;
         builder_add_event(&fake.builder, &fake.names,
@@ -352,6 +354,11 @@ uint64_t fake_publish(const struct fake_event *events, uint32_t count)
     }
     loop_submit(&fake.loop);
     return fake.next_id - 1;
+}
+
+void fake_set_priority(enum event_priority priority)
+{
+    fake.priority = priority;
 }
 
 uint64_t fake_publish_one(const char *stream, const char *data)

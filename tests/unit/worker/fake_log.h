@@ -3,6 +3,7 @@
 // on a thread of its own with real sockets.
 #pragma once
 
+#include "event/event.h"
 #include "worker/worker.h"
 
 #include <stdbool.h>
@@ -39,6 +40,8 @@ uint64_t fake_publish(const struct fake_event *events, uint32_t count);
 // From now on blocks are written as before their streams' frames stood side by side.
 void fake_write_old_blocks(bool old);
 uint64_t fake_publish_one(const char *stream, const char *data);
+// What is published from now on has this priority, PRIORITY_NORMAL at first.
+void fake_set_priority(enum event_priority priority);
 // Answers messages for that long.
 void fake_run(uint64_t for_ms);
 // Everything published so far is only on disk now.
