@@ -1,7 +1,6 @@
 #include "memory.h"
 
 #include "proc_file.h"
-#include "usage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,13 +115,11 @@ static void raise_to(uint64_t *peak, uint64_t value)
     *peak = value > *peak ? value : *peak;
 }
 
-void memory_look(struct memory_peak *peak, pid_t server)
+void memory_look(struct memory_peak *peak, uint64_t resident_bytes)
 {
     struct memory_kernel kernel;
     memory_read_kernel(&kernel);
     raise_to(&peak->tcp_bytes, kernel.tcp_bytes);
     raise_to(&peak->slab_bytes, kernel.slab_bytes);
-    if (server != 0) {
-        raise_to(&peak->resident_bytes, usage_read_resident(server));
-    }
+    raise_to(&peak->resident_bytes, resident_bytes);
 }

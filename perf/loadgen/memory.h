@@ -48,7 +48,7 @@ struct memory_peak {
     uint64_t slab_bytes;
 };
 
-// server: 0 for none.
-void memory_look(struct memory_peak *peak, pid_t server);
+// resident_bytes: of the server, as read just now.
+void memory_look(struct memory_peak *peak, uint64_t resident_bytes);
 
 #endif

@@ -74,8 +74,10 @@ static void check_write(FILE *out, const struct result *result)
 {
     const struct findings *findings = &result->findings;
     if (result_is_good(result)) {
-        (void)fprintf(out, "<p class=\"check\"><b>Good.</b> Every subscriber got every event, in "
-                           "order and once.</p>\n");
+        (void)fprintf(out,
+                      "<p class=\"check\"><b>Good.</b> Every %ssubscriber got every event, in "
+                      "order and once.</p>\n",
+                      result_has_unhealthy(result) ? "healthy " : "");
         return;
     }
     (void)fprintf(out,
@@ -84,6 +86,9 @@ static void check_write(FILE *out, const struct result *result)
                   " subscribers failed. ",
                   findings->lost, findings->repeated, findings->gaps, findings->failed);
     markup_text(out, findings->first);
+    if (!group_tally_is_good(&result->groups[GROUP_THROTTLED])) {
+        (void)fprintf(out, " Throttled subscribers were not told of all that they missed.");
+    }
     (void)fprintf(out, " ");
     markup_text(out, result->error);
     (void)fprintf(out, "</p>\n");
@@ -171,6 +176,11 @@ static void draw_threads(FILE *out, double width, const struct result *result)
                         result->elapsed_ns);
 }
 
+static void draw_resident(FILE *out, double width, const struct result *result)
+{
+    report_draw_resident(out, width, &result->series, result->events);
+}
+
 enum {
     IN_FANOUT = 1 << RESULT_FANOUT,
     IN_STORM = 1 << RESULT_STORM,
@@ -189,6 +199,7 @@ static const struct drawing {
      draw_latency_distribution},
     {IN_FANOUT | IN_REPLAY, "Deliveries a second", "Over the measured time", draw_deliveries},
     {IN_FANOUT, "Latency over time", "Of what arrived in each stretch; logarithmic", draw_latency},
+    {IN_FANOUT, "Resident memory", "Of the server, over the measured time", draw_resident},
     {IN_FANOUT | IN_STORM, "Opening",
      "Share of the connections by the time from connect to the response's header", draw_opening},
     {IN_STORM, "Opening again", "The same when all came back at once", draw_reopening},
@@ -226,6 +237,15 @@ static void run_write(FILE *out, const struct result *result)
     }
     row(out, "Deliveries", "%" PRIu64 " in %.2f s", result->deliveries,
         figures_seconds(result->elapsed_ns));
+    for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
+        const struct group_tally *tally = &result->groups[group];
+        if (tally->subscribers > 0) {
+            row(out,
+                group == GROUP_STALLED ? "Missed by those that stalled" : "Missed by the throttled",
+                "%" PRIu64 " events, of which %" PRIu64 " were told of", tally->findings.lost,
+                tally->findings.lost_told);
+        }
+    }
     if (result_events_per_send(result) > 0) {
         row(out, "Events a send", "%.2f", result_events_per_send(result));
     }
@@ -290,6 +310,10 @@ static void parameters_write(FILE *out, const struct result *result)
     }
     if (options->stalled > 0) {
         row(out, "Subscribers that stall", "%g %%", 100 * options->stalled);
+    }
+    if (options->throttled > 0) {
+        row(out, "Subscribers that are throttled", "%g %%: %s", 100 * options->throttled,
+            options->throttled_query);
     }
     row(out, "Acknowledgement", "%s", options_ack_text(options->ack));
     row(out, "Receiving threads", "%u", options->threads);

@@ -170,6 +170,7 @@ struct curve {
     double deliveries[SERIES_POINTS_MAX];
     double p50[SERIES_POINTS_MAX];
     double p99[SERIES_POINTS_MAX];
+    double resident[SERIES_POINTS_MAX];
     double end_seconds;
 };
 
@@ -197,6 +198,7 @@ static void curve_fill(struct curve *curve, const struct series *series, uint64_
         curve->deliveries[at] = figures_per_second(point.deliveries, point.duration_ns);
         curve->p50[at] = (double)point.p50_ns;
         curve->p99[at] = (double)point.p99_ns;
+        curve->resident[at] = (double)point.resident_bytes;
         curve->end_seconds = (double)(point.start_ns + point.duration_ns) / 1e9;
     }
 }
@@ -217,25 +219,41 @@ static void over_time_begin(struct chart *chart, FILE *out, double width, const 
     chart->x.highest = curve->end_seconds;
 }
 
-void report_draw_deliveries(FILE *out, double width, const struct series *series, uint64_t events)
+// A curve from 0 up, as an area.
+static void area_draw(FILE *out, double width, const struct curve *curve, const double *ys,
+                      const char *label, struct figure (*tick)(double value))
 {
-    static struct curve curve; // big; the main thread's
-    curve_fill(&curve, series, events);
     double highest = 0;
-    for (uint32_t i = 0; i < curve.count; i++) {
-        highest = fmax(highest, curve.deliveries[i]);
+    for (uint32_t i = 0; i < curve->count; i++) {
+        highest = fmax(highest, ys[i]);
     }
     if (highest <= 0) {
         nothing_draw(out, "Nothing was measured.");
         return;
     }
     struct chart chart;
-    over_time_begin(&chart, out, width, &curve, "Deliveries a second over time");
+    over_time_begin(&chart, out, width, curve, label);
     chart.y.highest = ticks_ceiling(highest, 4);
-    chart_draw_y(&chart, 4, figure_count_short);
-    chart_line(&chart, curve.seconds, curve.deliveries, curve.count, "line first", true);
+    chart_draw_y(&chart, 4, tick);
+    chart_line(&chart, curve->seconds, ys, curve->count, "line first", true);
     chart_draw_x(&chart, (uint32_t)(width / TICK_ROOM), figure_seconds);
     chart_end(&chart);
+}
+
+void report_draw_deliveries(FILE *out, double width, const struct series *series, uint64_t events)
+{
+    static struct curve curve; // big; the main thread's
+    curve_fill(&curve, series, events);
+    area_draw(out, width, &curve, curve.deliveries, "Deliveries a second over time",
+              figure_count_short);
+}
+
+void report_draw_resident(FILE *out, double width, const struct series *series, uint64_t events)
+{
+    static struct curve curve; // big; the main thread's
+    curve_fill(&curve, series, events);
+    area_draw(out, width, &curve, curve.resident, "The server's resident memory over time",
+              figure_bytes);
 }
 
 // A line for each stretch in which something arrived.

@@ -21,6 +21,9 @@ void report_draw_deliveries(FILE *out, double width, const struct series *series
 // The latencies at p50 and p99 over time.
 void report_draw_latency(FILE *out, double width, const struct series *series, uint64_t events);
 
+// The server's resident memory over time.
+void report_draw_resident(FILE *out, double width, const struct series *series, uint64_t events);
+
 // What the threads of server (NULL: unknown) and generator used of a core, and for how long they
 // waited for one.
 void report_draw_threads(FILE *out, double width, const struct usage *server,

@@ -60,6 +60,11 @@ const char *bottleneck_text(enum bottleneck bottleneck)
     UNREACHABLE();
 }
 
+bool result_has_unhealthy(const struct result *result)
+{
+    return dealing_of(result->options).counts[GROUP_HEALTHY] < result->options->connections;
+}
+
 double result_events_per_send(const struct result *result)
 {
     if (result->sample_segments == 0) {

@@ -72,6 +72,9 @@ enum bottleneck result_bottleneck(const struct result *result, bool *late);
 // One sentence for each.
 const char *bottleneck_text(enum bottleneck bottleneck);
 
+// Whether some subscribers were to stall, or to be throttled.
+bool result_has_unhealthy(const struct result *result);
+
 // How many events a send of the server carried, by the subscribers sampled. 0 when unknown.
 double result_events_per_send(const struct result *result);
 

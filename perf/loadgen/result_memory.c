@@ -62,7 +62,30 @@ void result_memory_print(const struct result_memory *memory, uint32_t connection
     print_kernel(memory, connections, out);
 }
 
+void result_memory_print_growth(const struct series *series, FILE *out)
+{
+    uint64_t third = 0;
+    uint64_t last = 0;
+    series_resident(series, &third, &last);
+    if (third > 0) {
+        (void)fprintf(
+            out,
+            "growth      server %.1f MiB in the third quarter of the time, %.1f in the last "
+            "(%+.1f %%)\n",
+            figures_mebibytes(third), figures_mebibytes(last), figures_percent(last, third) - 100);
+    }
+}
+
 // --- JSON ---
+
+void result_memory_write_growth(const struct series *series, struct json_writer *writer)
+{
+    uint64_t third = 0;
+    uint64_t last = 0;
+    series_resident(series, &third, &last);
+    json_write_member_u64(writer, "resident_third_quarter_bytes", third);
+    json_write_member_u64(writer, "resident_last_quarter_bytes", last);
+}
 
 static void write_resident(const struct result_memory *memory, uint32_t connections,
                            struct json_writer *writer)

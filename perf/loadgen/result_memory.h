@@ -3,6 +3,7 @@
 #define RINGCAST_LOADGEN_RESULT_MEMORY_H
 
 #include "memory.h"
+#include "series.h"
 
 #include "base/json_writer.h"
 
@@ -25,10 +26,14 @@ struct result_memory {
     struct memory_peak peak; // from the first connection to the end
 };
 
+// Whether it grew while the series was measured; a line for people. Nothing when that is not known.
+void result_memory_print_growth(const struct series *series, FILE *out);
+
 // Lines for people.
 void result_memory_print(const struct result_memory *memory, uint32_t connections, FILE *out);
 
-// Members of the object that is open.
+// Members of the object that is open: the same.
+void result_memory_write_growth(const struct series *series, struct json_writer *writer);
 void result_memory_write(const struct result_memory *memory, uint32_t connections,
                          struct json_writer *writer);
 

@@ -101,6 +101,7 @@ static void print_fanout(const struct result *result, FILE *out)
     if (result->pace == PACE_RATE) {
         print_times(out, "lateness", &result->lateness);
     }
+    result_memory_print_growth(&result->series, out);
 }
 
 // The threads that did anything, and how long they could not run for want of a core.
@@ -146,17 +147,12 @@ static void print_generator(const struct result *result, FILE *out)
     (void)fprintf(out, "bottleneck  %s\n", bottleneck_text(result_bottleneck(result, NULL)));
 }
 
-static bool has_unhealthy(const struct result *result)
-{
-    return dealing_of(result->options).counts[GROUP_HEALTHY] < result->options->connections;
-}
-
 static void print_findings(const struct result *result, FILE *out)
 {
     const struct findings *findings = &result->findings;
     if (result_is_good(result)) {
         (void)fprintf(out, "check       good: every %ssubscriber got every event, in order, once\n",
-                      has_unhealthy(result) ? "other " : "");
+                      result_has_unhealthy(result) ? "other " : "");
         return;
     }
     (void)fprintf(out,
@@ -321,6 +317,7 @@ static void write_run(struct json_writer *writer, const struct result *result)
         write_times(writer, "throttled_latency", &result->groups[GROUP_THROTTLED].latency);
     }
     result_memory_write(&result->memory, result->options->connections, writer);
+    result_memory_write_growth(&result->series, writer);
     json_write_member_decimal(writer, "generator_cpu_cores",
                               figures_percent(result->generator.cpu_ns, elapsed_ns) / 100, 3);
     write_threads(writer, "generator_threads", &result->generator, elapsed_ns);

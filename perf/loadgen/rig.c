@@ -23,10 +23,16 @@ enum {
 static const uint64_t NS_PER_MS = 1000 * 1000;
 static const long NS_PER_SECOND = 1000L * 1000 * 1000;
 
+static uint64_t resident(const struct rig *rig)
+{
+    return rig->server != 0 ? usage_read_resident(rig->server) : 0;
+}
+
 void rig_look(struct rig *rig)
 {
-    watch_tick(&rig->watch);
-    memory_look(&rig->result->memory.peak, rig->server);
+    uint64_t resident_bytes = resident(rig);
+    watch_tick(&rig->watch, resident_bytes);
+    memory_look(&rig->result->memory.peak, resident_bytes);
 }
 
 struct beside {
@@ -79,11 +85,6 @@ int rig_fail(struct rig *rig, int code, const char *text)
 }
 
 // --- opening ---
-
-static uint64_t resident(const struct rig *rig)
-{
-    return rig->server != 0 ? usage_read_resident(rig->server) : 0;
-}
 
 static void memory_take(struct rig *rig, enum memory_moment moment)
 {

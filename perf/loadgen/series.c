@@ -18,6 +18,23 @@ void series_point_join(struct series_point *into, const struct series_point *nex
     into->server_cpu_ns += next->server_cpu_ns;
     into->p50_ns = higher(into->p50_ns, next->p50_ns);
     into->p99_ns = higher(into->p99_ns, next->p99_ns);
+    into->resident_bytes = higher(into->resident_bytes, next->resident_bytes);
+}
+
+static uint64_t resident_average(const struct series *series, uint32_t from, uint32_t to)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = from; i < to; i++) {
+        sum += series->points[i].resident_bytes;
+    }
+    return from < to ? sum / (to - from) : 0;
+}
+
+void series_resident(const struct series *series, uint64_t *third, uint64_t *last)
+{
+    uint32_t quarter = series->count / 4;
+    *third = resident_average(series, series->count - 2 * quarter, series->count - quarter);
+    *last = resident_average(series, series->count - quarter, series->count);
 }
 
 static void halve(struct series *series)

@@ -16,8 +16,10 @@ struct series_point {
     uint64_t deliveries;
     uint64_t bytes;
     uint64_t server_cpu_ns;
-    uint64_t p50_ns; // of points made one: the higher, so that a peak stays to be seen. 0: nothing
-    uint64_t p99_ns; // arrived
+    // Of points made one: the higher, so that a peak stays to be seen.
+    uint64_t p50_ns; // 0: nothing arrived
+    uint64_t p99_ns;
+    uint64_t resident_bytes; // of the server at the end; 0: unknown
 };
 
 // Zeroed memory is an empty series.
@@ -31,6 +33,10 @@ struct series {
 // Adds a sample, which begins where the one before ended. One that is much shorter than that (the
 // rest at the end) is put to the last point, whatever it has.
 void series_add(struct series *series, const struct series_point *sample);
+
+// Whether the server's memory grows: its averages over the third and the last quarter of the
+// points, when what is set up has long been there. Both 0 with fewer points than 4.
+void series_resident(const struct series *series, uint64_t *third, uint64_t *last);
 
 // Makes two stretches of time that follow each other one.
 void series_point_join(struct series_point *into, const struct series_point *next);

@@ -72,6 +72,7 @@ static struct series_point point_since(struct watch *watch, const struct watch_m
         .bytes = now->bytes - before->bytes,
         .p50_ns = histogram_quantile(&watch->between, 50 * 1000),
         .p99_ns = histogram_quantile(&watch->between, 99 * 1000),
+        .resident_bytes = now->resident_bytes,
     };
     if (now->server_cpu_ns > before->server_cpu_ns) {
         point.server_cpu_ns = now->server_cpu_ns - before->server_cpu_ns;
@@ -164,10 +165,11 @@ static void phase_begin(struct watch *watch, enum watch_phase phase)
     }
 }
 
-void watch_tick(struct watch *watch)
+void watch_tick(struct watch *watch, uint64_t resident_bytes)
 {
     enum watch_phase phase = atomic_load(&watch->phase);
     mark_take(watch, &watch->now);
+    watch->now.resident_bytes = resident_bytes;
     if (phase != watch->phase_seen) {
         phase_begin(watch, phase);
     }

@@ -36,6 +36,7 @@ struct watch_mark {
     uint64_t deliveries;
     uint64_t bytes;
     uint64_t server_cpu_ns;
+    uint64_t resident_bytes; // of the server
     struct histogram latency;
 };
 
@@ -64,8 +65,9 @@ void watch_init(struct watch *watch, const struct options *options, struct meter
 // Any thread: what now begins.
 void watch_phase(struct watch *watch, enum watch_phase phase);
 
-// Every WATCH_INTERVAL_MS, and once more at the end of the measured phase.
-void watch_tick(struct watch *watch);
+// Every WATCH_INTERVAL_MS, and once more at the end of the measured phase. resident_bytes: of the
+// server, as read just now; 0: unknown.
+void watch_tick(struct watch *watch, uint64_t resident_bytes);
 
 // Removes the line.
 void watch_clear(const struct watch *watch);

@@ -98,6 +98,7 @@ Test(report_charts, nothing_measured)
     report_draw_distribution(out, 520, &histogram, "a");
     report_draw_deliveries(out, 520, &series, 0);
     report_draw_latency(out, 520, &series, 0);
+    report_draw_resident(out, 520, &series, 0);
     report_draw_threads(out, 520, NULL, &generator, 1000);
     cr_assert_eq(count_of(drawn(), "<svg"), 0);
     finish();
@@ -129,14 +130,16 @@ Test(report_charts, over_time)
                                      .duration_ns = 100000000,
                                      .deliveries = i == 50 ? 0 : 1000,
                                      .p50_ns = i == 50 ? 0 : 5000 + i,
-                                     .p99_ns = i == 50 ? 0 : 90000};
+                                     .p99_ns = i == 50 ? 0 : 90000,
+                                     .resident_bytes = 25 << 20};
         series_add(&series, &point);
     }
     report_draw_deliveries(out, 520, &series, 100000);
     report_draw_latency(out, 340, &series, 100000);
+    report_draw_resident(out, 340, &series, 100000);
     const char *svg = drawn();
-    cr_assert_eq(count_of(svg, "<svg"), 2);
-    cr_assert_eq(count_of(svg, "class=\"area\""), 1);
+    cr_assert_eq(count_of(svg, "<svg"), 3);
+    cr_assert_eq(count_of(svg, "class=\"area\""), 2);
     cr_assert_eq(count_of(svg, "<path class=\"line second\""), 2, "none where nothing arrived");
     finish();
 }

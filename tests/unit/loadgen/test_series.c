@@ -23,7 +23,8 @@ static struct series_point sample(uint64_t index)
                                  .bytes = 10,
                                  .server_cpu_ns = 7,
                                  .p50_ns = 5,
-                                 .p99_ns = index};
+                                 .p99_ns = index,
+                                 .resident_bytes = index};
 }
 
 static void add(uint64_t count)
@@ -52,6 +53,7 @@ Test(series, full_it_halves_its_points)
     cr_assert_eq(series.points[3].duration_ns, 200);
     cr_assert_eq(series.points[3].deliveries, 2);
     cr_assert_eq(series.points[3].p99_ns, 7, "the higher of both");
+    cr_assert_eq(series.points[3].resident_bytes, 7);
     cr_assert_eq(series.points[SERIES_POINTS_MAX / 2].duration_ns, 100);
 }
 
@@ -90,4 +92,19 @@ Test(series, a_short_rest_goes_to_the_last_point)
     cr_assert_eq(series.count, 3);
     cr_assert_eq(series.points[2].duration_ns, 120);
     cr_assert_eq(series.points[2].deliveries, 6);
+}
+
+Test(series, memory_of_the_last_two_quarters)
+{
+    uint64_t third = 1;
+    uint64_t last = 1;
+    add(3);
+    series_resident(&series, &third, &last);
+    cr_assert_eq(third, 0);
+    cr_assert_eq(last, 0);
+    reset();
+    add(10); // 0 to 9: quarters of two
+    series_resident(&series, &third, &last);
+    cr_assert_eq(third, 6);
+    cr_assert_eq(last, 8);
 }
