@@ -38,12 +38,14 @@ enum field_rule {
 
 struct field {
     const char *name;
+    size_t name_length;
     enum field_rule rule;
     size_t value; // offsets in struct http_request
     size_t capacity;
     size_t length;
 };
 
+#define NAMED(name) name, sizeof(name) - 1
 #define KEPT_IN(member, limit) \
     offsetof(struct http_request, member), limit, offsetof(struct http_request, member##_length)
 #define KEPT_SHORT                                                \
@@ -51,16 +53,16 @@ struct field {
         offsetof(struct http_request, short_length)
 
 static const struct field fields[FIELD_COUNT] = {
-    [FIELD_HOST] = {"Host", RULE_ONCE, KEPT_IN(host, HTTP_HOST_BYTES_MAX)},
-    [FIELD_ACCEPT] = {"Accept", RULE_LIST, KEPT_IN(accept, HTTP_ACCEPT_BYTES_MAX)},
-    [FIELD_LAST_EVENT_ID] = {"Last-Event-ID", RULE_ONCE_CUT,
+    [FIELD_HOST] = {NAMED("Host"), RULE_ONCE, KEPT_IN(host, HTTP_HOST_BYTES_MAX)},
+    [FIELD_ACCEPT] = {NAMED("Accept"), RULE_LIST, KEPT_IN(accept, HTTP_ACCEPT_BYTES_MAX)},
+    [FIELD_LAST_EVENT_ID] = {NAMED("Last-Event-ID"), RULE_ONCE_CUT,
                              KEPT_IN(last_event_id, HTTP_LAST_EVENT_ID_BYTES_MAX)},
-    [FIELD_USER_AGENT] = {"User-Agent", RULE_LIST_CUT,
+    [FIELD_USER_AGENT] = {NAMED("User-Agent"), RULE_LIST_CUT,
                           KEPT_IN(user_agent, HTTP_USER_AGENT_BYTES_MAX)},
-    [FIELD_ORIGIN] = {"Origin", RULE_ONCE, KEPT_IN(origin, HTTP_ORIGIN_BYTES_MAX)},
-    [FIELD_CONTENT_LENGTH] = {"Content-Length", RULE_ONCE, KEPT_SHORT},
-    [FIELD_TRANSFER_ENCODING] = {"Transfer-Encoding", RULE_ONCE, KEPT_SHORT},
-    [FIELD_EXPECT] = {"Expect", RULE_ONCE, KEPT_SHORT},
+    [FIELD_ORIGIN] = {NAMED("Origin"), RULE_ONCE, KEPT_IN(origin, HTTP_ORIGIN_BYTES_MAX)},
+    [FIELD_CONTENT_LENGTH] = {NAMED("Content-Length"), RULE_ONCE, KEPT_SHORT},
+    [FIELD_TRANSFER_ENCODING] = {NAMED("Transfer-Encoding"), RULE_ONCE, KEPT_SHORT},
+    [FIELD_EXPECT] = {NAMED("Expect"), RULE_ONCE, KEPT_SHORT},
 };
 
 static llhttp_t *parser_of(struct http_request *request)
@@ -187,7 +189,8 @@ static int on_header_field_complete(llhttp_t *parser)
         return 0;
     }
     for (size_t kind = FIELD_OTHER + 1; kind < FIELD_COUNT; kind++) {
-        if (slice_equal_ignoring_case(name, slice_of(fields[kind].name))) {
+        if (fields[kind].name_length == name.length &&
+            slice_equal_ignoring_case(name, slice_from(fields[kind].name, name.length))) {
             request->field = (uint8_t)kind;
         }
     }
@@ -344,6 +347,15 @@ void http_request_init(struct http_request *request)
     llhttp_init(parser_of(request), HTTP_REQUEST, &settings);
 }
 
+// From inside a line to its CR, or to an LF that comes first, or to the end.
+static size_t find_line_end(const uint8_t *bytes, size_t at, size_t length)
+{
+    const uint8_t *carriage_return = memchr(bytes + at, '\r', length - at);
+    size_t end = carriage_return == NULL ? length : (size_t)(carriage_return - bytes);
+    const uint8_t *line_feed = memchr(bytes + at, '\n', end - at);
+    return line_feed == NULL ? end : (size_t)(line_feed - bytes);
+}
+
 // Advances over the header's bytes as far as their lines are well formed and within bounds. Returns
 // how many that are; *fault_text is set where the next one is not.
 static size_t header_check(struct http_request *request, const uint8_t *bytes, size_t length,
@@ -351,6 +363,12 @@ static size_t header_check(struct http_request *request, const uint8_t *bytes, s
 {
     size_t at = 0;
     for (; at < length && request->line_state != LINE_END; at++) {
+        if (request->line_state == LINE_INSIDE) {
+            at = find_line_end(bytes, at, length);
+            if (at == length) {
+                break;
+            }
+        }
         uint8_t byte = bytes[at];
         switch ((enum line_state)request->line_state) {
         case LINE_BEFORE:
