@@ -27,8 +27,11 @@ struct options {
     const char *data_dir; // NULL: paths_default_data
     uint64_t workers;     // 0: one a core
     uint64_t connections_max;
+    uint64_t connections_per_address; // 0: no bound
+    uint64_t connection_streams_max;
     uint64_t producers_max;
     uint64_t request_timeout_ms;
+    uint64_t header_bytes_max;
     uint64_t heartbeat_interval_ms; // 0: none
     uint64_t retry_ms;
     uint64_t stall_timeout_ms; // 0: never

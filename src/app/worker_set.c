@@ -31,6 +31,7 @@ struct worker_set {
     struct worker_set_options options;
     struct listen_address address;
     _Atomic uint32_t connections; // of all workers together
+    struct addresses *addresses;  // the same by address; NULL: not bounded
     struct loop *loops[WORKERS_MAX];
     struct member members[WORKERS_MAX];
 };
@@ -115,6 +116,9 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
                 .workers = set->options.workers,
                 .connections_max = (uint32_t)options->connections_max,
                 .connections = &set->connections,
+                .addresses = set->addresses,
+                .connection_streams_max = (uint32_t)options->connection_streams_max,
+                .header_bytes_max = (uint32_t)options->header_bytes_max,
                 .descriptors_per_ring_max = descriptors_per_ring(&set->options),
                 .streams_max = (uint32_t)options->streams_max,
                 .request_timeout_ms = (uint32_t)options->request_timeout_ms,
@@ -141,6 +145,15 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
 bool worker_set_create(struct worker_set *set, struct loop *log_loop, struct log_tail *tail,
                        char *message, size_t message_size)
 {
+    const struct options *settings = set->options.options;
+    if (settings->connections_per_address > 0) {
+        set->addresses = addresses_create((uint32_t)settings->connections_max,
+                                          (uint32_t)settings->connections_per_address);
+        if (set->addresses == NULL) {
+            (void)snprintf(message, message_size, "no memory to count connections by address");
+            return false;
+        }
+    }
     for (unsigned i = 0; i < set->options.workers; i++) {
         struct member *member = &set->members[i];
         const struct worker_options options = options_of(set, member);
@@ -261,5 +274,6 @@ void worker_set_destroy(struct worker_set *set)
             (void)close(member->listener_fd);
         }
     }
+    addresses_destroy(set->addresses);
     free(set);
 }

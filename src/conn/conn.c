@@ -121,17 +121,50 @@ void shard_choose_accepting(struct shard *shard)
     }
 }
 
-// False where the broker holds as many as it may. Those that are refused do not count while they
-// are told so: else a storm of them would keep the places that become free.
-static bool count_in(struct shard *shard)
+// Those that are refused do not count while they are told so: else a storm of them would keep the
+// places that become free.
+static void refuse(struct conn *conn, struct conn_cold *cold, enum conn_refusal refusal)
+{
+    conn->flags |= CONN_REFUSED | CONN_UNCOUNTED;
+    cold->refusal = (uint8_t)refusal;
+}
+
+static uint64_t address_key(const struct shard *shard, const struct conn_cold *cold)
+{
+    const struct addresses *addresses = shard->options.addresses;
+    return addresses == NULL ? 0 : addresses_key(addresses, cold->family, cold->address);
+}
+
+// Refuses it where the broker or its address holds as many as it may.
+static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *cold)
 {
     _Atomic uint32_t *connections = shard->options.connections;
-    if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) <
+    uint64_t key = address_key(shard, cold);
+    if (shard->is_stopping) {
+        refuse(conn, cold, REFUSAL_STOPPING);
+        return;
+    }
+    if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) >=
         shard->options.connections_max) {
-        return true;
+        refuse(conn, cold, REFUSAL_CONNECTIONS);
+    } else if (key != 0 && !addresses_enter(shard->options.addresses, key)) {
+        refuse(conn, cold, REFUSAL_ADDRESS);
+    } else {
+        return;
     }
     atomic_fetch_sub_explicit(connections, 1, memory_order_relaxed);
-    return false;
+}
+
+static void count_out(struct shard *shard, const struct conn *conn)
+{
+    if ((conn->flags & CONN_UNCOUNTED) != 0) {
+        return;
+    }
+    uint64_t key = address_key(shard, conn_cold_of(shard, conn));
+    if (key != 0) {
+        addresses_leave(shard->options.addresses, key);
+    }
+    atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
 }
 
 static void on_accept(void *context, unsigned ring_index, int descriptor,
@@ -158,9 +191,7 @@ static void on_accept(void *context, unsigned ring_index, int descriptor,
     ring->used++;
     shard->conn_count++;
     shard->stats.accepted++;
-    if (shard->is_stopping || !count_in(shard)) {
-        conn->flags |= CONN_REFUSED | CONN_UNCOUNTED;
-    }
+    count_in(shard, conn, cold);
     request_begin(shard, conn);
     shard_choose_accepting(shard);
 }
@@ -346,9 +377,7 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
     shard->stats.closed++;
     shard->conn_count--;
     shard->rings[ring].used--;
-    if ((conn->flags & CONN_UNCOUNTED) == 0) {
-        atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
-    }
+    count_out(shard, conn);
     conn->state = CONN_FREE;
     shard_choose_accepting(shard);
 }

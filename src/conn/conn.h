@@ -40,8 +40,8 @@ enum {
     CONN_BLOCKED = 1 << 9,      // the socket was full, or its rate held it, since its lag was last
                                 // looked at
     CONN_TIMER_DUE = 1 << 10,   // its timer expired: the next pump sees to it
-    CONN_REFUSED = 1 << 11,     // no room for its request: 503
-    CONN_UNCOUNTED = 1 << 12,   // not among shard_options.connections
+    CONN_REFUSED = 1 << 11,     // its request is answered with conn_cold.refusal
+    CONN_UNCOUNTED = 1 << 12,   // not among shard_options.connections, nor its address's
     CONN_CATCHING_UP = 1 << 13, // the send under way ends at the end of its streams, if taken whole
     CONN_HALF_CLOSING = 1 << 14, // the shutdown in flight is of the sending half alone
     CONN_FLOW = 1 << 15,         // has a conn_flow: no plain send of news
@@ -87,6 +87,14 @@ struct conn {
 };
 _Static_assert(sizeof(struct conn) == 128, "two cache lines");
 
+// Why a connection is refused before its request is looked at.
+enum conn_refusal {
+    REFUSAL_CONNECTIONS, // the broker's limit
+    REFUSAL_ADDRESS,     // its address's limit
+    REFUSAL_BUSY,        // no room for one more request
+    REFUSAL_STOPPING,
+};
+
 struct conn_cold {
     uint64_t connected_ms; // Unix time
     uint64_t gap_from;     // events after it, up to and with gap_to, are missing: while CONN_GAP
@@ -94,6 +102,7 @@ struct conn_cold {
     uint8_t address[16]; // IPv6, or IPv4 in its first 4 bytes
     uint16_t port;
     uint8_t family;
+    uint8_t refusal;     // enum conn_refusal, while CONN_REFUSED
     uint8_t gap_reason;  // enum notice_reason
     uint32_t user_agent; // interned, see conn/agents.h; 0: none
 };

@@ -49,6 +49,12 @@ void request_end(struct shard *shard, struct conn *conn)
     }
 }
 
+static void init_request(const struct shard *shard, struct context *context)
+{
+    http_request_init(&context->request);
+    http_request_set_header_max(&context->request, shard->options.header_bytes_max);
+}
+
 static struct context *open_context(struct shard *shard, struct conn *conn)
 {
     struct context *context = conn_context(shard, conn);
@@ -65,7 +71,7 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     context->has_gap = false;
     context->received_at = 0;
     context->received_length = 0;
-    http_request_init(&context->request);
+    init_request(shard, context);
     conn->context = pool_index(&shard->contexts, context);
     return context;
 }
@@ -77,6 +83,7 @@ static void take_bytes(struct shard *shard, struct conn *conn, const uint8_t *by
     struct context *context = open_context(shard, conn);
     if (context == NULL) {
         conn->flags |= CONN_REFUSED;
+        conn_cold_of(shard, conn)->refusal = REFUSAL_BUSY;
     } else {
         ASSERT(context->received_at == context->received_length && length <= RECEIVE_BUFFER_BYTES);
         memcpy(context->received, bytes, length);
@@ -121,7 +128,7 @@ static void after_answer(struct shard *shard, struct conn *conn, bool is_keep_al
         conn_linger(shard, conn);
         return;
     }
-    http_request_init(&context->request);
+    init_request(shard, context);
     conn_arm(shard, conn, shard->options.request_timeout_ms);
     conn_make_ready(shard, conn);
 }
@@ -241,6 +248,13 @@ static void answer_subscription(struct shard *shard, struct conn *conn, struct c
         request_fail(shard, conn, &fault, NULL, 0);
         return;
     }
+    if (context->subscribe.stream_count > shard->options.connection_streams_max) {
+        http_fault_set(&fault, ERR_TOO_MANY_STREAMS, "One connection reads at most %u streams",
+                       shard->options.connection_streams_max);
+        fault.status = 400;
+        request_fail(shard, conn, &fault, NULL, 0);
+        return;
+    }
     if (shard->options.unknown_stream_is_404) {
         context->subscribe.is_unknown_404 = true;
     }
@@ -269,16 +283,31 @@ static void answer(struct shard *shard, struct conn *conn, struct context *conte
     }
 }
 
-// Refused before its request was looked at: too many connections, or no memory for one more
-// request.
+struct refusal {
+    enum rc_error error;
+    int status; // 0: the error's own
+    const char *detail;
+};
+
+static const struct refusal refusals[] = {
+    [REFUSAL_CONNECTIONS] = {ERR_TOO_MANY_CONNECTIONS, 0,
+                             "the broker holds as many connections as it may"},
+    [REFUSAL_ADDRESS] = {ERR_TOO_MANY_CONNECTIONS, 429,
+                         "your address has as many connections as it may"},
+    [REFUSAL_BUSY] = {ERR_TOO_MANY_CONNECTIONS, 0,
+                      "the broker reads as many requests at once as it may"},
+    [REFUSAL_STOPPING] = {ERR_SHUTTING_DOWN, 0, "the broker is stopping"},
+};
+
+// Refused before its request was looked at.
 static void refuse(struct shard *shard, struct conn *conn)
 {
+    const struct refusal *refusal = &refusals[conn_cold_of(shard, conn)->refusal];
     shard->stats.refused++;
     conn->flags &= ~(uint32_t)CONN_REFUSED;
     struct http_fault fault;
-    http_fault_set(&fault, shard->is_stopping ? ERR_SHUTTING_DOWN : ERR_TOO_MANY_CONNECTIONS, "%s",
-                   shard->is_stopping ? "the broker is stopping"
-                                      : "the broker holds as many connections as it may");
+    http_fault_set(&fault, refusal->error, "%s", refusal->detail);
+    fault.status = refusal->status;
     request_fail(shard, conn, &fault, NULL, RETRY_AFTER_BUSY_S);
     conn_linger(shard, conn);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/prng.h"
+#include "conn/addresses.h"
 #include "conn/agents.h"
 #include "conn/conn.h"
 #include "flow/pressure.h"
@@ -57,6 +58,9 @@ struct shard_options {
     unsigned workers;
     uint32_t connections_max;      // of the whole broker
     _Atomic uint32_t *connections; // of the whole broker, shared by all workers
+    struct addresses *addresses;   // the same for each address; NULL: not bounded
+    uint32_t connection_streams_max;
+    uint32_t header_bytes_max;
     uint32_t descriptors_per_ring_max;
     uint32_t streams_max;
     uint32_t request_timeout_ms;

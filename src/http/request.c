@@ -344,6 +344,7 @@ static const llhttp_settings_t settings = {
 void http_request_init(struct http_request *request)
 {
     memset(request, 0, offsetof(struct http_request, name));
+    request->header_bytes_max = REQUEST_HEADER_BYTES_MAX;
     llhttp_init(parser_of(request), HTTP_REQUEST, &settings);
 }
 
@@ -354,6 +355,12 @@ static size_t find_line_end(const uint8_t *bytes, size_t at, size_t length)
     size_t end = carriage_return == NULL ? length : (size_t)(carriage_return - bytes);
     const uint8_t *line_feed = memchr(bytes + at, '\n', end - at);
     return line_feed == NULL ? end : (size_t)(line_feed - bytes);
+}
+
+void http_request_set_header_max(struct http_request *request, uint32_t header_bytes_max)
+{
+    ASSERT(!request->has_started);
+    request->header_bytes_max = header_bytes_max;
 }
 
 // Advances over the header's bytes as far as their lines are well formed and within bounds. Returns
@@ -458,7 +465,7 @@ static enum http_progress execute(struct http_request *request, const uint8_t *b
 static enum http_progress feed_header(struct http_request *request, const uint8_t *bytes,
                                       size_t length, size_t *taken)
 {
-    size_t room = REQUEST_HEADER_BYTES_MAX - request->header_bytes;
+    size_t room = request->header_bytes_max - request->header_bytes;
     const char *fault_text = NULL;
     size_t sound = header_check(request, bytes, length < room ? length : room, &fault_text);
     request->header_bytes += (uint32_t)sound;
@@ -474,8 +481,8 @@ static enum http_progress feed_header(struct http_request *request, const uint8_
         return refuse_unparsed(request, HPE_OK);
     }
     if (!is_over && sound == room) {
-        return FAILED(request, ERR_HEADER_TOO_LARGE, "The request's header is longer than %d bytes",
-                      REQUEST_HEADER_BYTES_MAX);
+        return FAILED(request, ERR_HEADER_TOO_LARGE, "The request's header is longer than %u bytes",
+                      request->header_bytes_max);
     }
     return HTTP_NEED_MORE;
 }

@@ -75,6 +75,7 @@ struct http_request {
     uint16_t origin_length;
     uint16_t host_length;
     uint32_t header_bytes;
+    uint32_t header_bytes_max;
     uint32_t body_bytes;
     _Alignas(8) uint8_t parser[HTTP_PARSER_BYTES];
     uint8_t name[HTTP_NAME_BYTES];
@@ -91,6 +92,9 @@ STATIC_ASSERT(sizeof(struct http_request) <= 12 << 10, "pooled by the thousand i
 
 // Makes it ready for a request's first byte. Also to use it again, for the next one.
 void http_request_init(struct http_request *request);
+// Another bound of request line and header fields than REQUEST_HEADER_BYTES_MAX. Before the first
+// byte.
+void http_request_set_header_max(struct http_request *request, uint32_t header_bytes_max);
 
 // Takes bytes as they come. *consumed is how many belonged to this request: all with
 // HTTP_NEED_MORE; with HTTP_FAILED it says nothing. A request's end is final: not called again

@@ -36,6 +36,9 @@ Test(options, the_defaults_agree)
     cr_assert_eq(options_check(&options, message, sizeof(message)), 0, "%s", message);
     cr_assert_str_eq(options.listen, "127.0.0.1:8080");
     cr_assert_eq(options.connections_max, CONNECTIONS_DEFAULT);
+    cr_assert_eq(options.connections_per_address, 0);
+    cr_assert_eq(options.connection_streams_max, CONNECTION_STREAMS_MAX);
+    cr_assert_eq(options.header_bytes_max, REQUEST_HEADER_BYTES_MAX);
     cr_assert_eq(options.event_bytes_max, EVENT_BYTES_MAX);
     cr_assert_eq(options.retry_ms, 5000);
     cr_assert_eq(options.heartbeat_interval_ms, 30000);

@@ -342,3 +342,17 @@ Test(request, skips_a_body_up_to_its_bound)
     cr_expect_eq(feed_long(header, 1 << 20, "", 1 << 20), HTTP_FAILED);
     cr_expect_eq(request.fault.error, ERR_TOO_LARGE);
 }
+
+Test(request, a_lower_bound_of_the_header)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nHost: x\r\nX: 0123456789\r\n\r\n";
+    size_t consumed;
+    for (uint32_t over = 0; over < 2; over++) {
+        http_request_init(&request);
+        http_request_set_header_max(&request, (uint32_t)strlen(text) - over);
+        enum http_progress progress =
+            http_request_feed(&request, (const uint8_t *)text, strlen(text), &consumed);
+        cr_assert_eq(progress, over == 0 ? HTTP_COMPLETE : HTTP_FAILED);
+    }
+    cr_assert_eq(request.fault.error, ERR_HEADER_TOO_LARGE);
+}

@@ -233,6 +233,10 @@ static void fill_options(struct shard_options *shard)
     shard->connections_max = shard->connections_max ? shard->connections_max : 512;
     shard->descriptors_per_ring_max =
         shard->descriptors_per_ring_max ? shard->descriptors_per_ring_max : 1024;
+    shard->connection_streams_max =
+        shard->connection_streams_max ? shard->connection_streams_max : CONNECTION_STREAMS_MAX;
+    shard->header_bytes_max =
+        shard->header_bytes_max ? shard->header_bytes_max : REQUEST_HEADER_BYTES_MAX;
     shard->streams_max = shard->streams_max ? shard->streams_max : 1024;
     shard->request_timeout_ms = shard->request_timeout_ms ? shard->request_timeout_ms : 5000;
     shard->heartbeat_ms = shard->heartbeat_ms == FAKE_NO_HEARTBEAT ? 0

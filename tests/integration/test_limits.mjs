@@ -1,0 +1,108 @@
+// The limits of C6: each is reached, answered with its own error, and gone again when there is room.
+// timeout: 120
+import assert from 'node:assert/strict';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { Broker, Lines, Subscriber, scratch, test, until, within } from './broker.mjs';
+
+// What the broker answers to these bytes, until it closes or the answer is whole.
+function answer(broker, text, { from = undefined } = {}) {
+  return within(`an answer to ${JSON.stringify(text.slice(0, 60))}`, new Promise((resolve, reject) => {
+    const socket = createConnection({ port: broker.port, host: '127.0.0.1', localAddress: from });
+    let bytes = '';
+    const give = () => {
+      const status = Number(/^HTTP\/1\.1 (\d+)/.exec(bytes)?.[1]);
+      const code = /"code":"(\w+)"/.exec(bytes)?.[1];
+      const retryAfter = /\r\nRetry-After: (\d+)\r\n/.exec(bytes)?.[1];
+      socket.destroy();
+      resolve({ status, code, retries: retryAfter !== undefined });
+    };
+    socket.setEncoding('utf8');
+    socket.on('data', (piece) => {
+      bytes += piece;
+      if (/"code":"\w+"/.test(bytes) || /\r\n\r\nid: /.test(bytes)) give();
+    });
+    socket.on('close', () => (bytes === '' ? reject(new Error('closed without an answer')) : give()));
+    socket.on('error', () => {});
+    socket.write(text);
+  }));
+}
+
+const get = (target, fields = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+const held = (broker) => new Subscriber(broker, '/streams/a').begun();
+
+// Each: the settings that lower a limit, and what then happens at it.
+const limits = {
+  'connections in all': {
+    flags: ['--connections-max', '2'],
+    async check(broker) {
+      const subscribers = [await held(broker), await held(broker)];
+      assert.deepEqual(await answer(broker, get('/streams/a')), { status: 503, code: 'too_many_connections', retries: true });
+      subscribers[0].close();
+      await until('there is room', async () => (await answer(broker, get('/streams/a'))).status === 200);
+      subscribers[1].close();
+    },
+  },
+  'connections of one address': {
+    flags: ['--connections-per-address', '2'],
+    async check(broker) {
+      const subscribers = [await held(broker), await held(broker)];
+      assert.deepEqual(await answer(broker, get('/streams/a')), { status: 429, code: 'too_many_connections', retries: true });
+      const other = await answer(broker, get('/streams/a'), { from: '127.0.0.2' });
+      assert.equal(other.status, 200, 'another address is not concerned');
+      subscribers[0].close();
+      await until('there is room', async () => (await answer(broker, get('/streams/a'))).status === 200);
+      subscribers[1].close();
+    },
+  },
+  'streams of one connection': {
+    flags: ['--connection-streams-max', '2'],
+    async check(broker) {
+      assert.equal((await answer(broker, get('/events?stream=a&stream=b'))).status, 200);
+      assert.deepEqual(await answer(broker, get('/events?stream=a&stream=b&stream=c')),
+        { status: 400, code: 'too_many_streams', retries: false });
+    },
+  },
+  'size of the header': {
+    flags: ['--header-bytes-max', '1KiB'],
+    async check(broker) {
+      assert.equal((await answer(broker, get('/streams/a', `X: ${'x'.repeat(900)}\r\n`))).status, 200);
+      assert.deepEqual(await answer(broker, get('/streams/a', `X: ${'x'.repeat(1000)}\r\n`)),
+        { status: 431, code: 'header_too_large', retries: false });
+    },
+  },
+  'time of the request': {
+    flags: ['--request-timeout', '200ms'],
+    async check(broker) {
+      assert.deepEqual(await answer(broker, 'GET /streams/a HTTP/1.1\r\nHost:'),
+        { status: 408, code: 'request_timeout', retries: false });
+    },
+  },
+  'size of an event': {
+    flags: ['--event-bytes-max', '1KiB'],
+    async check(broker) {
+      assert.ok((await broker.ask({ stream: 'a', data: 'x'.repeat(1024) })).id > 0);
+      assert.equal((await broker.ask({ stream: 'a', data: 'x'.repeat(1025) })).error, 'too_large');
+    },
+  },
+  producers: {
+    flags: ['--producers-max', '1'],
+    async check(broker) {
+      const first = await Lines.connect(broker.socket);
+      await first.publish('a', 'x');
+      assert.equal((await broker.ask({ stream: 'a', data: 'x' })).error, 'too_many_connections');
+      first.close();
+      await until('there is room', async () => (await broker.ask({ stream: 'a', data: 'x' })).id > 0);
+    },
+  },
+};
+
+test(async ({ say }) => {
+  let count = 0;
+  for (const [name, { flags, check }] of Object.entries(limits)) {
+    const broker = await Broker.start({ flags, directory: join(scratch, `limit${count++}`) });
+    await check(broker);
+    await broker.stop();
+    say(`${name}: ${flags.join(' ')}`);
+  }
+});
