@@ -240,7 +240,7 @@ $(BUILD)/unit/%: private PROGRAM_LIBS := -lcriterion
 $(BUILD)/fuzzers/%: private LINK_EXTRA := -fsanitize=fuzzer
 $(call objects,$(UNIT_TESTS) $(FUZZ_TARGETS)): | deps-test
 
-$(BUILD)/ringcast-bench: $(call objects,$(LOADGEN_SOURCES)) \
+$(BUILD)/ringcast-bench: $(call objects,$(LOADGEN_SOURCES) src/cli/line_client.c) \
                          $(call layer_archives,$(upto_event)) $(filter %.a,$(LIBRINGCAST)) \
                          $(BUILD)/lib/third_party.a
 	$(link_program)

@@ -78,12 +78,21 @@ static void read_on(struct rig *rig)
 
 static int run(struct rig *rig)
 {
+    struct drops before;
+    bool is_watched = result_has_unhealthy(rig->result) && !rig->options->bare;
+    if (is_watched) {
+        drops_read(&before, rig->options->publish);
+    }
     int code = rig_connect(rig);
     if (code == 0) {
         code = rig_run_beside(rig, measure);
     }
-    if (code == 0 && (rig->options->stalled > 0 || rig->options->throttled > 0)) {
+    if (code == 0 && result_has_unhealthy(rig->result)) {
         read_on(rig);
+    }
+    if (is_watched) {
+        drops_read(&rig->result->drops, rig->options->publish);
+        drops_subtract(&rig->result->drops, &before);
     }
     return code;
 }

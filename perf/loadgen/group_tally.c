@@ -60,7 +60,7 @@ void group_tally_print(const struct group_tally *tally, const struct options *op
     const struct findings *findings = &tally->findings;
     print_what(tally, options, out);
     (void)fprintf(
-        out, ": had %.1f %% of their events at the end (%" PRIu64 " to %" PRIu64 " each)\n",
+        out, ": had come to %.1f %% of their events at the end (%" PRIu64 " to %" PRIu64 " each)\n",
         figures_percent(tally->mark.events, tally->published), tally->mark.least, tally->mark.most);
     if (tally->group == GROUP_THROTTLED) {
         (void)fprintf(out, "            latency ");
@@ -71,7 +71,8 @@ void group_tally_print(const struct group_tally *tally, const struct options *op
                   "            %s %.1f %%: %" PRIu64 " had all, %" PRIu64
                   " were told of a gap, %" PRIu64 " were cut off (%" PRIu64 " told so), %" PRIu64
                   " did not reach the last\n",
-                  tally->group == GROUP_STALLED ? "when they read on, they had" : "a little later",
+                  tally->group == GROUP_STALLED ? "when they had read on, they had"
+                                                : "a little later, they had",
                   figures_percent(findings->events, tally->published), tally->complete,
                   tally->told_gap, tally->cut, tally->cut_told, tally->behind);
     (void)fprintf(out,

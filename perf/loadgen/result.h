@@ -2,6 +2,7 @@
 #ifndef RINGCAST_LOADGEN_RESULT_H
 #define RINGCAST_LOADGEN_RESULT_H
 
+#include "drops.h"
 #include "group_tally.h"
 #include "histogram.h"
 #include "options.h"
@@ -56,6 +57,7 @@ struct result {
 
     struct findings findings;          // of the healthy, in the whole run
     struct group_tally groups[GROUPS]; // of all but the healthy
+    struct drops drops;                // that the server counted, where some were not healthy
 };
 
 enum bottleneck {

@@ -195,6 +195,7 @@ void result_print(const struct result *result, FILE *out)
     for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
         group_tally_print(&result->groups[group], options, out);
     }
+    drops_print(&result->drops, out);
     print_findings(result, out);
 }
 
@@ -289,6 +290,21 @@ static void write_kind(struct json_writer *writer, const struct result *result)
     }
 }
 
+// What gaps told of, and beside it what the server counted.
+static void write_told(struct json_writer *writer, const struct result *result)
+{
+    uint64_t told = 0;
+    uint64_t untold = 0;
+    for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
+        const struct findings *findings = &result->groups[group].findings;
+        told += findings->told;
+        untold += findings->lost - findings->lost_told;
+    }
+    json_write_member_u64(writer, "events_told_missing", told);
+    json_write_member_u64(writer, "events_missing_untold", untold);
+    drops_write(&result->drops, writer);
+}
+
 static void write_run(struct json_writer *writer, const struct result *result)
 {
     write_kind(writer, result);
@@ -315,6 +331,7 @@ static void write_run(struct json_writer *writer, const struct result *result)
             group_tally_write(&result->groups[group], result->options, writer);
         }
         write_times(writer, "throttled_latency", &result->groups[GROUP_THROTTLED].latency);
+        write_told(writer, result);
     }
     result_memory_write(&result->memory, result->options->connections, writer);
     result_memory_write_growth(&result->series, writer);

@@ -31,6 +31,22 @@ async function slow(...flags) {
   return result.stalled;
 }
 
+// Two stall, two are sent less than is published: ringcast tells both of what they did not get, and counts it.
+async function bothAgainstRingcast() {
+  const lagging = await Broker.start({ flags: ['--lag-events', '5'] });
+  const { code, printed, errors } = await run(bench, ['slow', ...LOAD, '--json', '--url', lagging.url, '--publish',
+    `unix:${lagging.socket}`, '--stalled', '0.1', '--throttled', '0.1', '--throttled-query', 'events_per_second=10']);
+  assert.equal(code, 0, errors);
+  const result = JSON.parse(printed.join('\n'));
+  assert.equal(result.deliveries, result.events * 8);
+  assert.deepEqual([result.stalled.told_gap, result.throttled.told_gap], [2, 2]);
+  assert.deepEqual([result.events_missing_untold, result.throttled.told_too_many, result.throttled.cut], [0, 0, 0]);
+  assert.ok(result.throttled.missing_told > 0);
+  assert.ok(result.server_dropped >= result.events_told_missing);
+  assert.ok(result.server_dropped >= result.throttled.missing_told + result.stalled.missing_told);
+  await lagging.stop();
+}
+
 async function againstRingcast(slowRate) {
   const lagging = await Broker.start({ flags: ['--lag-events', '5'] });
   const flags = ['--url', lagging.url, '--publish', `unix:${lagging.socket}`, '--pid', String(lagging.pid), '--slow-rate', slowRate];
@@ -78,6 +94,8 @@ test(async ({ say }) => {
   await againstRingcast('0');
   await againstRingcast('3000');
   say('ringcast: those that stall are told what they missed, and nobody else notices');
+  await bothAgainstRingcast();
+  say('ringcast: so are those that it sends less, and it counts what it drops');
   const bare = await slow('--bare');
   assert.equal(bare.told_gap, 0);
   say('the bare server does not wait for them');
