@@ -241,16 +241,14 @@ static enum walk_result frames_next(struct walk *walk, struct span *span)
 {
     struct slice frame;
     uint64_t id;
-    while (frame_next(&walk->frames, &frame, &id)) {
-        if (id > walk->frames_from) {
-            *span = (struct span){
-                .at = frame.at, .length = (uint32_t)frame.length, .count = 1, .last_id = id};
-            walk->cursor = id;
-            walk->is_mid_frame = false;
-            return WALK_SPAN;
-        }
+    if (!frame_next(&walk->frames, &frame, &id)) {
+        return walk->frames.length == 0 ? WALK_CAUGHT_UP : WALK_FAILED;
     }
-    return walk->frames.length == 0 ? WALK_CAUGHT_UP : WALK_FAILED;
+    *span =
+        (struct span){.at = frame.at, .length = (uint32_t)frame.length, .count = 1, .last_id = id};
+    walk->cursor = id;
+    walk->is_mid_frame = false;
+    return WALK_SPAN;
 }
 
 // One stream: its next run, whole where that can be.
@@ -289,8 +287,8 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
     *is_scanning = true;
     if (is_alone) {
         walk->frames = slice_from(at, found.run->frame_bytes);
-        walk->frames_from = found.from;
-        return WALK_SPAN;
+        frame_skip_through(&walk->frames, found.from);
+        return walk->frames.length > 0 ? WALK_SPAN : WALK_FAILED;
     }
     walk->parts[0] =
         (struct walk_part){.from = found.from, .stream_index = found.run->stream_index};

@@ -48,7 +48,6 @@ struct walk {
     uint64_t scan_to;
     // or the rest of one stream's frames, walked by their text
     struct slice frames;
-    uint64_t frames_from; // ids above it
     uint32_t part_count;
     struct walk_part parts[CONNECTION_STREAMS_MAX];
 };

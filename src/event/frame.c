@@ -182,23 +182,58 @@ size_t frame_write(uint8_t *out, const struct event *event, enum frame_form form
     return (size_t)(out - start);
 }
 
-bool frame_next(struct slice *frames, struct slice *frame, uint64_t *id)
+// The bytes up to and with the end of the frame that is under way. 0: there is none.
+static size_t length_to_end(struct slice text)
 {
     static const char end[] = "\n\n"; // no line of a frame is empty
-    enum { PREFIX_BYTES = sizeof "id: " - 1, END_BYTES = sizeof end - 1 };
-    const uint8_t *found =
-        frames->length == 0 ? NULL : memmem(frames->at, frames->length, end, END_BYTES);
-    if (found == NULL || frames->length < PREFIX_BYTES ||
-        memcmp(frames->at, "id: ", PREFIX_BYTES) != 0) {
+    enum { END_BYTES = sizeof end - 1 };
+    const uint8_t *found = text.length == 0 ? NULL : memmem(text.at, text.length, end, END_BYTES);
+    return found == NULL ? 0 : (size_t)(found - text.at) + END_BYTES;
+}
+
+static bool read_id(struct slice frame, uint64_t *id)
+{
+    enum { PREFIX_BYTES = sizeof "id: " - 1 };
+    return frame.length >= PREFIX_BYTES && memcmp(frame.at, "id: ", PREFIX_BYTES) == 0 &&
+           text_parse_u64(slice_after(slice_first(frame, slice_find(frame, '\n')), PREFIX_BYTES),
+                          id);
+}
+
+bool frame_next(struct slice *frames, struct slice *frame, uint64_t *id)
+{
+    size_t length = length_to_end(*frames);
+    if (length == 0 || !read_id(*frames, id)) {
         return false;
     }
-    struct slice line = slice_after(slice_first(*frames, slice_find(*frames, '\n')), PREFIX_BYTES);
-    if (!text_parse_u64(line, id)) {
-        return false;
-    }
-    *frame = slice_first(*frames, (size_t)(found - frames->at) + END_BYTES);
-    *frames = slice_after(*frames, frame->length);
+    *frame = slice_first(*frames, length);
+    *frames = slice_after(*frames, length);
     return true;
+}
+
+void frame_skip_through(struct slice *frames, uint64_t id)
+{
+    enum { SEARCHED_BYTES = 512 }; // below it, going on frame by frame is as fast
+    size_t low = 0;                // a frame begins here, and all before it are to be skipped
+    size_t high = frames->length;
+    while (high - low > SEARCHED_BYTES) {
+        size_t middle = low + (high - low) / 2;
+        size_t step = length_to_end(slice_from(frames->at + middle, high - middle));
+        size_t start = middle + step;
+        uint64_t found;
+        if (step > 0 && start < high && read_id(slice_after(*frames, start), &found) &&
+            found <= id) {
+            low = start;
+        } else {
+            high = middle;
+        }
+    }
+    *frames = slice_after(*frames, low);
+    struct slice rest = *frames;
+    struct slice frame;
+    uint64_t found;
+    while (frame_next(&rest, &frame, &found) && found <= id) {
+        *frames = rest;
+    }
 }
 
 bool frame_data_append(struct buffer *out, struct slice frame)

@@ -36,6 +36,10 @@ size_t frame_write(uint8_t *out, const struct event *event, enum frame_form form
 // there is none: at the end, or where something else stands. Safe on any bytes.
 bool frame_next(struct slice *frames, struct slice *frame, uint64_t *id);
 
+// Takes the frames with ids up to `id` off `frames`, whose ids rise, without looking at each of
+// them. Where something else than frames stands, at most as many. Safe on any bytes.
+void frame_skip_through(struct slice *frames, uint64_t id);
+
 // The reverse for renditions: appends the payload of a frame of FRAME_FORM_TEXT (its data lines
 // joined by LF).
 bool frame_data_append(struct buffer *out, struct slice frame);

@@ -122,6 +122,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (frame_next(&frames, &frame, &id)) {
         ASSERT(frame.length > 0 && frame.length <= size);
     }
+    frames = slice_from(data, size);
+    frame_skip_through(&frames, id);
+    ASSERT(frames.length <= size);
     struct buffer out;
     buffer_init(&out, size);
     frame_data_append(&out, slice_from(data, size));

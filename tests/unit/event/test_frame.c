@@ -211,6 +211,39 @@ Test(frame, the_next_of_many)
     }
 }
 
+Test(frame, skips_through_an_id)
+{
+    struct prng prng;
+    prng_seed(&prng, 5);
+    static uint8_t text[200000];
+    static uint64_t ids[1000];
+    static size_t starts[1001];
+    size_t length = 0;
+    uint64_t id = 0;
+    for (int i = 0; i < 1000; i++) {
+        id += 1 + prng_below(&prng, 3);
+        ids[i] = id;
+        starts[i] = length;
+        struct event event = {.data = slice_from("some data\nof lines\n\n and lines\n that may be "
+                                                 "cut anywhere, so that all lengths come",
+                                                 prng_below(&prng, 85))};
+        length += frame_write(text + length, &event, FRAME_FORM_TEXT, id);
+    }
+    starts[1000] = length;
+    int next = 0;
+    for (uint64_t through = 0; through <= id + 1; through++) {
+        while (next < 1000 && ids[next] <= through) {
+            next++;
+        }
+        struct slice frames = slice_from(text, length);
+        frame_skip_through(&frames, through);
+        cr_assert_eq(frames.length, length - starts[next]);
+    }
+    struct slice none = slice_empty();
+    frame_skip_through(&none, 5);
+    cr_assert_eq(none.length, 0);
+}
+
 Test(frame, data_of_what_is_no_frame)
 {
     struct buffer back;
