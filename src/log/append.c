@@ -101,8 +101,13 @@ static void take_event(struct log *log, struct log_stream *stream, const struct 
     stream->last_sequence++;
     stream->pending++;
     stream->last_time_ms = STREAM_48(log->time_ms);
+    const struct builder *builder = &log->writer.builder;
+    uint32_t frames_before = builder->frames_end;
     builder_add_event(&log->writer.builder, &log->streams, stream, event, form, id,
                       stream->last_sequence, log->time_ms);
+    if (stream->extra != STREAM_NONE) {
+        holdback_appended(log, stream, id, builder->frames_end - frames_before);
+    }
     if (event->producer_id != 0) {
         remember_producer(log, stream, event, id);
     }

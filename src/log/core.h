@@ -1,6 +1,6 @@
 // The inside of struct log, shared by the files of src/log that make up the log thread's work:
-// writer, sync, fault, roll, seal, keeper, handout, lookup, retention, open, log. Nobody else
-// includes it.
+// writer, sync, fault, roll, seal, keeper, handout, holdback, lookup, retention, open, log. Nobody
+// else includes it.
 #ifndef RINGCAST_LOG_CORE_H
 #define RINGCAST_LOG_CORE_H
 
@@ -10,6 +10,7 @@
 #include "log/disk.h"
 #include "log/fault.h"
 #include "log/handout.h"
+#include "log/holdback.h"
 #include "log/index.h"
 #include "log/keeper.h"
 #include "log/log.h"
@@ -64,6 +65,7 @@ struct log {
     struct handout handout;
     struct lookups lookups;
     struct retention retention;
+    struct holdbacks holdbacks;
 
     uint64_t next_id;
     uint64_t sequence_base; // a new stream's sequences begin above it

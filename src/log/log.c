@@ -44,6 +44,7 @@ int log_set_segment_bytes(struct log *log, uint64_t segment_bytes)
 
 static int init(struct log *log)
 {
+    holdbacks_init(log);
     int error = streams_init(&log->streams, log->options.streams_max);
     error = error != 0 ? error : producers_init(&log->producers, log->options.producers_max);
     error = error != 0 ? error : acks_init(&log->written_acks);
@@ -58,6 +59,7 @@ static int init(struct log *log)
 
 static void release(struct log *log)
 {
+    holdbacks_free(log);
     fault_free(log);
     sealing_free(log);
     keeper_free(log);
@@ -201,6 +203,7 @@ bool log_round(struct log *log, uint64_t now_ms)
     more |= lookups_round(log);
     more |= handout_round(log);
     more |= retention_round(log);
+    holdback_round(log);
     handout_floor(log);
     offer_room(log);
     return more;
@@ -212,8 +215,9 @@ uint64_t log_next_ms(const struct log *log, uint64_t now_ms)
     if (log->writer.wants_room) {
         return 1; // readers do not tell that they moved on
     }
-    uint64_t due[] = {writer_next_ms(log), roll_next_ms(log),    fault_next_ms(log),
-                      keeper_next_ms(log), sealing_next_ms(log), retention_next_ms(log)};
+    uint64_t due[] = {writer_next_ms(log),  roll_next_ms(log),    fault_next_ms(log),
+                      keeper_next_ms(log),  sealing_next_ms(log), retention_next_ms(log),
+                      holdback_next_ms(log)};
     uint64_t least = due[0];
     for (size_t i = 1; i < sizeof(due) / sizeof(due[0]); i++) {
         least = due[i] < least ? due[i] : least;
@@ -260,6 +264,7 @@ static void subscribe(struct log *log, unsigned reader, struct log_subscription 
         struct stream_extra *extra = streams_need_extra(&log->streams, stream);
         extra->interest |= UINT64_C(1) << reader;
         extra->untold &= ~(UINT64_C(1) << reader); // the answer tells
+        holdback_choose(log, stream);
     }
     log_state_of(log, stream, &subscription->state);
     struct log_message answer = {.kind = LOG_SUBSCRIBED,
@@ -276,6 +281,7 @@ static void unsubscribe(struct log *log, unsigned reader, uint64_t number)
     if (extra != NULL) {
         extra->interest &= ~(UINT64_C(1) << reader);
         extra->untold &= extra->interest;
+        holdback_choose(log, stream);
         streams_trim_extra(&log->streams, stream);
     }
 }
@@ -288,6 +294,7 @@ void log_handle_message(struct log *log, const struct log_message *message)
     case LOG_UNSUBSCRIBE: unsubscribe(log, message->reader, message->number); break;
     case LOG_LOOKUP: lookup_begin(log, message->reader, message->pointer); break;
     case LOG_RESUME: handout_resume(log, message->reader); break;
+    case LOG_READ: holdback_read(log, message); break;
     default: break; // others' messages
     }
 }

@@ -26,10 +26,24 @@ struct log_options {
     uint64_t stream_idle_ms;   // a stream with no events kept and idle this long is forgotten;
                                // default 24 h
     uint32_t streams_max;
-    uint32_t producers_max; // idempotency entries, least recently used go first
+    uint32_t producers_max;  // idempotency entries, least recently used go first
+    struct stream_flow flow; // of streams that do not say otherwise
     unsigned readers;
     uint32_t
         reader_reserve; // slots of a reader's inbox kept free for answers (its quota of requests)
+};
+
+// How far the slowest reader of a stream that blocks is behind: below its threshold, from there on,
+// at its limit.
+enum log_pressure_stage { LOG_PRESSURE_NONE, LOG_PRESSURE_SLOW, LOG_PRESSURE_FULL };
+
+struct log_pressure {
+    struct slice name; // of the stream; the log's memory, valid during the call
+    enum log_pressure_stage stage;
+    uint32_t full_permille; // of the limit
+    uint32_t wait_ms;       // how long an event is to be held at most
+    uint64_t lag_events;
+    uint64_t lag_bytes;
 };
 
 // How the log reaches the outside. All called on the log thread.
@@ -45,6 +59,9 @@ struct log_callbacks {
     void (*acknowledge)(void *context, const struct log_acknowledgement *acknowledgement);
     // Room again after log_append said LOG_APPEND_FULL.
     void (*room)(void *context);
+    // A stream that blocks has entered a stage: at LOG_PRESSURE_FULL no more of its events are to
+    // be appended. May be called from inside log_append and log_handle_message.
+    void (*pressure)(void *context, const struct log_pressure *pressure);
 };
 
 struct log_acknowledgement {
@@ -86,7 +103,10 @@ enum log_append_result log_set_stream(struct log *log, struct slice stream,
 enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,
                                           uint64_t reference, enum rc_error *error);
 
-// A message from a reader (LOG_SUBSCRIBE .. LOG_RESUME).
+// Of a stream that blocks and has readers; false for others.
+bool log_stream_pressure(const struct log *log, struct slice name, struct log_pressure *pressure);
+
+// A message from a reader (LOG_SUBSCRIBE .. LOG_READ).
 void log_handle_message(struct log *log, const struct log_message *message);
 // Once a round, after all input was taken: closes the open block, submits writes and syncs, bounded
 // retention work. Returns true when there is more to do at once.

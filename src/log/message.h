@@ -12,6 +12,8 @@
 
 enum { LOG_MESSAGE_BYTES = 56, LOG_LOOKUP_RUNS = 64 };
 
+#define LOG_READ_NONE UINT64_MAX
+
 enum log_message_kind {
     // reader -> log
     LOG_SUBSCRIBE = 1,   // pointer: struct log_subscription
@@ -23,6 +25,12 @@ enum log_message_kind {
     // or
     // look-up: runs at or below the last id that it knows of a stream are to be passed over.
     LOG_RESUME = 4,
+    // number: a stream that blocks, id: how far the slowest of this reader's subscribers of it is
+    // (at
+    // most the stream's end as the reader knows it); LOG_READ_NONE where there is none that counts.
+    // Sent when it changed, the last state alone; and with number 0, which says only that the
+    // reader lives, each second while it has such a stream.
+    LOG_READ = 5,
     // log -> reader
     LOG_SUBSCRIBED = 16, // pointer: the struct log_subscription, filled
     LOG_LOOKED_UP = 17,  // pointer: the struct log_lookup, filled

@@ -49,6 +49,7 @@ void retention_take_settings(struct log *log, struct log_stream *stream, struct 
     }
     if (memcmp(&before, &extra->settings.flow, sizeof(before)) != 0) {
         handout_flow(log, stream);
+        holdback_choose(log, stream);
     }
     streams_trim_extra(&log->streams, stream);
 }

@@ -153,6 +153,7 @@ void streams_remove(struct streams *streams, struct log_stream *stream)
     ASSERT(stream->open_index == STREAM_NOT_OPEN);
     struct stream_extra *extra = streams_extra(streams, stream);
     if (extra != NULL) {
+        ASSERT(extra->holdback == NULL);
         pool_free(&streams->extras, extra);
     }
     bool known = name_map_remove(&streams->by_name, streams_name(streams, stream), NULL);
@@ -183,6 +184,7 @@ void streams_trim_extra(struct streams *streams, struct log_stream *stream)
     if (extra == NULL || extra->interest != 0) {
         return;
     }
+    ASSERT(extra->holdback == NULL);
     if (settings_are_default(&extra->settings)) {
         pool_free(&streams->extras, extra);
         stream->extra = STREAM_NONE;

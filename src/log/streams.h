@@ -49,15 +49,18 @@ struct log_stream {
 };
 _Static_assert(sizeof(struct log_stream) == 64, "the bound on a stream's memory");
 
+struct holdback;
+
 // What only watched streams and those with settings have.
 struct stream_extra {
     uint64_t interest;         // bit per reader
     uint64_t untold;           // of these, those that do not know its present flow settings
     uint64_t cumulative_bytes; // frame bytes handed out since this extra was made
     struct stream_settings settings;
-    uint64_t idle_id;     // last_id when its discarding for idleness was last put into the log
-    uint64_t checked_id;  // last_id when its retention by count and bytes was last worked out
-    uint64_t check_at_ms; // retention by age: not before
+    uint64_t idle_id;          // last_id when its discarding for idleness was last put into the log
+    uint64_t checked_id;       // last_id when its retention by count and bytes was last worked out
+    uint64_t check_at_ms;      // retention by age: not before
+    struct holdback *holdback; // of a watched stream that blocks (holdback.h); else NULL
     uint32_t slot;
     bool counted; // retention by count was worked out, that by bytes not yet
 };

@@ -115,6 +115,13 @@ void harness_begin(uint64_t seed)
     cr_assert(opened, "%s", harness.message);
 }
 
+static void pressure(void *context, const struct log_pressure *now)
+{
+    (void)context;
+    harness.pressures++;
+    harness.pressure = *now;
+}
+
 bool harness_open(void)
 {
     struct disk *disk = disk_open("simulated", harness.message, sizeof(harness.message));
@@ -129,7 +136,8 @@ bool harness_open(void)
     log_set_callbacks(harness.log, &(struct log_callbacks){.deliver = deliver,
                                                            .wake = wake,
                                                            .acknowledge = acknowledge,
-                                                           .room = room});
+                                                           .room = room,
+                                                           .pressure = pressure});
     log_start(harness.log, NULL);
     return true;
 }

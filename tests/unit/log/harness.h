@@ -33,7 +33,9 @@ struct harness {
     struct harness_reader readers[HARNESS_READERS];
     struct log_acknowledgement *acks;
     uint32_t ack_count;
-    uint32_t rooms;          // times that room() was called
+    uint32_t rooms;     // times that room() was called
+    uint32_t pressures; // times that pressure() was called, and what it said last
+    struct log_pressure pressure;
     bool writes_quickly;     // disk_write_quickly does, taking quick_write_ms; else -EAGAIN
     uint64_t quick_write_ms; // and time goes on by so much
     uint32_t quick_writes;
