@@ -10,6 +10,7 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define AT(member) offsetof(struct options, member)
 #define KIB        (UINT64_C(1) << 10)
@@ -29,6 +30,7 @@ enum {
 
 static const char *const lag_policies[] = {"drop_oldest", "disconnect", NULL};
 static const char *const unknown_streams[] = {"wait", "404", NULL};
+static const char *const rules_for[] = {"chosen", "all", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 // In the order of the bits of LOOP_FEATURE_*, and one for several.
 static const char *const kernel_features[] = {
@@ -200,6 +202,27 @@ static const struct setting settings[] = {
      .minimum = 64,
      .maximum = GIB,
      .help = "bytes a second that one subscriber gets at the most"},
+    {.key = "link-interval",
+     .kind = SETTING_DURATION,
+     .checks = SETTING_ZERO_IS_NONE,
+     .offset = AT(link_interval_ms),
+     .default_text = "30s",
+     .minimum = 100,
+     .maximum = HOUR,
+     .help = "how often each subscriber's path is looked at: delay, loss, throughput"},
+    {.key = "rule",
+     .kind = SETTING_TEXTS,
+     .offset = AT(rules),
+     .value_name = "RULE",
+     .default_note = "three, for bad paths",
+     .help = "what a path's state changes, as in 'latency > 200ms: compression on'; again for "
+             "more, none for none"},
+    {.key = "rules-for",
+     .kind = SETTING_CHOICE,
+     .offset = AT(rules_for),
+     .default_text = "chosen",
+     .choices = rules_for,
+     .help = "whose events rules may hold back: those with a profile (client=), or everybody's"},
 
     {.key = "event-bytes-max",
      .kind = SETTING_SIZE,
@@ -325,6 +348,31 @@ const struct setting_table options_table = {
 STATIC_ASSERT(WORKER_INBOX_RESERVE < 2 * SHARD_REQUESTS_MAX, "the least inbox has room for blocks");
 STATIC_ASSERT(LOGGER_DEBUG == 0 && LOGGER_OFF == 4, "the choices of log-level are the levels");
 
+static int read_rule(const char *text, struct rules *rules, char *message, size_t message_size)
+{
+    struct rules_fault fault;
+    if (strcmp(text, "none") == 0 || rules_add(rules, slice_of(text), &fault)) {
+        return 0;
+    }
+    (void)snprintf(message, message_size, "--rule: at character %zu of '%.200s': %s",
+                   fault.position + 1, text, fault.message);
+    return -EINVAL;
+}
+
+int options_read_rules(const struct options *options, struct rules *rules, char *message,
+                       size_t message_size)
+{
+    rules->count = 0;
+    int result = 0;
+    if (options->rules.count == 0) {
+        result = read_rule(RULES_DEFAULT, rules, message, message_size);
+    }
+    for (uint32_t i = 0; i < options->rules.count && result == 0; i++) {
+        result = read_rule(options->rules.texts[i], rules, message, message_size);
+    }
+    return result;
+}
+
 int options_check(const struct options *options, char *message, size_t message_size)
 {
     uint64_t most = options->segment_bytes / SEGMENT_SHARE_OF_EVENT;
@@ -348,7 +396,8 @@ int options_check(const struct options *options, char *message, size_t message_s
         (void)snprintf(message, message_size, "--listen, --socket and --data-dir may not be empty");
         return -EINVAL;
     }
-    return 0;
+    struct rules rules;
+    return options_read_rules(options, &rules, message, message_size);
 }
 
 uint32_t options_features_masked(const struct options *options)

@@ -3,6 +3,7 @@
 #define RINGCAST_APP_OPTIONS_H
 
 #include "app/setting.h"
+#include "flow/rules.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,11 @@ enum options_lag_policy {
 enum options_unknown_stream {
     OPTIONS_UNKNOWN_WAIT,
     OPTIONS_UNKNOWN_404,
+};
+
+enum options_rules_for {
+    OPTIONS_RULES_FOR_CHOSEN,
+    OPTIONS_RULES_FOR_ALL,
 };
 
 struct options {
@@ -42,6 +48,9 @@ struct options {
     bool user_agent_profiles;
     uint64_t events_per_second_max; // 0: no bound
     uint64_t bytes_per_second_max;  // 0: no bound
+    uint64_t link_interval_ms;      // 0: never
+    struct setting_texts rules;     // flow/rules.h; see options_read_rules
+    unsigned rules_for;             // enum options_rules_for
     uint64_t event_bytes_max;
     uint64_t streams_max;
     uint64_t stream_idle_ms;
@@ -63,6 +72,11 @@ extern const struct setting_table options_table;
 
 // Whether the settings agree with each other. 0, or -EINVAL with one line in message.
 int options_check(const struct options *options, char *message, size_t message_size);
+
+// The rules that the settings say, or the usual ones where they say none. 0, or -EINVAL with one
+// line in message.
+int options_read_rules(const struct options *options, struct rules *rules, char *message,
+                       size_t message_size);
 
 // LOOP_FEATURE_* that the kernel shall be taken not to have.
 uint32_t options_features_masked(const struct options *options);

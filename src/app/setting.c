@@ -200,6 +200,16 @@ static int take_ids(struct setting_ids *place, const char *value, const struct c
     return 0;
 }
 
+static int take_text_of_several(struct setting_texts *place, const char *value,
+                                const struct complaint *complaint)
+{
+    if (place->count == SETTING_TEXTS_MAX) {
+        return complain(complaint, "given more than %d times", SETTING_TEXTS_MAX);
+    }
+    place->texts[place->count++] = value;
+    return 0;
+}
+
 int setting_take(const struct setting *setting, void *target, const char *value, const char *origin,
                  char *message, size_t message_size)
 {
@@ -209,6 +219,7 @@ int setting_take(const struct setting *setting, void *target, const char *value,
     switch (setting->kind) {
     case SETTING_SWITCH: return take_switch(place, value, &complaint);
     case SETTING_TEXT: *(const char **)place = value; return 0;
+    case SETTING_TEXTS: return take_text_of_several(place, value, &complaint);
     case SETTING_COUNT:
     case SETTING_SIZE:
     case SETTING_DURATION: return take_number(setting, place, value, &complaint);
@@ -234,6 +245,7 @@ void settings_set_defaults(const struct setting_table *table, void *target)
         switch (setting->kind) {
         case SETTING_SWITCH: *(bool *)place = false; break;
         case SETTING_TEXT: *(const char **)place = NULL; break;
+        case SETTING_TEXTS: *(struct setting_texts *)place = (struct setting_texts){0}; break;
         case SETTING_CHOICE: *(unsigned *)place = 0; break;
         case SETTING_IDS: ((struct setting_ids *)place)->count = 0; break;
         default: *(uint64_t *)place = 0; break;
@@ -337,6 +349,11 @@ static int take_flag(const struct setting_table *table, void *target, int argc, 
             return -EINVAL;
         }
         value = argv[++*at];
+    }
+    if (setting->kind == SETTING_TEXTS) {
+        struct setting_texts *texts = setting_place(setting, target);
+        texts->count = texts->are_flags ? texts->count : 0;
+        texts->are_flags = true;
     }
     return setting_take(setting, target, value, origin, message, message_size);
 }

@@ -16,6 +16,7 @@
 enum setting_kind {
     SETTING_SWITCH,   // bool. As a flag it takes no value; elsewhere true, false, yes, no, 1, 0
     SETTING_TEXT,     // const char *, NULL without a default
+    SETTING_TEXTS,    // struct setting_texts; a flag may come again and adds one
     SETTING_COUNT,    // uint64_t
     SETTING_SIZE,     // uint64_t, bytes: 64KiB, 1GiB
     SETTING_DURATION, // uint64_t, milliseconds: 100ms, 30s, 24h
@@ -27,12 +28,19 @@ enum setting_kind {
 
 enum {
     SETTING_IDS_MAX = 32,
+    SETTING_TEXTS_MAX = 32,
     SETTING_MESSAGE_SIZE = 512, // enough for every error line
 };
 
 struct setting_ids {
     uint32_t count;
     uint32_t ids[SETTING_IDS_MAX];
+};
+
+struct setting_texts {
+    uint32_t count;
+    bool are_flags; // given as flags, which take the place of the environment's
+    const char *texts[SETTING_TEXTS_MAX];
 };
 
 // Which values of a number are good beside minimum to maximum.

@@ -32,6 +32,7 @@ struct worker_set {
     struct listen_address address;
     _Atomic uint32_t connections; // of all workers together
     struct addresses *addresses;  // the same by address; NULL: not bounded
+    struct rules rules;
     struct loop *loops[WORKERS_MAX];
     struct member members[WORKERS_MAX];
 };
@@ -86,7 +87,8 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
         set->members[i].number = i;
         set->members[i].notice_fd = options->notice_fd;
     }
-    if (open_listeners(set, message, message_size) != 0) {
+    if (options_read_rules(options->options, &set->rules, message, message_size) != 0 ||
+        open_listeners(set, message, message_size) != 0) {
         worker_set_destroy(set);
         return NULL;
     }
@@ -130,6 +132,9 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
                 .lag_disconnects = options->lag_policy == OPTIONS_LAG_DISCONNECT,
                 .unknown_stream_is_404 = options->unknown_stream == OPTIONS_UNKNOWN_404,
                 .cold_bytes_max = options->replay_bytes,
+                .link_interval_ms = (uint32_t)options->link_interval_ms,
+                .rules = &set->rules,
+                .rules_hold_all = options->rules_for == OPTIONS_RULES_FOR_ALL,
                 .pressure = set->options.pressure,
                 .quality = {.uses_agents = options->user_agent_profiles,
                             .events_per_second_max = (uint32_t)options->events_per_second_max,

@@ -25,6 +25,7 @@ enum {
     CONN_OP_WRITABLE = 1 << 2, // poll: there is room again
     CONN_OP_SHUTDOWN = 1 << 3,
     CONN_OP_CLOSE = 1 << 4,
+    CONN_OP_INSTALL = 1 << 5, // of an ordinary descriptor, to look at its path
 };
 
 enum {

@@ -14,7 +14,8 @@
 struct conn_flow {
     struct wheel_timer timer; // SHARD_TIMER_FLOW: the batch is due, or it may be sent to again
     uint32_t conn;            // whose it is
-    struct quality quality;   // in force
+    struct quality chosen;    // when it began; zeroed: nothing
+    struct quality quality;   // in force: with what rules make of it (conn/link.h)
     struct bucket events;
     struct bucket bytes;
     // What the last send of events took from the buckets: what it turns out not to have begun is

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/random.h"
 #include "conn/flow.h"
+#include "conn/link.h"
 #include "io/buffers.h"
 
 enum {
@@ -64,7 +65,8 @@ static int add_rings(struct shard *shard, char *error, size_t error_size)
         ring->capacity = i == 0 ? shard->loop->config.direct_descriptors : capacity;
         ring->conns = map_zeroed(ring->capacity * sizeof(*ring->conns));
         ring->colds = map_zeroed(ring->capacity * sizeof(*ring->colds));
-        if (ring->conns == NULL || ring->colds == NULL) {
+        ring->links = map_zeroed(ring->capacity * sizeof(*ring->links));
+        if (ring->conns == NULL || ring->colds == NULL || ring->links == NULL) {
             snprintf(error, error_size, "no memory for %u connections", ring->capacity);
             return -ENOMEM;
         }
@@ -146,6 +148,7 @@ int shard_start(struct shard *shard, char *error, size_t error_size)
             return result;
         }
     }
+    conn_link_start(shard);
     shard_start_accepting(shard);
     return 0;
 }
@@ -165,6 +168,7 @@ void shard_free(struct shard *shard)
         }
         munmap(ring->conns, ring->capacity * sizeof(*ring->conns));
         munmap(ring->colds, ring->capacity * sizeof(*ring->colds));
+        munmap(ring->links, ring->capacity * sizeof(*ring->links));
     }
     cold_cache_free(&shard->cold);
     history_table_free(&shard->histories);

@@ -10,6 +10,8 @@
 #include "conn/conn.h"
 #include "flow/pressure.h"
 #include "flow/quality.h"
+#include "flow/rules.h"
+#include "flow/sweep.h"
 #include "http/request.h"
 #include "http/subscribe.h"
 #include "io/accept.h"
@@ -31,9 +33,11 @@ enum {
     SHARD_OP_SHUTDOWN,
     SHARD_OP_CLOSE,
     SHARD_OP_COLD_READ,
+    SHARD_OP_INSTALL,
     SHARD_OP_ACCEPT = OP_CONN + 16, // and one more for each ring
     SHARD_TIMER_CONN = 0,
     SHARD_TIMER_FLOW,
+    SHARD_TIMER_LINK,
 };
 
 enum {
@@ -74,6 +78,9 @@ struct shard_options {
     uint64_t cold_bytes_max;
     struct quality_policy quality;
     const struct pressure_board *pressure; // of the whole broker, borrowed; NULL: none
+    uint32_t link_interval_ms;             // 0: links are not looked at
+    const struct rules *rules;             // borrowed; read by all workers
+    bool rules_hold_all;                   // also those who chose no profile
 };
 
 // A request from its first byte until its answer begins.
@@ -98,6 +105,7 @@ struct context {
 struct conn_ring {
     struct conn *conns; // by direct descriptor
     struct conn_cold *colds;
+    struct conn_link *links; // conn/link.h
     uint32_t capacity;
     uint32_t used;
     struct accept_set accept;
@@ -107,7 +115,7 @@ struct conn_ring {
 struct shard_stats {
     uint64_t accepted, refused, closed, resumed, requests, request_errors;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
-    uint64_t rate_waits;
+    uint64_t rate_waits, links_read, adaptations;
     uint64_t gaps_told, events_lagged, lag_closes, stall_closes, transients_dropped;
     uint64_t replays_refused, subscriptions_refused; // for want of memory
 };
@@ -138,6 +146,9 @@ struct shard {
     uint32_t requests_inflight; // subscriptions and look-ups with the log
     uint64_t *unsubscribed;     // stream numbers
     uint32_t unsubscribed_count, unsubscribed_capacity;
+
+    struct sweep link_sweep; // over the places of all rings
+    struct wheel_timer link_timer;
 
     // This round.
     uint64_t floor; // log positions from here on are in memory

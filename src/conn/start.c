@@ -197,9 +197,11 @@ static bool choose_quality(struct shard *shard, struct conn *conn, const struct 
     if (quality_is_plain(&quality)) {
         return true;
     }
-    if (conn_flow_open(shard, conn) == NULL) {
+    struct conn_flow *flow = conn_flow_open(shard, conn);
+    if (flow == NULL) {
         return false;
     }
+    flow->chosen = quality;
     conn_flow_set_quality(shard, conn, &quality);
     return true;
 }

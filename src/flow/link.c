@@ -7,7 +7,7 @@ enum {
     JITTER_HALF_US = 200 * 1000,
     LOSS_HALF = LINK_ONE / 20,
     SPEED_HALF = 64 * 1000 / 8, // bytes a second
-    SEGMENTS_HALF = 16,         // so many count as much as all that was known before
+    SEGMENTS_HALF = 64,         // so many count as much as all that was known before
 };
 
 STATIC_ASSERT(sizeof(struct link) == 24, "there is one for each connection");

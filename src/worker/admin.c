@@ -80,6 +80,7 @@ static void write_connection(struct json_writer *writer, struct shard *shard,
     json_write_member_u64(writer, "last_activity_at",
                           shard->unix_ms -
                               (uint32_t)((uint32_t)shard->now_ms - conn->last_send_ms));
+    worker_write_link(writer, shard, conn);
     json_write_object_close(writer);
 }
 
@@ -159,6 +160,8 @@ static void write_status(struct worker *worker, struct buffer *out)
         {"cold_reads", shard->cold.reads},
         {"cold_faults", shard->cold.faults},
         {"renditions", shard->renditions.made},
+        {"links_read", stats->links_read},
+        {"adaptations", stats->adaptations},
         {"rounds", worker->loop.stats.rounds},
         {"sleeps", worker->loop.stats.sleeps},
         {"allocated_bytes", allocated_bytes_of_thread()},

@@ -1,6 +1,7 @@
 // What the files of src/worker share.
 #pragma once
 
+#include "base/json_writer.h"
 #include "worker/worker.h"
 
 enum { WORKER_UNPOSTED_MAX = 64 };
@@ -22,6 +23,9 @@ struct worker {
 
 // admin.c
 void worker_answer_admin(struct worker *worker, struct admin_request *request);
+// admin_link.c: the member "link" of a connection.
+void worker_write_link(struct json_writer *writer, const struct shard *shard,
+                       const struct conn *conn);
 // transient.c
 void worker_send_transient(struct worker *worker, struct log_transient *transient);
 // Sends a frame without id to one connection, if it is clear to take it. False when it was passed

@@ -96,3 +96,26 @@ Test(options, kernel_features_by_name)
     take("kernel-without", "newer-than-6.1");
     cr_assert_eq(options_features_masked(&options), LOOP_FEATURES_NEWER_THAN_6_1);
 }
+
+static uint32_t rules_read(struct rules *rules)
+{
+    cr_assert_eq(options_read_rules(&options, rules, message, sizeof(message)), 0, "%s", message);
+    return rules->count;
+}
+
+Test(options, rules_take_the_place_of_the_usual_ones)
+{
+    struct rules rules;
+    cr_assert_eq(rules_read(&rules), 3);
+    take("rule", "loss > 2%: batch_size larger");
+    take("rule", "score < 0.5: quality mobile, priority 1; latency > 1s: compression on");
+    cr_assert_eq(rules_read(&rules), 3);
+    cr_assert_eq(rules.list[0].profile, SUBSCRIBE_CLIENT_MOBILE);
+    take("rule", "latency > 1: compression on");
+    refuse(
+        "--rule: at character 11 of 'latency > 1: compression on': '1' is no latency; write it as "
+        "200ms");
+    settings_set_defaults(&options_table, &options);
+    take("rule", "none");
+    cr_assert_eq(rules_read(&rules), 0);
+}

@@ -15,6 +15,7 @@ struct sample {
     uint64_t parts;
     uint64_t mode;
     struct setting_ids ids;
+    struct setting_texts notes;
 };
 
 static const char *const colours[] = {"red", "green", NULL};
@@ -62,6 +63,11 @@ static const struct setting settings[] = {
     {.key = "parts", .kind = SETTING_SET, .offset = AT(parts), .choices = parts, .help = "which"},
     {.key = "mode", .kind = SETTING_MODE, .offset = AT(mode), .default_text = "0660", .help = "m"},
     {.key = "ids", .kind = SETTING_IDS, .offset = AT(ids), .help = "who"},
+    {.key = "note",
+     .kind = SETTING_TEXTS,
+     .offset = AT(notes),
+     .value_name = "TEXT",
+     .help = "remarks"},
 };
 
 static const struct setting_table table = {
@@ -104,6 +110,7 @@ Test(setting, defaults)
     cr_assert_eq(sample.parts, 0);
     cr_assert_eq(sample.mode, 0660);
     cr_assert_eq(sample.ids.count, 0);
+    cr_assert_eq(sample.notes.count, 0);
 }
 
 Test(setting, flags_in_every_spelling)
@@ -185,6 +192,30 @@ Test(setting, too_many_ids)
         used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%d", i == 0 ? "" : ",", i);
     }
     refuse(ARGUMENTS("--ids", list), "--ids: more than 32 ids");
+}
+
+Test(setting, texts_are_added_up_and_flags_take_the_place_of_the_environment)
+{
+    struct sample sample;
+    cr_assert_eq(take(&sample, ARGUMENTS("--note", "one", "--note=two")), 0);
+    cr_assert_eq(sample.notes.count, 2);
+    cr_assert_str_eq(sample.notes.texts[0], "one");
+    cr_assert_str_eq(sample.notes.texts[1], "two");
+    settings_set_defaults(&table, &sample);
+    (void)setenv("RINGCAST_NOTE", "of the environment", 1);
+    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_eq(sample.notes.count, 1);
+    cr_assert_eq(settings_take_arguments(&table, &sample, 3, ARGUMENTS("--note", "of the flag"),
+                                         message, sizeof(message)),
+                 0);
+    cr_assert_eq(sample.notes.count, 1);
+    cr_assert_str_eq(sample.notes.texts[0], "of the flag");
+    char *many[2 * SETTING_TEXTS_MAX + 4] = {(char *)"sample"};
+    for (int i = 0; i <= SETTING_TEXTS_MAX; i++) {
+        many[1 + 2 * i] = (char *)"--note";
+        many[2 + 2 * i] = (char *)"x";
+    }
+    refuse(many, "--note: given more than 32 times");
 }
 
 Test(setting, zero_is_none_where_it_is_allowed)

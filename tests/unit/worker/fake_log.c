@@ -271,6 +271,7 @@ void fake_start(const struct fake_options *options)
                                     .listener_fd = fake.listener,
                                     .inbox_capacity =
                                         options->inbox_capacity ? options->inbox_capacity : 1 << 15,
+                                    .features_masked = options->features_masked,
                                     .stop_ms_max = 2000};
     fill_options(&worker.shard);
     fake.worker = worker_create(&worker, &fake.loop, fake.tail, error, sizeof(error));
