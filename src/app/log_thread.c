@@ -242,6 +242,8 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
         .allowed_gids = gids,
         .allowed_gid_count = options->socket_allow_gid.count,
         .producers_max = (uint32_t)options->producers_max,
+        .events_per_second = (uint32_t)options->producer_events_per_second,
+        .bytes_per_second = (uint32_t)options->producer_bytes_per_second,
         .event_bytes_max = (uint32_t)options->event_bytes_max,
         .tail_bytes = options->tail_bytes,
         .workers = thread->options.readers,

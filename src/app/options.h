@@ -36,6 +36,8 @@ struct options {
     uint64_t connections_per_address; // 0: no bound
     uint64_t connection_streams_max;
     uint64_t producers_max;
+    uint64_t producer_events_per_second; // 0: no bound
+    uint64_t producer_bytes_per_second;  // 0: no bound
     uint64_t request_timeout_ms;
     uint64_t header_bytes_max;
     uint64_t heartbeat_interval_ms; // 0: none

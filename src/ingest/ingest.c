@@ -269,6 +269,7 @@ struct ingest *ingest_create(struct loop *loop, struct log *log,
     loop_set_handler(loop, OP_INGEST_POLL, producer_polled, ingest);
     loop_set_handler(loop, OP_INGEST_SEND, producer_sent, ingest);
     loop_set_timer_handler(loop, INGEST_TIMER_KIND, ingest_sweep, ingest);
+    loop_set_timer_handler(loop, INGEST_TIMER_RATE, rate_timer_due, ingest);
     ingest->accept_rests = true; // the first round begins it
     return ingest;
 }

@@ -31,8 +31,8 @@
 struct loop;
 struct ingest;
 
-// The timer kind that it takes on the loop; its op numbers are those of io/ops.h.
-enum { INGEST_TIMER_KIND = 10 };
+// The timer kinds that it takes on the loop; its op numbers are those of io/ops.h.
+enum { INGEST_TIMER_KIND = 10, INGEST_TIMER_RATE = 11 };
 
 // Zero or NULL members take the default.
 struct ingest_options {
@@ -44,6 +44,8 @@ struct ingest_options {
     size_t allowed_gid_count;
     uint32_t producers_max;     // connections held at once; 1024
     uint32_t event_bytes_max;   // data of one event; EVENT_BYTES_MAX, and at most that
+    uint32_t events_per_second; // of one producer (ingest/rate.h); 0: any number
+    uint32_t bytes_per_second;  // of data; 0: any number
     uint64_t credit_bytes;      // unanswered bytes of one producer; 4 MiB
     uint64_t receive_bytes_max; // receive buffers of all producers together; 256 MiB
     uint64_t tail_bytes;   // log_options.tail_bytes: what "80 % full" is measured against; 64 MiB
@@ -100,6 +102,7 @@ struct ingest_status {
     uint64_t errors;        // answered
     uint64_t bytes;         // received
     uint64_t waits;         // times that a producer had to wait for room
+    uint64_t rate_waits;    // and for its own rate
     uint64_t receive_bytes; // receive buffers held now
     uint32_t full_permille; // how full the log's tail is
 };

@@ -54,6 +54,7 @@ struct producer *producer_open(struct ingest *ingest, int fd, const struct peer 
         .uid = peer->uid,
         .pid = peer->pid,
     };
+    rate_begin(producer);
     input_init(&producer->input, &ingest->budget);
     requests_init(&producer->requests);
     buffer_init(&producer->texts, PRODUCER_TEXTS_BYTES_MAX);
@@ -98,6 +99,7 @@ void producer_close(struct producer *producer)
         return;
     }
     producer->state = PRODUCER_CLOSED;
+    rate_end(producer);
     // Brings back what is in flight.
     shutdown(producer->fd, SHUT_RDWR);
     list_leave(&producer->runnable);

@@ -11,6 +11,7 @@
 #define RINGCAST_INGEST_PRODUCER_H
 
 #include "ingest/module.h"
+#include "ingest/rate.h"
 #include "ingest/requests.h"
 
 enum producer_state {
@@ -79,6 +80,7 @@ struct producer {
     size_t batch_position;
     uint64_t batch_request;
 
+    struct producer_rate rate;
     uint64_t waiting_since_ms; // for room in the log; 0: it is not
     uint64_t sent_ms;          // when sending last made progress
     uint64_t active_ms;

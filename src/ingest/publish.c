@@ -122,6 +122,10 @@ enum take producer_append(struct producer *producer, uint64_t counter, uint32_t 
     if (*error != ERR_NONE) {
         return TAKE_REFUSED;
     }
+    uint32_t data_bytes = (uint32_t)event->data.length;
+    if (!rate_admits(producer, data_bytes)) {
+        return TAKE_HELD;
+    }
     // An ephemeral event reaches no level: it is taken, and that is all there is to say.
     bool is_acknowledged = level != ACK_RECEIVED && !event->ephemeral;
     request->pending++;
@@ -132,6 +136,7 @@ enum take producer_append(struct producer *producer, uint64_t counter, uint32_t 
         error);
     if (take == TAKE_TAKEN) {
         ingest->status.events++;
+        rate_take(producer, data_bytes);
         if (is_acknowledged) {
             request->has_level = true;
         } else {

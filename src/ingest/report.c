@@ -58,6 +58,7 @@ static void write_ingest(struct json_writer *writer, const struct ingest *ingest
     json_write_member_u64(writer, "errors", status.errors);
     json_write_member_u64(writer, "bytes", status.bytes);
     json_write_member_u64(writer, "waits", status.waits);
+    json_write_member_u64(writer, "rate_waits", status.rate_waits);
     json_write_member_u64(writer, "receive_bytes", status.receive_bytes);
     json_write_member_u64(writer, "full_permille", status.full_permille);
     json_write_object_close(writer);

@@ -85,6 +85,17 @@ const limits = {
       assert.equal((await broker.ask({ stream: 'a', data: 'x'.repeat(1025) })).error, 'too_large');
     },
   },
+  'events a second of one producer': {
+    flags: ['--producer-events-per-second', '20'],
+    async check(broker) {
+      const lines = await Lines.connect(broker.socket);
+      const answers = await within('30 answers', Promise.all(
+        Array.from({ length: 30 }, (_, i) => lines.send({ stream: 'a', data: i, ref: i }))));
+      assert.ok(answers.every((one, i) => one.ref === i && one.sequence === i + 1), 'slowed, not refused, and in order');
+      assert.ok((await broker.status()).ingest.rate_waits > 0, 'it was slowed');
+      lines.close();
+    },
+  },
   producers: {
     flags: ['--producers-max', '1'],
     async check(broker) {
