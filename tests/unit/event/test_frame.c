@@ -218,15 +218,14 @@ Test(frame, skips_through_an_id)
     static uint8_t text[200000];
     static uint64_t ids[1000];
     static size_t starts[1001];
+    struct slice data = slice_of("some data\nof lines\n\n and lines\n that are cut anywhere");
     size_t length = 0;
     uint64_t id = 0;
     for (int i = 0; i < 1000; i++) {
         id += 1 + prng_below(&prng, 3);
         ids[i] = id;
         starts[i] = length;
-        struct event event = {.data = slice_from("some data\nof lines\n\n and lines\n that may be "
-                                                 "cut anywhere, so that all lengths come",
-                                                 prng_below(&prng, 85))};
+        struct event event = {.data = slice_first(data, prng_below(&prng, data.length + 1))};
         length += frame_write(text + length, &event, FRAME_FORM_TEXT, id);
     }
     starts[1000] = length;
