@@ -47,6 +47,7 @@ enum {
     CONN_HALF_CLOSING = 1 << 14, // the shutdown in flight is of the sending half alone
     CONN_FLOW = 1 << 15,         // has a conn_flow: no plain send of news
     CONN_PARKED = 1 << 16,       // over its rate: nothing is sent before its flow's timer
+    CONN_BATCH_EVENT = 1 << 17,  // batch=event: batches of envelopes instead of single ones
 };
 
 // One stream that a connection reads.

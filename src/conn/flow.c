@@ -112,6 +112,13 @@ void conn_flow_caught_up(struct conn_flow *flow)
 
 // --- rates ---
 
+void conn_flow_begin_send(const struct conn *conn, struct conn_flow *flow)
+{
+    if (conn->frame_offset == 0) {
+        flow->event_bytes_max = flow->quality.event_bytes_max;
+    }
+}
+
 struct conn_allowance conn_flow_allowance(const struct shard *shard, struct conn_flow *flow)
 {
     return (struct conn_allowance){.events = bucket_available(&flow->events, shard->now_ms),
@@ -142,6 +149,20 @@ void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_
     flow->charged_events = events;
     flow->charged_bytes = bytes;
     flow->batch_due_ms = shard->now_ms; // what is left of the batch has waited long enough
+}
+
+bool conn_flow_takes_transient(const struct shard *shard, struct conn *conn, uint32_t bytes)
+{
+    struct conn_flow *flow = conn_flow_of(shard, conn);
+    ASSERT(flow != NULL);
+    uint32_t bytes_max = flow->quality.event_bytes_max;
+    if ((conn->flags & CONN_PARKED) != 0 || (bytes_max > 0 && bytes > bytes_max) ||
+        !conn_flow_admits_alone(shard, flow, bytes)) {
+        return false;
+    }
+    bucket_take(&flow->events, 1);
+    bucket_take(&flow->bytes, bytes);
+    return true;
 }
 
 void conn_flow_park(struct shard *shard, struct conn *conn, uint32_t bytes)

@@ -22,6 +22,9 @@ struct conn_flow {
     // given back.
     uint32_t charged_events;
     uint32_t charged_bytes;
+    // Of an event's data, as walks take it: the quality's, but a frame that is half sent goes on as
+    // it was begun.
+    uint32_t event_bytes_max;
     uint64_t batch_due_ms;  // 0: nothing gathers. Past: all is sent until it has caught up
     uint64_t lag_looked_ms; // when a parked connection's lag was last to be looked at
 };
@@ -47,6 +50,8 @@ struct conn_allowance {
     uint32_t events;
     uint32_t bytes;
 };
+// Before the walk of a send.
+void conn_flow_begin_send(const struct conn *conn, struct conn_flow *flow);
 struct conn_allowance conn_flow_allowance(const struct shard *shard, struct conn_flow *flow);
 // Whether a frame larger than the allowance may go by itself.
 bool conn_flow_admits_alone(const struct shard *shard, struct conn_flow *flow, uint32_t bytes);
@@ -57,5 +62,15 @@ void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_
                       uint32_t bytes);
 // Nothing is sent to it before a frame of so many bytes may be: CONN_PARKED, then ready again.
 void conn_flow_park(struct shard *shard, struct conn *conn, uint32_t bytes);
+
+// Whether its rate and its limit allow a frame without id of so many bytes now, which is charged
+// then. Such frames wait neither for rates nor for batches.
+bool conn_flow_takes_transient(const struct shard *shard, struct conn *conn, uint32_t bytes);
+
+// batch=event: sends the next events as one. False, with nothing done, where the next one goes by
+// itself: what is too large for a batch, or a notice. In shard_make_room there was room for
+// CONN_BATCH_BYTES_MAX.
+bool conn_send_batch(struct shard *shard, struct conn *conn);
+enum { CONN_BATCH_BYTES_MAX = OUTBOX_BYTES_MAX, CONN_BATCH_EVENTS_MAX = 1000 };
 
 void conn_flow_set_handlers(struct shard *shard);

@@ -215,9 +215,8 @@ static void take_gap(struct shard *shard, struct conn *conn, const struct walk *
     conn_make_ready(shard, conn);
 }
 
-// Why a walk ended, and what follows from it. has_load: it gave bytes, which are sent first.
-static void end_walk(struct shard *shard, struct conn *conn, const struct walk *walk,
-                     enum walk_result result, bool has_load)
+void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk,
+                 enum walk_result result, bool has_load)
 {
     switch (result) {
     case WALK_SPAN: break;
@@ -292,6 +291,7 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
         left.events = less(left.events, span.count);
         left.bytes = less(left.bytes, length);
         load->events += span.count;
+        shard->stats.oversize_told += span.is_oversize;
         filling->cursor = span.last_id;
         offset = 0;
         if (walk->by_frame) {
@@ -300,17 +300,20 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
     }
 }
 
-// one_frame: the rest of one, whatever its rate says: that was seen to when it was begun.
-static void send_events(struct shard *shard, struct conn *conn, bool one_frame)
+// flow: NULL where nothing is metered.
+static void send_events(struct shard *shard, struct conn *conn, struct conn_flow *flow,
+                        bool one_frame)
 {
-    struct conn_flow *flow = conn_flow_of(shard, conn);
     struct filling filling = {.load = {.pieces = shard->pieces + shard->piece_count},
                               .cursor = conn->cursor,
                               .result = WALK_SPAN};
     struct load *load = &filling.load;
     struct walk walk;
+    if (flow != NULL) {
+        conn_flow_begin_send(conn, flow);
+    }
     walk_begin(&walk, shard, conn, one_frame);
-    fill(shard, conn, one_frame ? NULL : flow, &walk, &filling);
+    fill(shard, conn, flow, &walk, &filling);
     enum walk_result result = filling.result;
     if (load->piece_count > 0) {
         conn->sent_from = conn->cursor;
@@ -320,8 +323,7 @@ static void send_events(struct shard *shard, struct conn *conn, bool one_frame)
         shard->piece_count += load->piece_count;
         queue_load(shard, conn, load);
         if (flow != NULL) {
-            conn_flow_charge(flow, one_frame ? 0 : load->events,
-                             one_frame ? 0 : (uint32_t)load->bytes);
+            conn_flow_charge(flow, load->events, (uint32_t)load->bytes);
         }
         if (result != WALK_CAUGHT_UP && result != WALK_WAIT && filling.held_bytes == 0) {
             conn_make_ready(shard, conn);
@@ -330,13 +332,34 @@ static void send_events(struct shard *shard, struct conn *conn, bool one_frame)
     if (filling.held_bytes > 0) {
         conn_flow_park(shard, conn, filling.held_bytes);
     }
-    end_walk(shard, conn, &walk, result, load->piece_count > 0);
+    conn_walked(shard, conn, &walk, result, load->piece_count > 0);
+}
+
+// The rest of a frame that is half sent: it was charged when it was begun.
+static void send_rest(struct shard *shard, struct conn *conn)
+{
+    if ((conn->flags & CONN_FLOW) != 0) {
+        conn_flow_charge(conn_flow_of(shard, conn), 0, 0);
+    }
+    send_events(shard, conn, NULL, true);
+}
+
+static void send_next(struct shard *shard, struct conn *conn)
+{
+    if ((conn->flags & CONN_FLOW) == 0) {
+        send_events(shard, conn, NULL, false);
+    } else if (!conn_flow_gathers(shard, conn) &&
+               ((conn->flags & CONN_BATCH_EVENT) == 0 || !conn_send_batch(shard, conn))) {
+        send_events(shard, conn, conn_flow_of(shard, conn), (conn->flags & CONN_BATCH_EVENT) != 0);
+    }
 }
 
 void conn_pump(struct shard *shard, struct conn *conn)
 {
     // Room first: making it may run handlers that change the connection.
-    shard_make_room(shard, conn->ring, SEND_PIECES_MAX, NOTICE_GAP_BYTES_MAX);
+    shard_make_room(shard, conn->ring, SEND_PIECES_MAX,
+                    (conn->flags & CONN_BATCH_EVENT) != 0 ? (uint32_t)CONN_BATCH_BYTES_MAX
+                                                          : (uint32_t)NOTICE_GAP_BYTES_MAX);
     if ((conn->flags & CONN_TIMER_DUE) != 0) {
         conn_timer_due(shard, conn);
     }
@@ -370,13 +393,12 @@ void conn_pump(struct shard *shard, struct conn *conn)
         conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
         conn->flags |= CONN_CAUGHT_UP;
     }
-    if (conn->frame_offset > 0 && (conn->flags & CONN_BLOCKED) != 0) {
-        send_events(shard, conn, true); // the frame that is half sent comes before anything else
+    if (conn->frame_offset > 0) {
+        send_rest(shard, conn); // the frame that is half sent comes before anything else
     } else if ((conn->flags & CONN_GAP) != 0) {
         send_gap(shard, conn);
-    } else if ((conn->flags & CONN_PARKED) == 0 && conn_check_lag(shard, conn) &&
-               ((conn->flags & CONN_FLOW) == 0 || !conn_flow_gathers(shard, conn))) {
-        send_events(shard, conn, false);
+    } else if ((conn->flags & CONN_PARKED) == 0 && conn_check_lag(shard, conn)) {
+        send_next(shard, conn);
     }
 }
 

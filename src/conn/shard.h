@@ -115,7 +115,7 @@ struct conn_ring {
 struct shard_stats {
     uint64_t accepted, refused, closed, resumed, requests, request_errors;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
-    uint64_t rate_waits, links_read, adaptations;
+    uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
     uint64_t gaps_told, events_lagged, lag_closes, stall_closes, transients_dropped;
     uint64_t replays_refused, subscriptions_refused; // for want of memory
 };

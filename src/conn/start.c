@@ -194,7 +194,8 @@ static bool choose_quality(struct shard *shard, struct conn *conn, const struct 
     struct quality quality;
     quality_choose(&quality, &context->subscribe, http_request_user_agent(&context->request),
                    &shard->options.quality);
-    if (quality_is_plain(&quality)) {
+    bool is_batch_event = context->subscribe.is_batch_event;
+    if (quality_is_plain(&quality) && !is_batch_event) {
         return true;
     }
     struct conn_flow *flow = conn_flow_open(shard, conn);
@@ -203,6 +204,7 @@ static bool choose_quality(struct shard *shard, struct conn *conn, const struct 
     }
     flow->chosen = quality;
     conn_flow_set_quality(shard, conn, &quality);
+    conn->flags |= is_batch_event ? CONN_BATCH_EVENT | CONN_ENVELOPE : 0;
     return true;
 }
 

@@ -1,7 +1,9 @@
 #include "conn/walk.h"
 
 #include "base/assert.h"
+#include "conn/flow.h"
 #include "event/frame.h"
+#include "wire/envelope.h"
 
 enum { READ_AHEAD_BYTES = 512 << 10 }; // of one connection's frames on disk
 
@@ -18,6 +20,9 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->conn = conn;
     walk->cursor = conn->cursor;
     walk->by_frame = by_frame;
+    walk->form = (conn->flags & CONN_BATCH_EVENT) != 0 ? RENDITION_BATCH : RENDITION_ENVELOPE;
+    walk->event_bytes_max =
+        (conn->flags & CONN_FLOW) != 0 ? conn_flow_of(shard, conn)->event_bytes_max : 0;
     walk->whole_events_max = UINT32_MAX;
     walk->whole_bytes_max = UINT32_MAX;
     walk->is_mid_frame = conn->frame_offset > 0;
@@ -83,12 +88,18 @@ static enum cold_result open_block(struct walk *walk, const struct log_run *run,
     return cold_get(&shard->cold, &range, conn_handle(shard, walk->conn), block);
 }
 
+// Whether no event of the run can be too large for the connection.
+static bool is_within_limit(const struct walk *walk, const struct log_run *run)
+{
+    return walk->event_bytes_max == 0 || run->frame_bytes <= walk->event_bytes_max;
+}
+
 // Whether of a run on disk its frames are read by themselves, without the rest of the block.
 static bool is_frames_alone(const struct walk *walk, const struct log_run *run)
 {
     const unsigned needed = BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC;
     return run->block_position < walk->shard->floor && (walk->conn->flags & CONN_ENVELOPE) == 0 &&
-           (run->flags & (needed | BLOCK_STREAM_HAS_TTL)) == needed;
+           (run->flags & (needed | BLOCK_STREAM_HAS_TTL)) == needed && is_within_limit(walk, run);
 }
 
 // Reads on in an answer of the log, at most READ_AHEAD_BYTES.
@@ -164,7 +175,7 @@ static bool is_sendable_whole(const struct walk *walk, const struct found *found
 {
     return !walk->by_frame && (walk->conn->flags & CONN_ENVELOPE) == 0 &&
            found->from < found->run->first_id && found->run->count <= walk->whole_events_max &&
-           found->run->frame_bytes <= walk->whole_bytes_max &&
+           found->run->frame_bytes <= walk->whole_bytes_max && is_within_limit(walk, found->run) &&
            (found->run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) ==
                BLOCK_STREAM_CONTIGUOUS;
 }
@@ -206,6 +217,26 @@ static bool is_expired(const struct walk *walk, const struct block_record *recor
     return record->ttl_ms > 0 && record->time_ms + record->ttl_ms <= walk->shard->unix_ms;
 }
 
+// A frame within the limit is never too large, whatever its data: a run of such may be taken whole.
+static bool is_too_large(const struct walk *walk, const struct block_record *record)
+{
+    return walk->event_bytes_max > 0 && record->frame_length > walk->event_bytes_max &&
+           envelope_data_length(walk->block, record) > walk->event_bytes_max;
+}
+
+// The bytes of an event as this connection gets it.
+static enum rendition_result shape(const struct walk *walk, const struct block_record *record,
+                                   bool is_oversize, struct slice *frame)
+{
+    if (!is_oversize && (walk->conn->flags & CONN_ENVELOPE) == 0) {
+        *frame = slice_from(walk->block + record->frame_offset, record->frame_length);
+        return RENDITION_READY;
+    }
+    return rendition_get(&walk->shard->renditions, walk->block, record,
+                         is_oversize ? RENDITION_OVERSIZE : walk->form,
+                         is_oversize ? walk->event_bytes_max : 0, frame);
+}
+
 // The next wanted record of the block. WALK_CAUGHT_UP: none is left in it.
 static enum walk_result scan_next(struct walk *walk, struct span *span)
 {
@@ -214,16 +245,17 @@ static enum walk_result scan_next(struct walk *walk, struct span *span)
         if (!is_wanted(walk, record) || (is_expired(walk, record) && !walk->is_mid_frame)) {
             continue;
         }
-        struct slice frame = slice_from(walk->block + record->frame_offset, record->frame_length);
-        if ((walk->conn->flags & CONN_ENVELOPE) != 0) {
-            enum rendition_result result =
-                rendition_get(&walk->shard->renditions, walk->block, record, &frame);
-            if (result != RENDITION_READY) {
-                return result == RENDITION_PINNED ? WALK_FULL : WALK_FAILED;
-            }
+        struct slice frame;
+        bool is_oversize = is_too_large(walk, record);
+        enum rendition_result result = shape(walk, record, is_oversize, &frame);
+        if (result != RENDITION_READY) {
+            return result == RENDITION_PINNED ? WALK_FULL : WALK_FAILED;
         }
-        *span = (struct span){
-            .at = frame.at, .length = (uint32_t)frame.length, .count = 1, .last_id = record->id};
+        *span = (struct span){.at = frame.at,
+                              .length = (uint32_t)frame.length,
+                              .count = 1,
+                              .last_id = record->id,
+                              .is_oversize = is_oversize};
         walk->cursor = record->id;
         walk->is_mid_frame = false;
         walk->record++;

@@ -11,6 +11,7 @@ struct span {
     uint32_t length;
     uint32_t count;   // events
     uint64_t last_id; // the cursor after it
+    bool is_oversize; // a notice in the place of an event
 };
 
 enum walk_result {
@@ -32,7 +33,9 @@ struct walk {
     struct shard *shard;
     struct conn *conn;
     uint64_t cursor;
-    bool by_frame; // spans are single frames
+    bool by_frame;            // spans are single frames
+    enum rendition_form form; // with CONN_ENVELOPE
+    uint32_t event_bytes_max; // larger events are told of by a notice; 0: no limit
     // Of a run that may be one span: beyond them it is taken frame by frame.
     uint32_t whole_events_max;
     uint32_t whole_bytes_max;
@@ -54,3 +57,8 @@ struct walk {
 
 void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame);
 enum walk_result walk_next(struct walk *walk, struct span *span);
+
+// --- send.c ---
+// Does what follows from why a walk ended. has_load: it gave bytes, which are sent first.
+void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk,
+                 enum walk_result result, bool has_load);

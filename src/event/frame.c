@@ -236,27 +236,45 @@ void frame_skip_through(struct slice *frames, uint64_t id)
     }
 }
 
+// The next data line's text; false where there is none.
+static bool next_data_line(struct slice *frame, struct slice *text)
+{
+    while (frame->length > 0) {
+        size_t length = slice_find(*frame, '\n');
+        if (length == frame->length) {
+            return false;
+        }
+        struct slice line = slice_first(*frame, length);
+        *frame = slice_after(*frame, length + 1);
+        if (line.length >= DATA_PREFIX_BYTES &&
+            memcmp(line.at, data_prefix, DATA_PREFIX_BYTES) == 0) {
+            *text = slice_after(line, DATA_PREFIX_BYTES);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool frame_data_append(struct buffer *out, struct slice frame)
 {
+    struct slice text;
     bool is_first = true;
-    while (frame.length > 0) {
-        size_t length = slice_find(frame, '\n');
-        if (length == frame.length) {
-            return false;
-        }
-        struct slice line = slice_first(frame, length);
-        frame = slice_after(frame, length + 1);
-        if (line.length < DATA_PREFIX_BYTES ||
-            memcmp(line.at, data_prefix, DATA_PREFIX_BYTES) != 0) {
-            continue;
-        }
-        if (!is_first && buffer_append_byte(out, '\n') != 0) {
-            return false;
-        }
-        if (buffer_append_slice(out, slice_after(line, DATA_PREFIX_BYTES)) != 0) {
+    while (next_data_line(&frame, &text)) {
+        if ((!is_first && buffer_append_byte(out, '\n') != 0) ||
+            buffer_append_slice(out, text) != 0) {
             return false;
         }
         is_first = false;
     }
-    return !is_first;
+    return !is_first && frame.length == 0;
+}
+
+size_t frame_data_length(struct slice frame)
+{
+    struct slice text;
+    size_t length = 0;
+    for (uint32_t lines = 0; next_data_line(&frame, &text); lines++) {
+        length += text.length + (lines > 0);
+    }
+    return length;
 }

@@ -43,3 +43,5 @@ void frame_skip_through(struct slice *frames, uint64_t id);
 // The reverse for renditions: appends the payload of a frame of FRAME_FORM_TEXT (its data lines
 // joined by LF).
 bool frame_data_append(struct buffer *out, struct slice frame);
+// How many bytes that would append.
+size_t frame_data_length(struct slice frame);

@@ -16,6 +16,7 @@ enum parameter_kind {
     PARAMETER_FROM,
     PARAMETER_ENVELOPE,
     PARAMETER_HEARTBEAT,
+    PARAMETER_BATCH,
     PARAMETER_CLIENT,
     PARAMETER_SETTING, // and one for each further enum subscribe_setting
     PARAMETER_COUNT = PARAMETER_SETTING + SUBSCRIBE_SETTINGS,
@@ -38,6 +39,7 @@ static const struct parameter {
     {"from", PARAMETER_FROM, PERCENT_PATH},
     {"envelope", PARAMETER_ENVELOPE, PERCENT_PATH},
     {"heartbeat", PARAMETER_HEARTBEAT, PERCENT_PATH},
+    {"batch", PARAMETER_BATCH, PERCENT_PATH},
     {"client", PARAMETER_CLIENT, PERCENT_PATH},
 };
 
@@ -201,6 +203,15 @@ static enum rc_error read_heartbeat(struct parsing *parsing, struct located mode
     return ERR_NONE;
 }
 
+static enum rc_error read_batch(struct parsing *parsing, struct located form)
+{
+    if (!slice_equal_text(form.value, "event")) {
+        return FAIL(parsing, ERR_INVALID_PARAMETER, form.position, "batch is event");
+    }
+    parsing->subscribe->is_batch_event = true;
+    return ERR_NONE;
+}
+
 static enum rc_error read_client(struct parsing *parsing, struct located name)
 {
     if (!subscribe_client_parse(name.value, &parsing->subscribe->client)) {
@@ -245,6 +256,7 @@ static enum rc_error read_parameter(struct parsing *parsing, const struct parame
     case PARAMETER_FROM: return read_from(parsing, located);
     case PARAMETER_ENVELOPE: return read_envelope(parsing, located);
     case PARAMETER_HEARTBEAT: return read_heartbeat(parsing, located);
+    case PARAMETER_BATCH: return read_batch(parsing, located);
     case PARAMETER_CLIENT: return read_client(parsing, located);
     case PARAMETER_OTHER: UNREACHABLE();
     default:
@@ -362,6 +374,7 @@ enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_r
     subscribe->start_value = 0;
     subscribe->is_unknown_404 = styles[route->kind].is_unknown_404;
     subscribe->heartbeat = SUBSCRIBE_HEARTBEAT_COMMENT;
+    subscribe->is_batch_event = false;
     subscribe->client = SUBSCRIBE_CLIENT_NONE;
     subscribe->settings_given = 0;
     subscribe->stream_count = 0;

@@ -11,6 +11,7 @@
 //     from=earliest|latest|ID|last:N|time:UNIX_MS|time:RFC_3339
 //     envelope=0|1
 //     heartbeat=comment|event|off
+//     batch=event
 //     client=mobile|web|desktop|api|default      a profile of quality (flow/quality.h), each value
 //                                                of which may be given by itself:
 //     events_per_second=N  bytes_per_second=SIZE  burst=N  max_event_size=SIZE
@@ -60,6 +61,7 @@ struct subscribe_request {
     bool is_start_given; // false: start is the route's default (earliest for /stream, else latest)
     bool is_unknown_404; // a stream nobody has published to is ERR_STREAM_NOT_FOUND
     enum subscribe_heartbeat heartbeat;
+    bool is_batch_event; // envelopes, several in one event (wire/batch.h)
     enum subscribe_client client;
     uint32_t settings_given; // a bit for each enum subscribe_setting
     uint32_t settings[SUBSCRIBE_SETTINGS];

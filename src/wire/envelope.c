@@ -5,6 +5,7 @@
 #include "base/json_writer.h"
 #include "base/limits.h"
 #include "event/frame.h"
+#include "wire/notice.h"
 
 // What an event's data is read from: its payload, or the data lines of a frame that carries it
 // whole.
@@ -308,6 +309,27 @@ bool envelope_write_json(struct buffer *out, const uint8_t *block,
     size_t before = buffer_length(out);
     struct rendering rendering = rendering_of(block, record);
     write_object(out, &rendering);
+    return keep_if_whole(out, before);
+}
+
+size_t envelope_data_length(const uint8_t *block, const struct block_record *record)
+{
+    return record->form == FRAME_FORM_TEXT
+               ? frame_data_length(slice_from(block + record->frame_offset, record->frame_length))
+               : record->payload_length;
+}
+
+bool envelope_write_oversize(struct buffer *out, const uint8_t *block,
+                             const struct block_record *record, uint32_t limit)
+{
+    size_t before = buffer_length(out);
+    struct rendering rendering = rendering_of(block, record);
+    struct notice_oversize oversize = {.id = record->id,
+                                       .stream = rendering.event.stream,
+                                       .type = type_of(&rendering.event),
+                                       .size = envelope_data_length(block, record),
+                                       .limit = limit};
+    notice_oversize_write(out, &oversize);
     return keep_if_whole(out, before);
 }
 

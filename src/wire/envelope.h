@@ -53,6 +53,13 @@ bool envelope_write_event(struct buffer *out, const struct envelope *envelope);
 bool envelope_write_json(struct buffer *out, const uint8_t *block,
                          const struct block_record *record);
 
+// Instead of an event whose data is larger than its connection's `limit`: a notice
+// (wire/notice.h) with which it can be fetched. All or nothing.
+bool envelope_write_oversize(struct buffer *out, const uint8_t *block,
+                             const struct block_record *record, uint32_t limit);
+// Bytes of its data, as it was published.
+size_t envelope_data_length(const uint8_t *block, const struct block_record *record);
+
 // A bound on the bytes that envelope_write appends.
 size_t envelope_size_max(const struct block_record *record);
 

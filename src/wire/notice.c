@@ -44,6 +44,26 @@ int notice_gap_write(struct buffer *out, const struct notice_gap *gap)
     return buffer_append_text(out, "\n\n");
 }
 
+int notice_oversize_write(struct buffer *out, const struct notice_oversize *oversize)
+{
+    buffer_append_text(out, "id: ");
+    buffer_append_u64(out, oversize->id);
+    buffer_append_text(out, "\nevent: oversize\ndata: ");
+    struct json_writer writer = json_writer_on(out);
+    json_write_object_open(&writer);
+    json_write_key(&writer, "stream");
+    json_write_string(&writer, oversize->stream);
+    json_write_member_u64(&writer, "id", oversize->id);
+    if (oversize->type.length > 0) {
+        json_write_key(&writer, "type");
+        json_write_string(&writer, oversize->type);
+    }
+    json_write_member_u64(&writer, "size", oversize->size);
+    json_write_member_u64(&writer, "limit", oversize->limit);
+    json_write_object_close(&writer);
+    return buffer_append_text(out, "\n\n");
+}
+
 int notice_heartbeat_write(struct buffer *out, uint64_t now_ms, struct slice connection_id)
 {
     buffer_append_text(out, "event: heartbeat\ndata: ");

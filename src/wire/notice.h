@@ -5,6 +5,7 @@
 #define RINGCAST_WIRE_NOTICE_H
 
 #include "base/bytes.h"
+#include "base/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,12 +37,27 @@ enum {
         192, // without streams, each of which adds at most 6 * NAME_BYTES_MAX + 3
     NOTICE_HEARTBEAT_BYTES_MAX = 160,
     NOTICE_GOODBYE_BYTES_MAX = 64,
+    NOTICE_OVERSIZE_BYTES_MAX = 192 + 6 * (NAME_BYTES_MAX + TYPE_BYTES_MAX),
 };
 
 //     id: RESUME
 //     event: gap
 //     data: {"from":7,"to":9,"reason":"expired","streams":["a"],"resume":9}
 int notice_gap_write(struct buffer *out, const struct notice_gap *gap);
+
+// In the place of an event that is larger than its connection allows.
+struct notice_oversize {
+    uint64_t id;
+    struct slice stream; // a valid name
+    struct slice type;   // empty: none
+    uint64_t size;       // bytes of its data
+    uint64_t limit;
+};
+
+//     id: 1042
+//     event: oversize
+//     data: {"stream":"chat/42","id":1042,"type":"text","size":70000,"limit":65536}
+int notice_oversize_write(struct buffer *out, const struct notice_oversize *oversize);
 
 //     event: heartbeat
 //     data: {"timestamp":1700000000000,"connection_id":"00000000000000ff"}

@@ -12,10 +12,18 @@
 
 enum { RENDITION_SLOTS = 8192 };
 
+enum rendition_form {
+    RENDITION_ENVELOPE, // wire/envelope.h
+    RENDITION_BATCH,    // a batch of one, wire/batch.h
+    RENDITION_OVERSIZE, // a notice in its place; of a limit
+};
+
 struct rendition {
     uint64_t id;
     uint64_t at; // running offset
     uint32_t length;
+    uint32_t limit;
+    enum rendition_form form;
 };
 
 struct renditions {
@@ -39,8 +47,10 @@ void renditions_init(struct renditions *renditions, uint64_t bytes_max);
 void renditions_free(struct renditions *renditions);
 // Forgets them all and gives the memory back until it is used again. Nothing given out is in use.
 void renditions_give_back(struct renditions *renditions);
+// limit: of RENDITION_OVERSIZE; else 0.
 enum rendition_result rendition_get(struct renditions *renditions, const uint8_t *block,
-                                    const struct block_record *record, struct slice *frame);
+                                    const struct block_record *record, enum rendition_form form,
+                                    uint32_t limit, struct slice *frame);
 static inline void rendition_unpin(struct renditions *renditions)
 {
     renditions->pinned = renditions->head;

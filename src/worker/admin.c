@@ -149,6 +149,8 @@ static void write_status(struct worker *worker, struct buffer *out)
         {"short_sends", stats->short_sends},
         {"heartbeats", stats->heartbeats},
         {"rate_waits", stats->rate_waits},
+        {"batches_sent", stats->batches_sent},
+        {"oversize_told", stats->oversize_told},
         {"gaps_told", stats->gaps_told},
         {"events_lagged", stats->events_lagged},
         {"lag_closes", stats->lag_closes},

@@ -1,6 +1,7 @@
 // Frames without id, sent once to whoever is there and can take them: ephemeral events, direct
 // sends, broadcasts.
 #include "base/logger.h"
+#include "conn/flow.h"
 #include "wire/envelope.h"
 #include "worker/worker_internal.h"
 
@@ -19,6 +20,11 @@ bool worker_send_frame(struct worker *worker, struct conn *conn, struct slice fr
     // are sent.
     shard_make_room(shard, conn->ring, 0, (uint32_t)frame.length);
     if (!conn_is_clear(shard, conn) || (conn->flags & (CONN_GAP | CONN_WAITING)) != 0) {
+        shard->stats.transients_dropped++;
+        return false;
+    }
+    if ((conn->flags & CONN_FLOW) != 0 &&
+        !conn_flow_takes_transient(shard, conn, (uint32_t)frame.length)) {
         shard->stats.transients_dropped++;
         return false;
     }

@@ -142,6 +142,7 @@ static void check(const struct event *event, uint64_t id)
         buffer_init(&back, 2 << 20);
         cr_assert(frame_data_append(&back, slice_from(out, out_length)));
         cr_assert(slice_equal(buffer_slice(&back), event->data));
+        cr_assert_eq(frame_data_length(slice_from(out, out_length)), event->data.length);
         buffer_free(&back);
     }
     free(expected);

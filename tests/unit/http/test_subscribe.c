@@ -131,6 +131,7 @@ static const struct refusal refusals[] = {
     {"/streams/a?envelope=2", "", ERR_INVALID_PARAMETER, 400, 20, "0 or 1"},
     {"/streams/a?envelope", "", ERR_INVALID_PARAMETER, 400, 11, "0 or 1"},
     {"/streams/a?heartbeat=on", "", ERR_INVALID_PARAMETER, 400, 21, "comment, event or off"},
+    {"/streams/a?batch=on", "", ERR_INVALID_PARAMETER, 400, 17, "batch is event"},
     {"/streams/a?client=tv", "", ERR_INVALID_PARAMETER, 400, 18, "client is mobile, web"},
     {"/streams/a?client=none", "", ERR_INVALID_PARAMETER, 400, 18, "client is"},
     {"/streams/a?events_per_second=0", "", ERR_INVALID_PARAMETER, 400, 29, "1 to 1000000"},
@@ -197,13 +198,15 @@ Test(subscribe, quality)
 {
     cr_assert_eq(parse("/streams/a", ""), ERR_NONE);
     cr_assert_eq(subscribe.client, SUBSCRIBE_CLIENT_NONE);
+    cr_assert_not(subscribe.is_batch_event);
     cr_assert_eq(subscribe.settings_given, 0);
     cr_assert_eq(parse("/streams/a?client=web&events_per_second=5&bytes_per_second=64KiB&burst=7"
                        "&max_event_size=16kB&batching=on&batch_size=20&batch_timeout=1s"
-                       "&compression=off",
+                       "&compression=off&batch=event",
                        ""),
                  ERR_NONE);
     cr_assert_eq(subscribe.client, SUBSCRIBE_CLIENT_WEB);
+    cr_assert(subscribe.is_batch_event);
     cr_assert_eq(subscribe.settings_given, (1 << SUBSCRIBE_SETTINGS) - 1);
     static const uint32_t expected[SUBSCRIBE_SETTINGS] = {5, 65536, 7, 16000, 1, 20, 1000, 0};
     cr_assert_arr_eq(subscribe.settings, expected, sizeof(expected));

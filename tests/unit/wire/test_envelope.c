@@ -1,76 +1,14 @@
+// link: tests/unit/wire/one_event.c
 #include "wire/envelope.h"
 
 #include "base/json.h"
 #include "base/limits.h"
 #include "event/frame.h"
+#include "one_event.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-// A block of one event, laid out by hand as log/block.h describes it.
-struct made {
-    uint8_t *block;
-    struct block_record *record;
-    size_t length;
-};
-
-static struct made block_make(const struct event *event, uint64_t id)
-{
-    enum frame_form form = frame_form_of(event);
-    size_t frame_room = align_up(frame_size_max(event, form), BLOCK_ALIGNMENT);
-    struct buffer attributes;
-    buffer_init(&attributes, 1 << 20);
-    if (event->type.length > 0) {
-        event_attribute_append(&attributes, ATTRIBUTE_TYPE, event->type);
-    }
-    if (event->retry_ms > 0) {
-        uint8_t retry[4];
-        store_le32(retry, event->retry_ms);
-        event_attribute_append(&attributes, ATTRIBUTE_RETRY, slice_from(retry, sizeof(retry)));
-    }
-    buffer_append_slice(&attributes, event->attributes);
-    struct slice extra = buffer_slice(&attributes);
-
-    size_t records = BLOCK_HEADER_BYTES + frame_room;
-    size_t streams = records + sizeof(struct block_record);
-    size_t heap = streams + sizeof(struct block_stream);
-    size_t payload = form == FRAME_FORM_TEXT ? 0 : event->data.length;
-    size_t length = heap + event->stream.length + extra.length + payload;
-    struct made made = {.block = calloc(1, align_up(length, BLOCK_ALIGNMENT)), .length = length};
-    struct block_header *header = (struct block_header *)(void *)made.block;
-    header->record_count = 1;
-    header->stream_count = 1;
-    header->frames_length = (uint32_t)frame_write(made.block + BLOCK_HEADER_BYTES, event, form, id);
-    header->heap_offset = (uint32_t)heap;
-    // The tables follow the frames, padded to 8.
-    records = BLOCK_HEADER_BYTES + align_up(header->frames_length, BLOCK_ALIGNMENT);
-    streams = records + sizeof(struct block_record);
-    made.record = (struct block_record *)(void *)(made.block + records);
-    *made.record = (struct block_record){
-        .id = id,
-        .sequence = 3,
-        .time_ms = 1700000000000,
-        .frame_offset = BLOCK_HEADER_BYTES,
-        .frame_length = header->frames_length,
-        .extra_offset = (uint32_t)(heap + event->stream.length),
-        .extra_length = (uint32_t)extra.length,
-        .payload_length = (uint32_t)payload,
-        .priority = (uint8_t)event->priority,
-        .form = (uint8_t)form,
-    };
-    *(struct block_stream *)(void *)(made.block + streams) = (struct block_stream){
-        .name_offset = (uint32_t)heap, .name_length = (uint16_t)event->stream.length};
-    memcpy(made.block + heap, event->stream.at, event->stream.length);
-    if (extra.length > 0) {
-        memcpy(made.block + heap + event->stream.length, extra.at, extra.length);
-    }
-    if (payload > 0) {
-        memcpy(made.block + heap + event->stream.length + extra.length, event->data.at, payload);
-    }
-    buffer_free(&attributes);
-    return made;
-}
 
 static void expect_text(struct buffer *out, const char *text)
 {
@@ -299,4 +237,37 @@ Test(envelope, largest_event_fits_its_bound)
         }
     }
     free(data);
+}
+
+Test(envelope, oversize)
+{
+    static const struct {
+        struct slice data;
+        size_t length;
+    } table[] = {
+        {SLICE_LITERAL("hello"), 5},
+        {SLICE_LITERAL("two\nlines\n"), 10},
+        {SLICE_LITERAL("a\r\nb"), 4},
+        {SLICE_LITERAL("\n"), 1},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct event event = event_make(table[i].data);
+        struct made made = block_make(&event, 1042);
+        cr_expect_eq(envelope_data_length(made.block, made.record), table[i].length);
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "id: 1042\nevent: oversize\ndata: {\"stream\":\"chat/42\",\"id\":1042,"
+                 "\"type\":\"text\",\"size\":%zu,\"limit\":3}\n\n",
+                 table[i].length);
+        struct buffer out;
+        buffer_init(&out, 1000);
+        cr_assert(envelope_write_oversize(&out, made.block, made.record, 3));
+        expect_text(&out, text);
+        buffer_free(&out);
+        buffer_init(&out, 50);
+        cr_assert_not(envelope_write_oversize(&out, made.block, made.record, 3));
+        cr_assert_eq(buffer_length(&out), 0, "all or nothing");
+        buffer_free(&out);
+        free(made.block);
+    }
 }

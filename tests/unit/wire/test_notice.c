@@ -53,6 +53,36 @@ Test(notice, reasons)
     }
 }
 
+Test(notice, oversize)
+{
+    struct notice_oversize oversize = {.id = 1042,
+                                       .stream = SLICE_LITERAL("chat/42"),
+                                       .type = SLICE_LITERAL("text"),
+                                       .size = 70000,
+                                       .limit = 65536};
+    cr_expect_eq(notice_oversize_write(&out, &oversize), 0);
+    expect_text("id: 1042\nevent: oversize\ndata: {\"stream\":\"chat/42\",\"id\":1042,"
+                "\"type\":\"text\",\"size\":70000,\"limit\":65536}\n\n");
+}
+
+Test(notice, the_longest_oversize_fits)
+{
+    char name[NAME_BYTES_MAX];
+    memset(name, 1, sizeof(name)); // each is escaped to six bytes
+    struct notice_oversize oversize = {.id = UINT64_MAX,
+                                       .stream = slice_from(name, sizeof(name)),
+                                       .type = slice_from(name, sizeof(name)),
+                                       .size = UINT64_MAX,
+                                       .limit = UINT64_MAX};
+    cr_expect_eq(notice_oversize_write(&out, &oversize), 0);
+    cr_expect_leq(buffer_length(&out), NOTICE_OVERSIZE_BYTES_MAX);
+    begin();
+    oversize.type = slice_empty();
+    oversize.stream = slice_of("a");
+    cr_expect_eq(notice_oversize_write(&out, &oversize), 0);
+    cr_expect_null(memmem(storage, buffer_length(&out), "type", 4), "none is told of");
+}
+
 Test(notice, heartbeat)
 {
     cr_expect_eq(notice_heartbeat_write(&out, 1700000000000, slice_of("00000000000000ff")), 0);

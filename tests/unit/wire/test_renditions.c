@@ -85,11 +85,39 @@ Test(renditions, an_event_is_rendered_once)
 {
     struct slice frame[2];
     make_small(7);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame[0]), RENDITION_READY);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame[1]), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame[0]),
+                 RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame[1]),
+                 RENDITION_READY);
     cr_assert_eq(frame[0].at, frame[1].at);
     cr_assert_eq(renditions.made, 1);
     expect_right(frame[0]);
+}
+
+Test(renditions, each_form_of_an_event_is_rendered_once)
+{
+    struct slice frame[3];
+    struct slice again;
+    make_small(7);
+    static const enum rendition_form forms[] = {RENDITION_ENVELOPE, RENDITION_BATCH,
+                                                RENDITION_OVERSIZE};
+    static const char *const begin[] = {"id: 7\ndata: {", "id: 7\nevent: batch\ndata: [{",
+                                        "id: 7\nevent: oversize\n"};
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_eq(rendition_get(&renditions, block, record, forms[i], i == 2 ? 5 : 0, &frame[i]),
+                     RENDITION_READY);
+        cr_assert(slice_starts_with(frame[i], slice_of(begin[i])), SLICE_FORMAT,
+                  SLICE_ARGUMENTS(frame[i]));
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_eq(rendition_get(&renditions, block, record, forms[i], i == 2 ? 5 : 0, &again),
+                     RENDITION_READY);
+        cr_assert_eq(again.at, frame[i].at);
+    }
+    cr_assert_eq(renditions.made, 3);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_OVERSIZE, 6, &again),
+                 RENDITION_READY);
+    cr_assert_not(slice_equal(again, frame[2]), "of another limit");
 }
 
 Test(renditions, the_oldest_make_room)
@@ -98,15 +126,18 @@ Test(renditions, the_oldest_make_room)
     struct slice frame;
     for (uint64_t id = 1; id <= EVENTS; id++) {
         make_small(id);
-        cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+        cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                     RENDITION_READY);
         expect_right(frame);
         rendition_unpin(&renditions);
     }
     make_small(EVENTS - 50);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                 RENDITION_READY);
     cr_assert_eq(renditions.made, EVENTS);
     make_small(1);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                 RENDITION_READY);
     cr_assert_eq(renditions.made, EVENTS + 1);
     expect_right(frame);
 }
@@ -118,7 +149,7 @@ Test(renditions, what_was_given_out_stays_until_unpinned)
     enum rendition_result result;
     for (;;) {
         make_small(count + 1);
-        result = rendition_get(&renditions, block, record, &frames[count]);
+        result = rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frames[count]);
         if (result != RENDITION_READY) {
             break;
         }
@@ -132,11 +163,13 @@ Test(renditions, what_was_given_out_stays_until_unpinned)
     rendition_unpin(&renditions);
     // An old one that is given out again holds what stands behind it, too.
     make_small(2);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frames[1]), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frames[1]),
+                 RENDITION_READY);
     for (uint64_t id = count + 1;; id++) {
         make_small(id);
         struct slice frame;
-        if (rendition_get(&renditions, block, record, &frame) != RENDITION_READY) {
+        if (rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame) !=
+            RENDITION_READY) {
             break;
         }
         cr_assert_lt(id, count + 1000);
@@ -151,9 +184,11 @@ Test(renditions, what_fits_nowhere_fails)
     memset(data, 'x', sizeof(data) - 1);
     make_event(1, data, "text/plain");
     struct slice frame;
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_FAILED);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                 RENDITION_FAILED);
     make_small(2);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                 RENDITION_READY);
 }
 
 // JSON is put where it will stand, checked, and shortened there: what stood behind it is no longer
@@ -168,16 +203,19 @@ Test(renditions, one_that_is_shortened_spoils_no_other)
     struct slice frame;
     for (uint64_t id = 1; id <= EVENTS; id++) {
         make_small(id);
-        cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+        cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                     RENDITION_READY);
         rendition_unpin(&renditions);
     }
     make_event(EVENTS + 1, pretty, "application/json");
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                 RENDITION_READY);
     expect_right(frame);
     rendition_unpin(&renditions);
     for (uint64_t id = EVENTS; id > EVENTS - 600; id--) {
         make_small(id);
-        cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+        cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                     RENDITION_READY);
         expect_right(frame);
         rendition_unpin(&renditions);
     }
@@ -187,12 +225,14 @@ Test(renditions, given_back_they_are_made_anew)
 {
     struct slice frame;
     make_small(1);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                 RENDITION_READY);
     rendition_unpin(&renditions);
     renditions_give_back(&renditions);
     cr_assert_null(renditions.bytes);
     cr_assert_eq(renditions.made, 1);
-    cr_assert_eq(rendition_get(&renditions, block, record, &frame), RENDITION_READY);
+    cr_assert_eq(rendition_get(&renditions, block, record, RENDITION_ENVELOPE, 0, &frame),
+                 RENDITION_READY);
     expect_right(frame);
     cr_assert_eq(renditions.made, 2);
 }

@@ -219,3 +219,140 @@ Test(worker_quality, the_broker_bounds_those_who_ask_for_nothing)
     fake_stop();
     fake_text_free(&text);
 }
+
+// --- events that are too large ---
+
+Test(worker_quality, a_notice_stands_in_the_place_of_what_is_too_large)
+{
+    static const char *const targets[] = {
+        "/streams/a?from=earliest&max_event_size=100",
+        "/streams/a?from=earliest&max_event_size=100&envelope=1",
+        "/events?stream=a&stream=b&from=earliest&max_event_size=100",
+        "/streams/a?from=earliest&max_event_size=100&batch=event"};
+    fake_start(&defaults);
+    static char large[101 + 1], fits[100 + 1];
+    memset(large, 'L', sizeof(large) - 1);
+    memset(fits, 'F', sizeof(fits) - 1);
+    struct fake_event events[] = {{.stream = "a", .data = "before"},
+                                  {.stream = "a", .data = large},
+                                  {.stream = "a", .data = fits}};
+    fake_publish(events, 3);
+    for (size_t i = 0; i < 2 * sizeof(targets) / sizeof(targets[0]); i++) {
+        if (i == sizeof(targets) / sizeof(targets[0])) {
+            fake_make_cold();
+        }
+        const char *target = targets[i % (sizeof(targets) / sizeof(targets[0]))];
+        struct fake_text text = {0};
+        int client = fake_get(target, "");
+        fake_expect(client, &text, fits);
+        fake_expect(client, &text,
+                    "id: 2\nevent: oversize\ndata: {\"stream\":\"a\",\"id\":2,\"size\":101,"
+                    "\"limit\":100}\n\n");
+        cr_assert_null(strstr(text.bytes, "LLL"), "%s", target);
+        expect_ids(&text, 3);
+        close(client);
+        fake_text_free(&text);
+    }
+    cr_assert_geq(stat_of("oversize_told"), 8);
+    fake_stop();
+}
+
+// --- batch=event ---
+
+Test(worker_quality, a_batch_as_one_event)
+{
+    fake_start(&defaults);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a?batch=event&batch_size=3&batch_timeout=10s", "");
+    fake_expect(client, &text, "retry");
+    publish_many("a", "x", 7);
+    fake_expect(client, &text, "id: 7\n");
+    fake_expect(client, &text, "]\n\n");
+    static const char *const heads[] = {"id: 3\nevent: batch\ndata: [{\"id\":1,",
+                                        "id: 6\nevent: batch\ndata: [{\"id\":4,",
+                                        "id: 7\nevent: batch\ndata: [{\"id\":7,"};
+    for (int i = 0; i < 3; i++) {
+        cr_assert_not_null(strstr(text.bytes, heads[i]), "%s", text.bytes);
+    }
+    cr_assert_not_null(strstr(text.bytes, "{\"id\":1,\"stream\":\"a\",\"sequence\":1,"));
+    cr_assert_eq(stat_of("batches_sent"), 3);
+    close(client);
+
+    // Cut off, it comes back with the id of the first batch.
+    struct fake_text again = {0};
+    client = fake_get("/streams/a?batch=event", "Last-Event-ID: 3\r\n");
+    fake_expect(client, &again, "id: 7\nevent: batch\ndata: [{\"id\":4,");
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+    fake_text_free(&again);
+}
+
+// Every event of the batches once and in order; returns how many.
+static uint64_t count_batched(const struct fake_text *text)
+{
+    uint64_t expected = 1;
+    const char *at = text->bytes;
+    while ((at = strstr(at, "{\"id\":")) != NULL) {
+        cr_assert_eq(strtoull(at + 6, NULL, 10), expected++);
+        at++;
+    }
+    return expected - 1;
+}
+
+Test(worker_quality, batches_as_events_keep_to_the_rate)
+{
+    fake_start(&defaults);
+    publish_many("a", "x", 40);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a?from=earliest&batch=event&events_per_second=50&burst=10", "");
+    fake_expect(client, &text, "id: 40\n");
+    fake_expect(client, &text, "{\"id\":40,");
+    cr_assert_eq(count_batched(&text), 40);
+    cr_assert_not_null(strstr(text.bytes, "id: 10\nevent: batch\n"), "the burst is one batch");
+    cr_assert_geq(stat_of("rate_waits"), 1);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
+// What does not fit a batch goes alone, whatever its size; slow readers get each byte once.
+Test(worker_quality, batches_as_events_bear_slow_readers)
+{
+    enum { EVENTS = 120, BYTES_MAX = 150 * 1000 };
+    fake_start(&defaults);
+    static char data[BYTES_MAX + 1];
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        uint32_t length = i % 3 == 0 ? BYTES_MAX - i : 20000 + i;
+        memset(data, 'a' + (int)(i % 26), length);
+        data[length] = 0;
+        fake_publish_one("a", data);
+        bytes += length;
+    }
+    struct fake_text text = {0};
+    int client =
+        fake_connect("GET /streams/a?from=earliest&batch=event HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
+    fake_run(100);
+    fake_expect(client, &text, "{\"id\":120,");
+    fake_expect(client, &text, "]\n\n");
+    while (fake_read(client, &text, "\n\n\n", 100)) {
+    }
+    cr_assert_eq(count_batched(&text), EVENTS);
+    cr_assert_gt(text.length, bytes);
+    cr_assert_lt(text.length, bytes + EVENTS * 200);
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        char head[32];
+        snprintf(head, sizeof(head), "{\"id\":%u,", i + 1);
+        const char *at = strstr(text.bytes, head);
+        cr_assert_not_null(at);
+        at = strstr(at, "\"data\":\"") + strlen("\"data\":\"");
+        uint32_t length = i % 3 == 0 ? BYTES_MAX - i : 20000 + i;
+        char wanted[2] = {(char)('a' + (int)(i % 26)), 0};
+        cr_assert_eq(strspn(at, wanted), length);
+    }
+    cr_assert_gt(stat_of("short_sends"), 0);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
