@@ -1,5 +1,5 @@
-# Sourced by bench.sh and full.sh: a broker with its log on, runs of ringcast-bench against it and against the
-# bare server in turns, and rows of medians with their ratio.
+# Sourced by bench.sh, full.sh and fairness.sh: a broker with its log on, runs of ringcast-bench against it and
+# against the bare server in turns, and rows of medians with their ratio.
 # shellcheck shell=bash disable=SC2034,SC2119,SC2120 # variables that the scripts read, optional arguments
 
 build=${RINGCAST_BUILD:-$PWD/build}
@@ -18,6 +18,8 @@ broker=
 url=
 round=1
 floor_workers=$workers
+wrapper=() # what ringcast-bench is run by
+counter=${BENCH_COUNTER:-instructions:u}
 
 stop_broker() {
   if [ -n "$broker" ]; then
@@ -61,7 +63,7 @@ start_broker() {
 run() {
   local name=$1
   shift
-  "$bench" "$@" --json >>"$work/$name.json" 2>"$work/run.log" || fail "$name" "$work/run.log"
+  "${wrapper[@]}" "$bench" "$@" --json >>"$work/$name.json" 2>"$work/$name.log" || fail "$name" "$work/$name.log"
 }
 
 # ringcast NAME MODE ARGUMENT...: a run against the broker.
@@ -69,6 +71,23 @@ ringcast() {
   local name=$1 mode=$2
   shift 2
   run "ringcast-$name" "$mode" --url "$url" --publish "unix:$sockets/socket" --pid "$broker" "$@"
+}
+
+# Whether the processor counts that, which virtual ones often do not.
+can_count() {
+  perf stat -x\; -e "$counter" -o "$work/count" true 2>/dev/null && grep -qE '^[0-9]' "$work/count"
+}
+
+# counted NAME MODE ARGUMENT...: as ringcast; what the broker counted meanwhile, a delivery, goes to the file counted-NAME.
+counted() {
+  local count deliveries
+  wrapper=(perf stat -x\; -e "$counter" -p "$broker" -o "$work/count" --)
+  ringcast "$@"
+  wrapper=()
+  count=$(grep -oE -m 1 '^[0-9.]+' "$work/count")
+  deliveries=$(tail -n 1 "$work/ringcast-$1.json" | grep -oE '"deliveries":[0-9]+' | head -n 1)
+  awk -v count="$count" -v deliveries="${deliveries#*:}" \
+    'BEGIN { printf "{\"each\":%.3f}\n", count / deliveries }' >>"$work/counted-$1.json"
 }
 
 # pair NAME MODE COALESCE ARGUMENT...: the broker and the bare server, in turns first.
@@ -127,8 +146,14 @@ alone() {
   medians "$1" "$work/ringcast-$2.json" "$3" "$4" "$5"
 }
 
+# beside LABEL NAME OTHER KEY FACTOR FORMAT: two kinds of runs against the broker.
+beside() {
+  medians "$1" "$work/ringcast-$2.json" "$4" "$5" "$6" "$work/ringcast-$3.json"
+}
+
+# heading TITLE [FIRST SECOND]: what stands in the columns.
 heading() {
-  printf '\n%s\n  %-34s %-26s %-26s %5s\n' "$1" "" ringcast "bare server" ratio
+  printf '\n%s\n  %-34s %-26s %-26s %5s\n' "$1" "" "${2:-ringcast}" "${3:-bare server}" ratio
 }
 
 # Rows of what bench.sh and full.sh both run. paced_rows NAME, fast_rows NAME:

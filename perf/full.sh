@@ -4,15 +4,21 @@
 #
 #   perf/full.sh [SECTION...]     one event a send: paced, hundred-thousand; as fast as it goes: fast; many streams:
 #                                 streams; one event at a time: latency; slow readers: slow; all come at once: storm;
-#                                 a long history: replay; producers: ingest
-#   BENCH_ROUNDS=5 BENCH_WORKERS=2   are the defaults (one worker a core)
+#                                 a long history: replay; producers: ingest; stalled and throttled readers beside
+#                                 healthy ones: quality; what limits that hold nothing back cost: limits; and, only
+#                                 where it is named, the first for BENCH_LONG=10m: steady
+#   BENCH_ROUNDS=5 BENCH_SLOW_ROUNDS=9 BENCH_WORKERS=2   are the defaults (one worker a core)
+#   BENCH_CONNECTIONS=10000 BENCH_TIME=10s   of quality and steady
 # shellcheck disable=SC1091,SC2034,SC2119,SC2154 # what compare.sh sets and reads
 set -eu
 cd "$(dirname "$0")/.."
 source perf/compare.sh
 
 REPLAY_EVENTS=10000000
-SLOW_ROUNDS=9
+SLOW_ROUNDS=${BENCH_SLOW_ROUNDS:-9}
+QUALITY_CONNECTIONS=${BENCH_CONNECTIONS:-10000}
+QUALITY_TIME=${BENCH_TIME:-10s}
+STEADY_TIME=${BENCH_LONG:-10m}
 
 # One event a send, at paces that leave time between them.
 section_paced() {
@@ -121,13 +127,89 @@ section_slow() {
     ringcast again slow --stalled 0 "${load[@]}"
   done
   progress_end
-  printf '\n%s\n  %-34s %-26s %-26s %5s\n' "1,000 connections, 200 bytes, 100/s; one in ten stalled for good, medians of $SLOW_ROUNDS" \
-    "" "with them" "without" ratio
-  local -a rows=("$work/ringcast-slow.json" latency_p99_us 0.001 %.2f "$work/ringcast-none.json")
-  medians "latency p99 of the others, ms" "${rows[@]}"
-  rows[0]="$work/ringcast-again.json"
-  medians "latency p99, without and without" "${rows[@]}"
+  heading "1,000 connections, 200 bytes, 100/s; one in ten stalled for good, medians of $SLOW_ROUNDS" "with them" without
+  beside "latency p99 of the others, ms" slow none latency_p99_us 0.001 %.2f
+  beside "latency p99, without and without" again none latency_p99_us 0.001 %.2f
   alone "resident memory at the most, MiB" slow resident_peak_bytes 0.00000095367431640625 %.1f
+}
+
+# What was told to those that are not healthy, beside what the broker counted.
+told_rows() {
+  alone "events that gaps told of" "$1" events_told_missing 1 %.0f
+  alone "events that the broker dropped" "$1" server_dropped 1 %.0f
+  alone "events missing without a word" "$1" events_missing_untold 1 %.0f
+}
+
+UNHEALTHY=(--stalled 0.1 --throttled 0.1 --throttled-query events_per_second=5)
+QUALITY_LOAD=(--size 200 --rate 100)
+
+# The healthy eight of ten beside a stalled and a throttled one, and as many alone: twice, for their own spread.
+section_quality() {
+  local healthy=$((QUALITY_CONNECTIONS * 8 / 10))
+  local -a load=("${QUALITY_LOAD[@]}" --duration "$QUALITY_TIME" --warmup 1s)
+  start_broker --lag-events 200
+  for ((round = 1; round <= rounds; round++)); do
+    progress "quality, round $round of $rounds"
+    ringcast alone slow --stalled 0 --connections "$healthy" "${load[@]}"
+    ringcast quality slow "${UNHEALTHY[@]}" --connections "$QUALITY_CONNECTIONS" "${load[@]}"
+    ringcast alone-again slow --stalled 0 --connections "$healthy" "${load[@]}"
+  done
+  progress_end
+  heading "$QUALITY_CONNECTIONS connections, 200 bytes, 100/s; one in ten stalled, one in ten throttled to 5/s" "with them" without
+  beside "latency p50 of the healthy, ms" quality alone latency_p50_us 0.001 %.2f
+  beside "latency p99 of the healthy, ms" quality alone latency_p99_us 0.001 %.2f
+  beside "latency p99, without and without" alone-again alone latency_p99_us 0.001 %.2f
+  beside "CPU a healthy delivery, us" quality alone server_cpu_per_delivery_ns 0.001 %.3f
+  beside "events a send" quality alone events_per_send 1 %.2f
+  beside "resident at the most, MiB" quality alone resident_peak_bytes 0.00000095367431640625 %.1f
+  told_rows quality
+}
+
+# The same for long: whether the broker's memory stays. Its report is kept.
+section_steady() {
+  start_broker --lag-events 200 --stall-timeout 0
+  progress "steady, $STEADY_TIME"
+  ringcast steady slow "${UNHEALTHY[@]}" --connections "$QUALITY_CONNECTIONS" "${QUALITY_LOAD[@]}" --duration "$STEADY_TIME" \
+    --html "$build/steady.html"
+  progress_end
+  printf '\nthe same %s for %s, charts in %s\n' "$QUALITY_CONNECTIONS" "$STEADY_TIME" "$build/steady.html"
+  alone "latency p99 of the healthy, ms" steady latency_p99_us 0.001 %.2f
+  alone "resident in the third quarter, MiB" steady resident_third_quarter_bytes 0.00000095367431640625 %.2f
+  alone "resident in the last quarter, MiB" steady resident_last_quarter_bytes 0.00000095367431640625 %.2f
+  alone "resident at the most, MiB" steady resident_peak_bytes 0.00000095367431640625 %.2f
+  told_rows steady
+}
+
+# Token buckets on every connection that never run dry, beside none; and none again.
+section_limits() {
+  local kind run=ringcast
+  local query='events_per_second=1000000&bytes_per_second=1GiB'
+  local -a load limited
+  start_broker
+  if can_count; then run=counted; fi
+  for ((round = 1; round <= SLOW_ROUNDS; round++)); do
+    for kind in paced fast; do
+      progress "limits, round $round of $SLOW_ROUNDS: $kind"
+      load=(--connections 1000 --size 200 --duration 2500ms --warmup 0)
+      if [ $kind = paced ]; then load+=(--rate 25); fi
+      limited=("${load[@]}" --url "$url/streams/{stream}?$query")
+      $run "$kind-none" fanout "${load[@]}"
+      $run "$kind-limits" fanout "${limited[@]}"
+      $run "$kind-again" fanout "${load[@]}"
+    done
+  done
+  progress_end
+  for kind in paced fast; do
+    heading "1,000 connections, 200 bytes, $kind: ${query/&/, } on each, medians of $SLOW_ROUNDS" "with limits" without
+    beside "CPU a delivery, us" "$kind-limits" "$kind-none" server_cpu_per_delivery_ns 0.001 %.3f
+    beside "the same, without and without" "$kind-again" "$kind-none" server_cpu_per_delivery_ns 0.001 %.3f
+    beside "events a send" "$kind-limits" "$kind-none" events_per_send 1 %.2f
+    if [ $run = counted ]; then
+      medians "$counter a delivery" "$work/counted-$kind-limits.json" each 1 %.1f "$work/counted-$kind-none.json"
+      medians "the same, without and without" "$work/counted-$kind-again.json" each 1 %.1f "$work/counted-$kind-none.json"
+    fi
+  done
+  if [ $run = ringcast ]; then echo "  (this processor does not count $counter)"; fi
 }
 
 section_storm() {
@@ -190,7 +272,7 @@ section_ingest() {
 }
 
 sections=("$@")
-[ ${#sections[@]} -gt 0 ] || sections=(paced hundred-thousand fast streams latency slow storm replay ingest)
+[ ${#sections[@]} -gt 0 ] || sections=(paced hundred-thousand fast streams latency slow storm replay ingest quality limits)
 for section in "${sections[@]}"; do
   declare -F "section_${section//-/_}" >/dev/null || { echo "full.sh: there is no section $section" >&2; exit 2; }
 done
@@ -198,5 +280,5 @@ echo "ringcast beside a bare server, $workers workers, medians of $rounds rounds
 for section in "${sections[@]}"; do
   "section_${section//-/_}"
 done
-printf '\n%d s. Every run delivered every event to every subscriber, in order and once.\n' "$SECONDS"
+printf '\n%d s. Every run delivered every event to every healthy subscriber, in order and once.\n' "$SECONDS"
 others
