@@ -147,7 +147,7 @@ QUALITY_LOAD=(--size 200 --rate 100)
 section_quality() {
   local healthy=$((QUALITY_CONNECTIONS * 8 / 10))
   local -a load=("${QUALITY_LOAD[@]}" --duration "$QUALITY_TIME" --warmup 1s)
-  start_broker --lag-events 200
+  start_broker --lag-events 400
   for ((round = 1; round <= rounds; round++)); do
     progress "quality, round $round of $rounds"
     ringcast alone slow --stalled 0 --connections "$healthy" "${load[@]}"
@@ -167,7 +167,7 @@ section_quality() {
 
 # The same for long: whether the broker's memory stays. Its report is kept.
 section_steady() {
-  start_broker --lag-events 200 --stall-timeout 0
+  start_broker --lag-events 400 --stall-timeout 0
   progress "steady, $STEADY_TIME"
   ringcast steady slow "${UNHEALTHY[@]}" --connections "$QUALITY_CONNECTIONS" "${QUALITY_LOAD[@]}" --duration "$STEADY_TIME" \
     --html "$build/steady.html"
