@@ -8,6 +8,7 @@
 #include "base/logger.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
+#include "conn/slowest.h"
 #include "io/send.h"
 
 enum {
@@ -215,6 +216,7 @@ static void detach(struct shard *shard, struct conn *conn)
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         struct stream *stream = stream_table_at(&shard->streams, conn->streams[i].stream);
         stream_remove(stream, conn->streams[i].place);
+        slowest_note(shard, stream);
         start_release_stream(shard, stream);
     }
     if (conn->streams != &conn->only) {

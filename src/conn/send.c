@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "conn/flow.h"
+#include "conn/slowest.h"
 #include "conn/walk.h"
 #include "io/send.h"
 
@@ -393,6 +394,7 @@ void conn_pump(struct shard *shard, struct conn *conn)
         conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
         conn->flags |= CONN_CAUGHT_UP;
     }
+    slowest_note_conn(shard, conn);
     if (conn->frame_offset > 0) {
         send_rest(shard, conn); // the frame that is half sent comes before anything else
     } else if ((conn->flags & CONN_GAP) != 0) {

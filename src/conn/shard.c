@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "conn/flow.h"
 #include "conn/link.h"
+#include "conn/slowest.h"
 #include "io/buffers.h"
 
 enum {
@@ -120,6 +121,9 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
     shard->ready_last = CONN_NONE;
     list_init(&shard->unasked);
     list_init(&shard->idle);
+    list_init(&shard->blocking);
+    list_init(&shard->slowest_due);
+    list_init(&shard->slowest_untold);
     prng_seed(&shard->prng, random_u64());
     agents_init(&shard->agents);
     renditions_init(&shard->renditions, RENDITION_BYTES_MAX);
@@ -285,6 +289,7 @@ void shard_subscribed(struct shard *shard, struct log_subscription *subscription
         }
         return;
     }
+    slowest_choose(shard, stream);
     start_stream_answered(shard, stream);
     start_release_stream(shard, stream);
 }
@@ -359,5 +364,5 @@ bool shard_post_requests(struct shard *shard,
         list_remove(node);
         shard->requests_inflight++;
     }
-    return true;
+    return slowest_post(shard, post, context);
 }

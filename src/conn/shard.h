@@ -74,6 +74,7 @@ struct shard_options {
     uint64_t lag_events_max; // 0: no bound
     uint64_t lag_bytes_max;
     bool lag_disconnects; // else the oldest events are dropped
+    bool blocks;          // streams that do not say otherwise hold their producers back instead
     bool unknown_stream_is_404;
     uint64_t cold_bytes_max;
     struct quality_policy quality;
@@ -141,8 +142,14 @@ struct shard {
 
     // Streams whose subscription is to be asked for, and numbers to be unsubscribed: sent by the
     // worker as inboxes allow.
-    struct list unasked;        // STREAM_NEW, by idle_node
-    struct list idle;           // STREAM_LIVE without readers when it was put here, by idle_node
+    struct list unasked; // STREAM_NEW, by idle_node
+    struct list idle;    // STREAM_LIVE without readers when it was put here, by idle_node
+    // Streams that block, see conn/slowest.h.
+    struct list blocking;
+    struct list slowest_due;
+    struct list slowest_untold;
+    uint64_t alive_ms; // when the log last heard of one of them
+
     uint32_t requests_inflight; // subscriptions and look-ups with the log
     uint64_t *unsubscribed;     // stream numbers
     uint32_t unsubscribed_count, unsubscribed_capacity;

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
+#include "conn/slowest.h"
 #include "http/response.h"
 #include "io/send.h"
 
@@ -85,6 +86,7 @@ void shard_release_idle(struct shard *shard)
         history_drop_answers(&shard->histories, stream);
         // A look-up still with the log brings it here again.
         if (list_is_empty(&stream->histories) && note_unsubscribed(shard, stream->number)) {
+            slowest_forget(stream);
             stream_table_close(&shard->streams, stream);
         }
     }

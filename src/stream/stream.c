@@ -123,6 +123,7 @@ void stream_table_close(struct stream_table *table, struct stream *stream)
     ASSERT(stream_readers(stream) == 0);
     ASSERT(list_is_empty(&stream->histories));
     ASSERT(stream->state != STREAM_ASKING);
+    ASSERT(!list_is_linked(&stream->slowest.blocking_node));
     if (stream->is_dirty) {
         list_remove(&stream->dirty_node);
     }
@@ -230,4 +231,5 @@ void stream_compact(struct stream *stream,
     }
     stream->subscriber_count = kept;
     stream->subscriber_holes = 0;
+    stream->slowest.next = 0; // a walk over them begins again
 }

@@ -22,6 +22,22 @@ enum stream_state {
 
 enum { STREAM_SUBSCRIBER_NONE = UINT32_MAX };
 
+// Of a stream that blocks: how far its slowest subscriber is (conn/slowest.h).
+struct stream_slowest {
+    struct list_node blocking_node; // in the shard's list of streams that block
+    struct list_node due_node;      // of those to be looked at
+    struct list_node untold_node;   // of those of which the log is to be told
+    uint64_t told;                  // what the log was told, and what it is to be told
+    uint64_t found;
+    // As last looked at, or as far as the walk over the subscribers has come.
+    bool is_scanning;
+    bool is_noted;   // since the look began
+    uint32_t next;   // place of the next subscriber
+    uint64_t handle; // of the slowest connection, and where it stands
+    uint64_t place;
+    uint64_t end_id; // the stream's last_id then
+};
+
 struct stream {
     enum stream_state state;
     bool is_dirty;     // in the table's dirty list: has events that not all subscribers were sent
@@ -45,6 +61,7 @@ struct stream {
     uint32_t subscriber_capacity;
     uint32_t subscriber_holes;
     uint32_t *subscribers; // connection indexes in accept order; STREAM_SUBSCRIBER_NONE is a hole
+    struct stream_slowest slowest;
     struct window window;
     struct list_node dirty_node;
     struct list_node idle_node; // in the shard's list of streams that perhaps nobody reads any more

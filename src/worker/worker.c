@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/logger.h"
+#include "conn/slowest.h"
 #include "log/block.h"
 #include "worker/worker_internal.h"
 
@@ -15,7 +16,8 @@ enum {
     SENDS_PER_ROUND_MAX = 16384, // then completions, timers and messages have their turn
     PUMPS_PER_ROUND_MAX = 8192,
     GOODBYES_PER_ROUND_MAX = 4096,
-    GOODBYE_SPREAD_MS = 5000,         // how far apart those who were sent away come back
+    GOODBYE_SPREAD_MS = 5000, // how far apart those who were sent away come back
+    NS_PER_MS = 1000 * 1000,
     NOT_POSTED_WAIT_NS = 1000 * 1000, // the log's inbox was full: try again after that
 };
 
@@ -31,6 +33,7 @@ static void take_stream_of_block(struct worker *worker, const uint8_t *block, ui
     }
     const struct log_run run = log_run_of(position, block, index);
     stream_push(&worker->shard.streams, stream, &run);
+    slowest_note(&worker->shard, stream);
 }
 
 // Events up to `id` were not handed to us: every window begins anew behind it, and what lies
@@ -83,6 +86,7 @@ static void take_flow(struct worker *worker, const struct log_message *message)
     struct stream *stream = stream_table_by_number(&worker->shard.streams, message->number);
     if (stream != NULL) {
         stream->flow = log_message_flow(message);
+        slowest_choose(&worker->shard, stream);
     }
 }
 
@@ -255,6 +259,7 @@ static bool on_round(void *context)
         has_more = !say_goodbye(worker);
         shard_flush(shard);
     }
+    has_more |= slowest_round(shard);
     shard_release_idle(shard);
     resume_if_lapped(worker);
     return has_more || shard_needs_round(shard);
@@ -327,6 +332,10 @@ int worker_run(struct worker *worker, char *message, size_t message_size)
         uint64_t wait_ns = waits_for_room ? NOT_POSTED_WAIT_NS : LOOP_WAIT_FOREVER;
         if (worker->is_stopping) {
             wait_ns = NOT_POSTED_WAIT_NS;
+        }
+        uint64_t alive_ms = slowest_next_ms(&worker->shard);
+        if (alive_ms < wait_ns / NS_PER_MS) {
+            wait_ns = alive_ms * NS_PER_MS;
         }
         loop_round(&worker->loop, wait_ns);
     }

@@ -19,6 +19,7 @@ struct fake_stream {
     char name[64];
     uint64_t number, last_id, last_sequence, discarded_id, discarded_sequence;
     bool is_subscribed;
+    uint64_t read; // LOG_READ
 };
 
 static struct {
@@ -34,7 +35,7 @@ static struct {
     uint32_t stream_count;
     uint64_t blocks[FAKE_BLOCKS_MAX];
     uint32_t block_count;
-    uint32_t lookups, unsubscribes, lapped_at;
+    uint32_t lookups, unsubscribes, lapped_at, reads;
     bool is_lapping, keeps_memory, is_holding, writes_old_blocks;
     struct streams names; // numbered as streams[] is
     struct builder builder;
@@ -86,6 +87,7 @@ static void answer_subscription(struct log_subscription *subscription)
     memset(&subscription->state, 0, sizeof(subscription->state));
     if (stream != NULL) {
         stream->is_subscribed = true;
+        stream->read = LOG_READ_NONE;
         subscription->state =
             (struct log_stream_state){.number = stream->number,
                                       .last_id = stream->last_id,
@@ -213,6 +215,12 @@ static void on_message(void *context, const void *bytes)
         break;
     case LOG_LOOKUP: answer_lookup(message->pointer); break;
     case LOG_RESUME: resume(message->position); break;
+    case LOG_READ:
+        fake.reads++;
+        if (message->number != 0) {
+            fake.streams[message->number - 1].read = message->id;
+        }
+        break;
     case MESSAGE_ADMIN_DONE: fake.admin_answers++; break;
     default: break;
     }
@@ -398,6 +406,35 @@ void fake_discard(const char *name)
         .kind = LOG_DISCARDED, .number = stream->number, .id = stream->last_id};
     deliver(&message);
     loop_submit(&fake.loop);
+}
+
+void fake_set_flow(const char *name, const struct stream_flow *flow)
+{
+    struct fake_stream *stream = find_stream(slice_of(name), false);
+    cr_assert_not_null(stream);
+    struct log_message message = {.kind = LOG_FLOW, .number = stream->number};
+    log_message_set_flow(&message, flow);
+    deliver(&message);
+    loop_submit(&fake.loop);
+}
+
+bool fake_wait_read(const char *name, uint64_t id)
+{
+    const struct fake_stream *stream = find_stream(slice_of(name), false);
+    for (uint64_t waited_ms = 0; stream->read != id && waited_ms < FAKE_WAIT_MS; waited_ms += 5) {
+        fake_run(5);
+    }
+    return stream->read == id;
+}
+
+uint64_t fake_read_of(const char *name)
+{
+    return find_stream(slice_of(name), false)->read;
+}
+
+uint32_t fake_reads(void)
+{
+    return fake.reads;
 }
 
 void fake_lap(bool lap, bool keep_memory)

@@ -49,6 +49,12 @@ void fake_run(uint64_t for_ms);
 void fake_make_cold(void);
 // Everything of the stream of this name up to now is gone.
 void fake_discard(const char *name);
+// The stream's own flow settings have changed.
+void fake_set_flow(const char *name, const struct stream_flow *flow);
+// Waits until the worker has told this of its slowest subscriber. False: it does not.
+bool fake_wait_read(const char *name, uint64_t id);
+uint64_t fake_read_of(const char *name);
+uint32_t fake_reads(void); // messages that told of such, or that the worker lives
 // Damages the stored frames of all blocks so far.
 void fake_corrupt(void);
 // From now on (true) blocks are not delivered, as with a full inbox; false: the worker is told and

@@ -1,0 +1,117 @@
+// link: tests/unit/worker/fake_log.c
+// Streams that block: what the log is told of their slowest subscribers.
+#include "fake_log.h"
+
+#include <criterion/criterion.h>
+#include <unistd.h>
+
+enum { STALLED_BUFFER = 4096, EVENT_BYTES = 32 << 10 };
+
+TestSuite(worker_slowest, .timeout = 60);
+
+static void start(bool blocks)
+{
+    struct fake_options options = {.shard = {.blocks = blocks}};
+    fake_start(&options);
+}
+
+static void publish(const char *stream, unsigned count)
+{
+    static char text[EVENT_BYTES];
+    memset(text, 'x', sizeof(text) - 1);
+    for (unsigned i = 0; i < count; i++) {
+        fake_publish_one(stream, text);
+    }
+}
+
+Test(worker_slowest, the_end_where_all_keep_up)
+{
+    start(true);
+    struct fake_text text = {0};
+    int one = fake_get("/streams/a", "");
+    fake_expect(one, &text, "retry");
+    cr_expect(fake_wait_read("a", 0), "it reads from the empty stream's end on");
+    for (uint64_t id = 1; id <= 20; id++) {
+        fake_publish_one("a", "x");
+        cr_assert(fake_wait_read("a", id));
+    }
+    // A stream's place does not move with what comes in others.
+    struct fake_text both = {0};
+    int two = fake_get("/events?stream=a&stream=b", "");
+    fake_expect(two, &both, "retry");
+    publish("b", 3);
+    cr_expect(fake_wait_read("b", 23));
+    cr_expect_eq(fake_read_of("a"), 20);
+    close(one);
+    close(two);
+    fake_stop();
+    fake_text_free(&text);
+    fake_text_free(&both);
+}
+
+Test(worker_slowest, the_place_of_the_slowest_until_it_goes)
+{
+    start(true);
+    struct fake_text text = {0};
+    int healthy = fake_get("/streams/a", "");
+    fake_expect(healthy, &text, "retry");
+    int stalled = fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", STALLED_BUFFER);
+    struct fake_text head = {0};
+    fake_expect(stalled, &head, "retry");
+    publish("a", 400);
+    fake_expect(healthy, &text, "id: 400\n");
+    fake_run(100);
+    uint64_t place = fake_read_of("a");
+    cr_assert_lt(place, 400);
+    publish("a", 20);
+    fake_expect(healthy, &text, "id: 420\n");
+    cr_expect_eq(fake_read_of("a"), place, "it has not moved");
+    close(stalled);
+    cr_expect(fake_wait_read("a", 420));
+    close(healthy);
+    fake_stop();
+    fake_text_free(&text);
+    fake_text_free(&head);
+}
+
+Test(worker_slowest, moves_on_as_the_slowest_reads)
+{
+    start(true);
+    struct fake_text text = {0};
+    int client = fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", STALLED_BUFFER);
+    fake_expect(client, &text, "retry");
+    publish("a", 400);
+    fake_run(100);
+    cr_assert_lt(fake_read_of("a"), 400);
+    fake_publish_one("a", "end");
+    fake_expect(client, &text, "data: end\n");
+    cr_expect(fake_wait_read("a", 401));
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
+Test(worker_slowest, nobody_where_the_policy_is_another)
+{
+    start(false);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a", "");
+    fake_expect(client, &text, "retry");
+    publish("a", 5);
+    fake_expect(client, &text, "id: 5\n");
+    fake_run(20);
+    cr_expect_eq(fake_reads(), 0);
+    fake_set_flow("a", &(struct stream_flow){.overflow = OVERFLOW_BLOCK});
+    cr_expect(fake_wait_read("a", 5));
+    uint32_t reads = fake_reads();
+    fake_run(2500);
+    cr_expect_geq(fake_reads(), reads + 2, "and that it lives");
+    fake_set_flow("a", &(struct stream_flow){.overflow = OVERFLOW_DISCONNECT});
+    publish("a", 5);
+    fake_expect(client, &text, "id: 10\n");
+    fake_run(20);
+    cr_expect_eq(fake_read_of("a"), 5);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
