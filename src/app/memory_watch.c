@@ -48,9 +48,11 @@ static void publish(struct memory_watch *watch, const struct memory_reading *rea
     atomic_store_explicit(&board->tcp_limit_bytes, reading->tcp.limit_bytes, memory_order_relaxed);
 }
 
-void memory_watch_open(struct memory_watch *watch, const char *root, uint64_t limit_bytes)
+void memory_watch_open(struct memory_watch *watch, const char *root, uint64_t limit_bytes,
+                       bool is_on)
 {
-    *watch = (struct memory_watch){.next_ms = clock_monotonic_ms() + PRESSURE_LOOK_MS};
+    *watch = (struct memory_watch){.next_ms = is_on ? clock_monotonic_ms() + PRESSURE_LOOK_MS
+                                                    : UINT64_MAX};
     memory_source_open(&watch->source, root, limit_bytes);
     struct memory_reading reading;
     memory_source_read(&watch->source, &reading);
@@ -63,6 +65,9 @@ bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms)
         return false;
     }
     watch->next_ms = now_ms + PRESSURE_LOOK_MS;
+    if (watch->pressure.stage > PRESSURE_NONE) {
+        allocated_give_back(); // what was freed since the last look is not used
+    }
     struct memory_reading reading;
     memory_source_read(&watch->source, &reading);
     publish(watch, &reading);
@@ -77,9 +82,6 @@ bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms)
         atomic_fetch_add_explicit(&board->changes, 1, memory_order_relaxed);
         atomic_store_explicit(&board->stage, stage, memory_order_relaxed);
         tell(stage, &reading);
-    }
-    if (stage > PRESSURE_NONE) {
-        allocated_give_back(); // what was freed since the last look
     }
     return is_changed;
 }

@@ -9,12 +9,14 @@
 struct memory_watch {
     struct memory_source source;
     struct pressure pressure;
-    uint64_t next_ms; // monotonic
+    uint64_t next_ms; // monotonic; UINT64_MAX: never
     struct pressure_board board;
 };
 
-// limit_bytes and root: see memory_source_open. Takes the first reading.
-void memory_watch_open(struct memory_watch *watch, const char *root, uint64_t limit_bytes);
+// limit_bytes and root: see memory_source_open. Takes the first reading, and, unless is_on, the
+// last one.
+void memory_watch_open(struct memory_watch *watch, const char *root, uint64_t limit_bytes,
+                       bool is_on);
 
 // Looks where it is time to. Whether the stage changed: then the workers are to be woken.
 bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms);

@@ -31,6 +31,7 @@ enum {
 static const char *const lag_policies[] = {"drop_oldest", "disconnect", NULL};
 static const char *const unknown_streams[] = {"wait", "404", NULL};
 static const char *const rules_for[] = {"chosen", "all", NULL};
+static const char *const memory_watches[] = {"on", "off", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 // In the order of the bits of LOOP_FEATURE_*, and one for several.
 static const char *const kernel_features[] = {
@@ -305,6 +306,12 @@ static const struct setting settings[] = {
      .minimum = 16,
      .maximum = 16 * 1000 * 1000,
      .help = "pairs of stream and producer whose repeats are recognised"},
+    {.key = "memory-watch",
+     .kind = SETTING_CHOICE,
+     .offset = AT(memory_watch),
+     .default_text = "on",
+     .choices = memory_watches,
+     .help = "whether less is served where memory is short"},
     {.key = "memory-limit",
      .kind = SETTING_SIZE,
      .offset = AT(memory_limit_bytes),

@@ -24,6 +24,11 @@ enum options_rules_for {
     OPTIONS_RULES_FOR_ALL,
 };
 
+enum options_memory_watch {
+    OPTIONS_MEMORY_ON,
+    OPTIONS_MEMORY_OFF,
+};
+
 struct options {
     const char *listen;
     const char *socket; // NULL: paths_default_socket
@@ -62,6 +67,7 @@ struct options {
     uint64_t tail_bytes;
     uint64_t replay_bytes;
     uint64_t idempotency_max;
+    unsigned memory_watch;       // enum options_memory_watch
     uint64_t memory_limit_bytes; // 0: a share of the machine's, where no control group has one
     unsigned log_level;          // enum logger_level
     uint64_t worker_inbox;

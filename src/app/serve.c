@@ -31,6 +31,7 @@ enum {
     DRAIN_MS_MAX = 6000,   // of the log
     GOODBYE_MS_MAX = 3000, // of the workers, after that
     RETRY_MS = 10,         // an order that a full inbox did not take is given again
+    WAIT_MS_MAX = 3600 * 1000,
     DIRECTORY_MODE = 0755,
     MESSAGE_SIZE = 512,
 };
@@ -132,7 +133,8 @@ static bool prepare(struct server *server, char *message)
         !set_paths(server, message)) {
         return false;
     }
-    memory_watch_open(&server->memory, "", server->options.memory_limit_bytes);
+    memory_watch_open(&server->memory, "", server->options.memory_limit_bytes,
+                      server->options.memory_watch == OPTIONS_MEMORY_ON);
     const struct worker_set_options set_options = {
         .options = &server->options,
         .workers = server->workers,
@@ -252,7 +254,8 @@ static int wait_ms(const struct server *server)
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t until_ms =
         server->phase == PHASE_RUNNING ? server->memory.next_ms : server->phase_end_ms;
-    return now_ms < until_ms ? (int)(until_ms - now_ms) : 0;
+    uint64_t left_ms = now_ms < until_ms ? until_ms - now_ms : 0;
+    return left_ms < WAIT_MS_MAX ? (int)left_ms : WAIT_MS_MAX;
 }
 
 // A worker that sleeps would not see the new stage, and keep its caches.

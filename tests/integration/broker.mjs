@@ -277,6 +277,30 @@ export class Lines {
   close() { this.socket.destroy(); }
 }
 
+// What the broker answers to the bytes of an HTTP request: its status, a problem's code, and whether it says when to
+// come back. `from`: the client's address.
+export function answerTo(broker, text, { from = undefined } = {}) {
+  return within(`an answer to ${JSON.stringify(text.slice(0, 60))}`, new Promise((resolve, reject) => {
+    const socket = createConnection({ port: broker.port, host: '127.0.0.1', localAddress: from });
+    let bytes = '';
+    const give = () => {
+      const status = Number(/^HTTP\/1\.1 (\d+)/.exec(bytes)?.[1]);
+      const code = /"code":"(\w+)"/.exec(bytes)?.[1];
+      const retryAfter = /\r\nRetry-After: (\d+)\r\n/.exec(bytes)?.[1];
+      socket.destroy();
+      resolve({ status, code, retries: retryAfter !== undefined });
+    };
+    socket.setEncoding('utf8');
+    socket.on('data', (piece) => {
+      bytes += piece;
+      if (/"code":"\w+"/.test(bytes) || /\r\n\r\nid: /.test(bytes)) give();
+    });
+    socket.on('close', () => (bytes === '' ? reject(new Error('closed without an answer')) : give()));
+    socket.on('error', () => {});
+    socket.write(text);
+  }));
+}
+
 // Reads an event stream as it stands, without any leniency: a line that is no field of ours fails.
 export class EventReader {
   constructor(onEvent) {

@@ -1,32 +1,8 @@
 // The limits of C6: each is reached, answered with its own error, and gone again when there is room.
 // timeout: 120
 import assert from 'node:assert/strict';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { Broker, Lines, Subscriber, scratch, test, until, within } from './broker.mjs';
-
-// What the broker answers to these bytes, until it closes or the answer is whole.
-function answer(broker, text, { from = undefined } = {}) {
-  return within(`an answer to ${JSON.stringify(text.slice(0, 60))}`, new Promise((resolve, reject) => {
-    const socket = createConnection({ port: broker.port, host: '127.0.0.1', localAddress: from });
-    let bytes = '';
-    const give = () => {
-      const status = Number(/^HTTP\/1\.1 (\d+)/.exec(bytes)?.[1]);
-      const code = /"code":"(\w+)"/.exec(bytes)?.[1];
-      const retryAfter = /\r\nRetry-After: (\d+)\r\n/.exec(bytes)?.[1];
-      socket.destroy();
-      resolve({ status, code, retries: retryAfter !== undefined });
-    };
-    socket.setEncoding('utf8');
-    socket.on('data', (piece) => {
-      bytes += piece;
-      if (/"code":"\w+"/.test(bytes) || /\r\n\r\nid: /.test(bytes)) give();
-    });
-    socket.on('close', () => (bytes === '' ? reject(new Error('closed without an answer')) : give()));
-    socket.on('error', () => {});
-    socket.write(text);
-  }));
-}
+import { Broker, Lines, Subscriber, answerTo, scratch, test, until, within } from './broker.mjs';
 
 const get = (target, fields = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
 const held = (broker) => new Subscriber(broker, '/streams/a').begun();
@@ -37,9 +13,9 @@ const limits = {
     flags: ['--connections-max', '2'],
     async check(broker) {
       const subscribers = [await held(broker), await held(broker)];
-      assert.deepEqual(await answer(broker, get('/streams/a')), { status: 503, code: 'too_many_connections', retries: true });
+      assert.deepEqual(await answerTo(broker, get('/streams/a')), { status: 503, code: 'too_many_connections', retries: true });
       subscribers[0].close();
-      await until('there is room', async () => (await answer(broker, get('/streams/a'))).status === 200);
+      await until('there is room', async () => (await answerTo(broker, get('/streams/a'))).status === 200);
       subscribers[1].close();
     },
   },
@@ -47,34 +23,34 @@ const limits = {
     flags: ['--connections-per-address', '2'],
     async check(broker) {
       const subscribers = [await held(broker), await held(broker)];
-      assert.deepEqual(await answer(broker, get('/streams/a')), { status: 429, code: 'too_many_connections', retries: true });
-      const other = await answer(broker, get('/streams/a'), { from: '127.0.0.2' });
+      assert.deepEqual(await answerTo(broker, get('/streams/a')), { status: 429, code: 'too_many_connections', retries: true });
+      const other = await answerTo(broker, get('/streams/a'), { from: '127.0.0.2' });
       assert.equal(other.status, 200, 'another address is not concerned');
       subscribers[0].close();
-      await until('there is room', async () => (await answer(broker, get('/streams/a'))).status === 200);
+      await until('there is room', async () => (await answerTo(broker, get('/streams/a'))).status === 200);
       subscribers[1].close();
     },
   },
   'streams of one connection': {
     flags: ['--connection-streams-max', '2'],
     async check(broker) {
-      assert.equal((await answer(broker, get('/events?stream=a&stream=b'))).status, 200);
-      assert.deepEqual(await answer(broker, get('/events?stream=a&stream=b&stream=c')),
+      assert.equal((await answerTo(broker, get('/events?stream=a&stream=b'))).status, 200);
+      assert.deepEqual(await answerTo(broker, get('/events?stream=a&stream=b&stream=c')),
         { status: 400, code: 'too_many_streams', retries: false });
     },
   },
   'size of the header': {
     flags: ['--header-bytes-max', '1KiB'],
     async check(broker) {
-      assert.equal((await answer(broker, get('/streams/a', `X: ${'x'.repeat(900)}\r\n`))).status, 200);
-      assert.deepEqual(await answer(broker, get('/streams/a', `X: ${'x'.repeat(1000)}\r\n`)),
+      assert.equal((await answerTo(broker, get('/streams/a', `X: ${'x'.repeat(900)}\r\n`))).status, 200);
+      assert.deepEqual(await answerTo(broker, get('/streams/a', `X: ${'x'.repeat(1000)}\r\n`)),
         { status: 431, code: 'header_too_large', retries: false });
     },
   },
   'time of the request': {
     flags: ['--request-timeout', '200ms'],
     async check(broker) {
-      assert.deepEqual(await answer(broker, 'GET /streams/a HTTP/1.1\r\nHost:'),
+      assert.deepEqual(await answerTo(broker, 'GET /streams/a HTTP/1.1\r\nHost:'),
         { status: 408, code: 'request_timeout', retries: false });
     },
   },

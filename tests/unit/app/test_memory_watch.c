@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LIMIT_PAGES = 1000 };
+enum { LIMIT_PAGES = 1000, HOUR_MS = 3600 * 1000 };
 
 static uint64_t now_ms = 5000;
 static char root[64];
@@ -46,7 +46,7 @@ static void setup(void)
     (void)snprintf(path, sizeof(path), "%s/proc/self/statm", root);
     logger_set_level(LOGGER_OFF);
     use_pages(100);
-    memory_watch_open(&watch, root, LIMIT_PAGES * (uint64_t)sysconf(_SC_PAGESIZE));
+    memory_watch_open(&watch, root, LIMIT_PAGES * (uint64_t)sysconf(_SC_PAGESIZE), true);
 }
 
 static void teardown(void)
@@ -98,4 +98,15 @@ Test(memory_watch, up_and_back)
     }
     cr_assert_eq(pressure_board_stage(&watch.board), PRESSURE_NONE);
     cr_assert_eq(watch.board.changes, 6);
+}
+
+Test(memory_watch, switched_off_it_shows_what_it_saw_first)
+{
+    uint64_t limit_bytes = LIMIT_PAGES * (uint64_t)sysconf(_SC_PAGESIZE);
+    memory_watch_open(&watch, root, limit_bytes, false);
+    use_pages(1000);
+    now_ms += HOUR_MS;
+    cr_assert_not(memory_watch_look(&watch, now_ms));
+    cr_assert_eq(pressure_board_stage(&watch.board), PRESSURE_NONE);
+    cr_assert_eq(watch.board.memory_used_bytes * 10, limit_bytes);
 }
