@@ -137,6 +137,7 @@ section_slow() {
 told_rows() {
   alone "events that gaps told of" "$1" events_told_missing 1 %.0f
   alone "events that the broker dropped" "$1" server_dropped 1 %.0f
+  alone "events missing, told of" "$1" events_missing_told 1 %.0f
   alone "events missing without a word" "$1" events_missing_untold 1 %.0f
 }
 

@@ -294,13 +294,16 @@ static void write_kind(struct json_writer *writer, const struct result *result)
 static void write_told(struct json_writer *writer, const struct result *result)
 {
     uint64_t told = 0;
+    uint64_t missing_told = 0;
     uint64_t untold = 0;
     for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
         const struct findings *findings = &result->groups[group].findings;
         told += findings->told;
+        missing_told += findings->lost_told;
         untold += findings->lost - findings->lost_told;
     }
     json_write_member_u64(writer, "events_told_missing", told);
+    json_write_member_u64(writer, "events_missing_told", missing_told);
     json_write_member_u64(writer, "events_missing_untold", untold);
     drops_write(&result->drops, writer);
 }
