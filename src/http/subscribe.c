@@ -18,6 +18,9 @@ enum parameter_kind {
     PARAMETER_HEARTBEAT,
     PARAMETER_BATCH,
     PARAMETER_CLIENT,
+    PARAMETER_OVERFLOW,
+    PARAMETER_LAG_EVENTS,
+    PARAMETER_LAG_BYTES,
     PARAMETER_SETTING, // and one for each further enum subscribe_setting
     PARAMETER_COUNT = PARAMETER_SETTING + SUBSCRIBE_SETTINGS,
 };
@@ -41,6 +44,9 @@ static const struct parameter {
     {"heartbeat", PARAMETER_HEARTBEAT, PERCENT_PATH},
     {"batch", PARAMETER_BATCH, PERCENT_PATH},
     {"client", PARAMETER_CLIENT, PERCENT_PATH},
+    {"overflow", PARAMETER_OVERFLOW, PERCENT_PATH},
+    {"lag_events", PARAMETER_LAG_EVENTS, PERCENT_PATH},
+    {"lag_bytes", PARAMETER_LAG_BYTES, PERCENT_PATH},
 };
 
 // How each route names its streams, and what it starts with.
@@ -221,6 +227,30 @@ static enum rc_error read_client(struct parsing *parsing, struct located name)
     return ERR_NONE;
 }
 
+static enum rc_error read_overflow(struct parsing *parsing, struct located policy)
+{
+    if (!overflow_policy_parse(policy.value, &parsing->subscribe->overflow)) {
+        return FAIL(parsing, ERR_INVALID_PARAMETER, policy.position,
+                    "overflow is drop_oldest, drop_newest, drop_lowest, disconnect or block");
+    }
+    return ERR_NONE;
+}
+
+// 0 would say that there is no limit: a request only tightens the broker's.
+static enum rc_error read_lag(struct parsing *parsing, const struct parameter *parameter,
+                              struct located limit)
+{
+    bool is_events = parameter->kind == PARAMETER_LAG_EVENTS;
+    uint64_t *value = is_events ? &parsing->subscribe->lag_events : &parsing->subscribe->lag_bytes;
+    bool is_number =
+        is_events ? text_parse_u64(limit.value, value) : text_parse_size(limit.value, value);
+    if (!is_number || *value == 0) {
+        return FAIL(parsing, ERR_INVALID_PARAMETER, limit.position, "%s is 1 or more%s",
+                    parameter->name, is_events ? "" : ", as 65536 or 64KiB");
+    }
+    return ERR_NONE;
+}
+
 static enum rc_error read_setting(struct parsing *parsing, enum subscribe_setting setting,
                                   struct located text)
 {
@@ -258,6 +288,9 @@ static enum rc_error read_parameter(struct parsing *parsing, const struct parame
     case PARAMETER_HEARTBEAT: return read_heartbeat(parsing, located);
     case PARAMETER_BATCH: return read_batch(parsing, located);
     case PARAMETER_CLIENT: return read_client(parsing, located);
+    case PARAMETER_OVERFLOW: return read_overflow(parsing, located);
+    case PARAMETER_LAG_EVENTS:
+    case PARAMETER_LAG_BYTES: return read_lag(parsing, parameter, located);
     case PARAMETER_OTHER: UNREACHABLE();
     default:
         return read_setting(parsing, (enum subscribe_setting)(parameter->kind - PARAMETER_SETTING),
@@ -377,6 +410,9 @@ enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_r
     subscribe->is_batch_event = false;
     subscribe->client = SUBSCRIBE_CLIENT_NONE;
     subscribe->settings_given = 0;
+    subscribe->overflow = OVERFLOW_UNSET;
+    subscribe->lag_events = 0;
+    subscribe->lag_bytes = 0;
     subscribe->stream_count = 0;
     if (http_accept_quality(http_request_accept(request), "text/event-stream") == 0) {
         return http_fault_set(fault, ERR_NOT_ACCEPTABLE,

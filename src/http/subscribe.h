@@ -16,6 +16,8 @@
 //                                                of which may be given by itself:
 //     events_per_second=N  bytes_per_second=SIZE  burst=N  max_event_size=SIZE
 //     batching=on|off  batch_size=N  batch_timeout=DURATION  compression=on|off
+//     overflow=drop_oldest|drop_newest|drop_lowest|disconnect|block   what happens when it lags
+//     lag_events=N  lag_bytes=SIZE                                    beyond so much
 //
 // Where several starting points are given: Last-Event-ID (an EventSource that reconnects sends the
 // same URL with it), last_event_id, resume_token, from. All are checked, also those that lose.
@@ -24,6 +26,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "event/overflow_policy.h"
 #include "http/fault.h"
 #include "http/request.h"
 #include "http/route.h"
@@ -65,6 +68,9 @@ struct subscribe_request {
     enum subscribe_client client;
     uint32_t settings_given; // a bit for each enum subscribe_setting
     uint32_t settings[SUBSCRIBE_SETTINGS];
+    enum overflow_policy overflow;                // OVERFLOW_UNSET: not said
+    uint64_t lag_events;                          // 0: not said
+    uint64_t lag_bytes;                           // 0: not said
     uint32_t stream_count;                        // 1..CONNECTION_STREAMS_MAX, no name twice
     struct slice streams[CONNECTION_STREAMS_MAX]; // valid names, in the request object's memory
 };

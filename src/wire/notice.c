@@ -26,6 +26,9 @@ int notice_gap_write(struct buffer *out, const struct notice_gap *gap)
     json_write_u64(&writer, gap->from);
     json_write_key(&writer, "to");
     json_write_u64(&writer, gap->to);
+    if (gap->count > 0) {
+        json_write_member_u64(&writer, "count", gap->count);
+    }
     json_write_key(&writer, "reason");
     json_write_text(&writer, notice_reason_name(gap->reason));
     if (gap->stream_count > 0) {
@@ -90,6 +93,19 @@ int notice_start_write(struct buffer *out, uint64_t resume_id, uint32_t retry_ms
         buffer_append_text(out, "\nretry: ");
         buffer_append_u64(out, retry_ms);
     }
+    return buffer_append_text(out, "\n\n");
+}
+
+int notice_disconnect_write(struct buffer *out, enum notice_reason reason, uint32_t retry_ms)
+{
+    buffer_append_text(out, "retry: ");
+    buffer_append_u64(out, retry_ms);
+    buffer_append_text(out, "\nevent: disconnect\ndata: ");
+    struct json_writer writer = json_writer_on(out);
+    json_write_object_open(&writer);
+    json_write_key(&writer, "reason");
+    json_write_text(&writer, notice_reason_name(reason));
+    json_write_object_close(&writer);
     return buffer_append_text(out, "\n\n");
 }
 

@@ -24,8 +24,9 @@ enum notice_reason {
 const char *notice_reason_name(enum notice_reason reason);
 
 struct notice_gap {
-    uint64_t from; // first id that may be missing
-    uint64_t to;   // last id that may be missing
+    uint64_t from;  // first id that may be missing
+    uint64_t to;    // last id that may be missing
+    uint64_t count; // how many events are missing; 0: not known, and not said
     enum notice_reason reason;
     uint64_t resume;             // position reached: the frame's `id:` and "resume"; 0: neither
     const struct slice *streams; // whose events are missing; valid names
@@ -34,15 +35,17 @@ struct notice_gap {
 
 enum {
     NOTICE_GAP_BYTES_MAX =
-        192, // without streams, each of which adds at most 6 * NAME_BYTES_MAX + 3
+        224, // without streams, each of which adds at most 6 * NAME_BYTES_MAX + 3
     NOTICE_HEARTBEAT_BYTES_MAX = 160,
     NOTICE_GOODBYE_BYTES_MAX = 64,
     NOTICE_OVERSIZE_BYTES_MAX = 192 + 6 * (NAME_BYTES_MAX + TYPE_BYTES_MAX),
+    NOTICE_DISCONNECT_BYTES_MAX = 96,
 };
 
 //     id: RESUME
 //     event: gap
-//     data: {"from":7,"to":9,"reason":"expired","streams":["a"],"resume":9}
+//     data: {"from":7,"to":9,"count":2,"reason":"expired","streams":["a"],"resume":9}
+// Where resume is below `to`, some events between the two are still to come.
 int notice_gap_write(struct buffer *out, const struct notice_gap *gap);
 
 // In the place of an event that is larger than its connection allows.
@@ -74,6 +77,12 @@ int notice_comment_write(struct buffer *out);
 //     id: 1042
 //     retry: 5000
 int notice_start_write(struct buffer *out, uint64_t resume_id, uint32_t retry_ms);
+
+// The last frame before a policy closes the connection: why, and when to come back.
+//     retry: 5000
+//     event: disconnect
+//     data: {"reason":"lagged"}
+int notice_disconnect_write(struct buffer *out, enum notice_reason reason, uint32_t retry_ms);
 
 // The last frame before a shutdown closes the connection: retry and a comment.
 int notice_goodbye_write(struct buffer *out, uint32_t retry_ms);

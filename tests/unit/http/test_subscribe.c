@@ -133,6 +133,12 @@ static const struct refusal refusals[] = {
     {"/streams/a?heartbeat=on", "", ERR_INVALID_PARAMETER, 400, 21, "comment, event or off"},
     {"/streams/a?batch=on", "", ERR_INVALID_PARAMETER, 400, 17, "batch is event"},
     {"/streams/a?client=tv", "", ERR_INVALID_PARAMETER, 400, 18, "client is mobile, web"},
+    {"/streams/a?overflow=drop", "", ERR_INVALID_PARAMETER, 400, 20, "overflow is drop_oldest"},
+    {"/streams/a?overflow=unset", "", ERR_INVALID_PARAMETER, 400, 20, "overflow is drop_oldest"},
+    {"/streams/a?overflow=block&overflow=block", "", ERR_INVALID_PARAMETER, 400, 35, "twice"},
+    {"/streams/a?lag_events=0", "", ERR_INVALID_PARAMETER, 400, 22, "lag_events is 1 or more"},
+    {"/streams/a?lag_events=1k", "", ERR_INVALID_PARAMETER, 400, 22, "lag_events is 1 or more"},
+    {"/streams/a?lag_bytes=", "", ERR_INVALID_PARAMETER, 400, 21, "lag_bytes is 1 or more"},
     {"/streams/a?client=none", "", ERR_INVALID_PARAMETER, 400, 18, "client is"},
     {"/streams/a?events_per_second=0", "", ERR_INVALID_PARAMETER, 400, 29, "1 to 1000000"},
     {"/streams/a?burst=1&burst=2", "", ERR_INVALID_PARAMETER, 400, 25, "burst is given twice"},
@@ -218,6 +224,21 @@ Test(subscribe, quality)
         cr_assert_eq(subscribe.client, SUBSCRIBE_CLIENT_DEFAULT + i);
         cr_assert_str_eq(subscribe_client_name(subscribe.client), names[i]);
     }
+}
+
+Test(subscribe, overflow)
+{
+    cr_assert_eq(parse("/streams/a", ""), ERR_NONE);
+    cr_assert_eq(subscribe.overflow, OVERFLOW_UNSET);
+    cr_assert_eq(subscribe.lag_events, 0);
+    cr_assert_eq(subscribe.lag_bytes, 0);
+    cr_assert_eq(parse("/streams/a?overflow=drop_lowest&lag_events=18446744073709551615"
+                       "&lag_bytes=5GiB",
+                       ""),
+                 ERR_NONE);
+    cr_assert_eq(subscribe.overflow, OVERFLOW_DROP_LOWEST);
+    cr_assert_eq(subscribe.lag_events, UINT64_MAX);
+    cr_assert_eq(subscribe.lag_bytes, UINT64_C(5) << 30);
 }
 
 Test(subscribe, decodes_names)

@@ -44,6 +44,20 @@ Test(notice, gap_of_streams_with_the_position_reached)
                 "\"streams\":[\"chat/42\",\"a\\\"b\"],\"resume\":12}\n\n");
 }
 
+Test(notice, gap_with_the_number_of_events)
+{
+    struct notice_gap gap = {.from = 7, .to = 9, .count = 2, .reason = NOTICE_LAGGED, .resume = 6};
+    cr_expect_eq(notice_gap_write(&out, &gap), 0);
+    expect_text("id: 6\nevent: gap\ndata: {\"from\":7,\"to\":9,\"count\":2,"
+                "\"reason\":\"lagged\",\"resume\":6}\n\n");
+}
+
+Test(notice, disconnect)
+{
+    cr_expect_eq(notice_disconnect_write(&out, NOTICE_LAGGED, 5000), 0);
+    expect_text("retry: 5000\nevent: disconnect\ndata: {\"reason\":\"lagged\"}\n\n");
+}
+
 Test(notice, reasons)
 {
     static const char *const names[] = {"expired", "lagged",  "unknown",
@@ -103,8 +117,11 @@ Test(notice, keep_to_their_bounds)
 {
     char bytes[NOTICE_GAP_BYTES_MAX];
     struct buffer small;
-    struct notice_gap gap = {
-        .from = UINT64_MAX, .to = UINT64_MAX, .reason = NOTICE_EXPIRED, .resume = UINT64_MAX};
+    struct notice_gap gap = {.from = UINT64_MAX,
+                             .to = UINT64_MAX,
+                             .count = UINT64_MAX,
+                             .reason = NOTICE_EXPIRED,
+                             .resume = UINT64_MAX};
     buffer_wrap(&small, bytes, NOTICE_GAP_BYTES_MAX);
     cr_expect_eq(notice_gap_write(&small, &gap), 0);
     buffer_wrap(&small, bytes, NOTICE_HEARTBEAT_BYTES_MAX);
@@ -113,6 +130,8 @@ Test(notice, keep_to_their_bounds)
     cr_expect_eq(notice_heartbeat_write(&small, UINT64_MAX, slice_from(id, sizeof(id))), 0);
     buffer_wrap(&small, bytes, NOTICE_GOODBYE_BYTES_MAX);
     cr_expect_eq(notice_goodbye_write(&small, UINT32_MAX), 0);
+    buffer_wrap(&small, bytes, NOTICE_DISCONNECT_BYTES_MAX);
+    cr_expect_eq(notice_disconnect_write(&small, NOTICE_EXPIRED, UINT32_MAX), 0);
     buffer_wrap(&small, bytes, 8);
     cr_expect_eq(notice_gap_write(&small, &gap), -ENOBUFS);
 }
