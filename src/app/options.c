@@ -28,7 +28,9 @@ enum {
     INBOX_MAX = 1 << 20,
 };
 
-static const char *const lag_policies[] = {"drop_oldest", "disconnect", NULL};
+// In the order of enum overflow_policy, from OVERFLOW_DROP_OLDEST on.
+static const char *const lag_policies[] = {"drop_oldest", "drop_newest", "drop_lowest",
+                                           "disconnect",  "block",       NULL};
 static const char *const unknown_streams[] = {"wait", "404", NULL};
 static const char *const rules_for[] = {"chosen", "all", NULL};
 static const char *const memory_watches[] = {"on", "off", NULL};
@@ -369,6 +371,9 @@ const struct setting_table options_table = {
 };
 
 STATIC_ASSERT(WORKER_INBOX_RESERVE < 2 * SHARD_REQUESTS_MAX, "the least inbox has room for blocks");
+STATIC_ASSERT(OVERFLOW_DROP_OLDEST == 1 && OVERFLOW_DROP_NEWEST == 2 && OVERFLOW_DROP_LOWEST == 3 &&
+                  OVERFLOW_DISCONNECT == 4 && OVERFLOW_BLOCK == 5 && OVERFLOW_POLICIES == 6,
+              "the choices of lag-policy stand in the order of the policies");
 STATIC_ASSERT(LOGGER_DEBUG == 0 && LOGGER_OFF == 4, "the choices of log-level are the levels");
 
 static int read_rule(const char *text, struct rules *rules, char *message, size_t message_size)
@@ -421,6 +426,13 @@ int options_check(const struct options *options, char *message, size_t message_s
     }
     struct rules rules;
     return options_read_rules(options, &rules, message, message_size);
+}
+
+struct overflow_terms options_overflow(const struct options *options)
+{
+    return (struct overflow_terms){
+        .policy = (enum overflow_policy)(OVERFLOW_DROP_OLDEST + options->lag_policy),
+        .limits = {.events = options->lag_events, .bytes = options->lag_bytes}};
 }
 
 uint32_t options_features_masked(const struct options *options)

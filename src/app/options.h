@@ -3,16 +3,12 @@
 #define RINGCAST_APP_OPTIONS_H
 
 #include "app/setting.h"
+#include "flow/overflow.h"
 #include "flow/rules.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum options_lag_policy {
-    OPTIONS_LAG_DROP_OLDEST,
-    OPTIONS_LAG_DISCONNECT,
-};
 
 enum options_unknown_stream {
     OPTIONS_UNKNOWN_WAIT,
@@ -50,7 +46,7 @@ struct options {
     uint64_t stall_timeout_ms; // 0: never
     uint64_t lag_events;       // 0: no bound
     uint64_t lag_bytes;        // 0: no bound
-    unsigned lag_policy;       // enum options_lag_policy
+    unsigned lag_policy;       // see options_overflow
     unsigned unknown_stream;   // enum options_unknown_stream
     bool user_agent_profiles;
     uint64_t events_per_second_max; // 0: no bound
@@ -85,6 +81,9 @@ int options_check(const struct options *options, char *message, size_t message_s
 // line in message.
 int options_read_rules(const struct options *options, struct rules *rules, char *message,
                        size_t message_size);
+
+// What happens to a subscriber that lags, where neither it nor its streams say something else.
+struct overflow_terms options_overflow(const struct options *options);
 
 // LOOP_FEATURE_* that the kernel shall be taken not to have.
 uint32_t options_features_masked(const struct options *options);

@@ -8,6 +8,7 @@
 #include "base/logger.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
+#include "conn/overflow.h"
 #include "conn/slowest.h"
 #include "io/send.h"
 
@@ -287,23 +288,45 @@ void conn_half_close(struct shard *shard, struct conn *conn)
     request_arm_receive(shard, conn);
 }
 
-void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms)
+// Room for a connection's last frame. False when it takes none: it is closed, or will be.
+static bool begin_farewell(struct shard *shard, struct conn *conn, uint32_t bytes_max,
+                           struct buffer *out)
 {
     if (conn->state != CONN_ACTIVE || !conn_is_clear(shard, conn)) {
         conn_close(shard, conn);
-        return;
+        return false;
     }
-    shard_make_room(shard, conn->ring, 0, NOTICE_GOODBYE_BYTES_MAX);
+    shard_make_room(shard, conn->ring, 0, bytes_max);
     if (!conn_is_clear(shard, conn)) {
-        return; // a handler closed it meanwhile, or it is blocked: the time limit of the stop ends
-                // it
+        return false; // a handler closed it meanwhile, or it is blocked: a time limit ends it
     }
-    uint8_t *at = shard_scratch(shard, NOTICE_GOODBYE_BYTES_MAX);
-    struct buffer out;
-    buffer_wrap(&out, at, NOTICE_GOODBYE_BYTES_MAX);
-    ASSERT(notice_goodbye_write(&out, retry_ms) == 0);
-    conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
+    buffer_wrap(out, shard_scratch(shard, bytes_max), bytes_max);
+    return true;
+}
+
+static void send_farewell(struct shard *shard, struct conn *conn, const struct buffer *out)
+{
+    struct slice bytes = buffer_slice(out);
+    conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
     conn_linger(shard, conn);
+}
+
+void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms)
+{
+    struct buffer out;
+    if (begin_farewell(shard, conn, NOTICE_GOODBYE_BYTES_MAX, &out)) {
+        ASSERT(notice_goodbye_write(&out, retry_ms) == 0);
+        send_farewell(shard, conn, &out);
+    }
+}
+
+void conn_disconnect(struct shard *shard, struct conn *conn, enum notice_reason reason)
+{
+    struct buffer out;
+    if (begin_farewell(shard, conn, NOTICE_DISCONNECT_BYTES_MAX, &out)) {
+        ASSERT(notice_disconnect_write(&out, reason, shard->options.retry_ms) == 0);
+        send_farewell(shard, conn, &out);
+    }
 }
 
 // --- completions ---
@@ -431,7 +454,11 @@ static void beat(struct shard *shard, struct conn *conn)
     uint64_t interval = beat_interval_ms(shard);
     uint32_t silent_ms = (uint32_t)shard->now_ms - conn->last_send_ms;
     if (patience_left_ms(shard, conn) == 0) {
-        shard->stats.stall_closes++;
+        // One that its policy would have ended, had it taken anything, ends for that reason.
+        bool is_lag = conn_overflow_terms(shard, conn).policy == OVERFLOW_DISCONNECT &&
+                      conn_is_lagging(shard, conn);
+        shard->stats.lag_closes += is_lag;
+        shard->stats.stall_closes += !is_lag;
         conn_close(shard, conn);
         return;
     }

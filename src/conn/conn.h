@@ -35,8 +35,8 @@ enum {
     CONN_ENVELOPE = 1 << 3,
     CONN_HEARTBEAT_EVENT = 1 << 4,
     CONN_HEARTBEAT_OFF = 1 << 5,
-    CONN_GAP = 1 << 6,          // a gap, conn_cold.gap_*, is to be told before anything else
-    CONN_DROPPING = 1 << 7,     // it lags beyond its bound; asked the log where to go on
+    CONN_GAP = 1 << 6,          // conn_cold.gap is to be told before anything else
+    CONN_LAGGING = 1 << 7,      // beyond its limit: conn_flow.overflow says what is done about it
     CONN_GOODBYE = 1 << 8,      // close it once its outbox is sent
     CONN_BLOCKED = 1 << 9,      // the socket was full, or its rate held it, since its lag was last
                                 // looked at
@@ -97,14 +97,21 @@ enum conn_refusal {
     REFUSAL_STOPPING,
 };
 
+// Events that a connection does not get.
+struct conn_gap {
+    uint64_t from;  // after it,
+    uint64_t to;    // up to and with it,
+    uint64_t count; // so many are missing; 0: not known
+    uint8_t reason; // enum notice_reason
+    uint8_t policy; // enum overflow_policy that dropped them; 0: none did
+};
+
 struct conn_cold {
     uint64_t connected_ms; // Unix time
-    uint64_t gap_from;     // events after it, up to and with gap_to, are missing: while CONN_GAP
-    uint64_t gap_to;
-    uint8_t address[16]; // IPv6, or IPv4 in its first 4 bytes
+    struct conn_gap gap;   // while CONN_GAP
+    uint8_t address[16];   // IPv6, or IPv4 in its first 4 bytes
     uint16_t port;
     uint8_t family;
     uint8_t refusal;     // enum conn_refusal, while CONN_REFUSED
-    uint8_t gap_reason;  // enum notice_reason
     uint32_t user_agent; // interned, see conn/agents.h; 0: none
 };

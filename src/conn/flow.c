@@ -1,5 +1,6 @@
 #include "conn/flow.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -33,9 +34,20 @@ void conn_flow_close(struct shard *shard, struct conn *conn)
         return;
     }
     wheel_cancel(&shard->loop->wheel, &flow->timer);
+    free(flow->overflow);
     pool_free(&shard->flows, flow);
     conn->flow = CONN_NONE;
-    conn->flags &= ~(uint32_t)(CONN_FLOW | CONN_PARKED);
+    conn->flags &= ~(uint32_t)(CONN_FLOW | CONN_PARKED | CONN_LAGGING);
+}
+
+void conn_flow_trim(struct shard *shard, struct conn *conn)
+{
+    const struct conn_flow *flow = conn_flow_of(shard, conn);
+    if (flow != NULL && flow->overflow == NULL && (conn->flags & CONN_BATCH_EVENT) == 0 &&
+        quality_is_plain(&flow->chosen) && quality_is_plain(&flow->quality) &&
+        !overflow_terms_say(&flow->overflow_terms)) {
+        conn_flow_close(shard, conn);
+    }
 }
 
 void conn_flow_set_quality(struct shard *shard, struct conn *conn, const struct quality *quality)

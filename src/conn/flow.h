@@ -9,7 +9,10 @@
 
 #include "conn/shard.h"
 #include "flow/bucket.h"
+#include "flow/overflow.h"
 #include "flow/quality.h"
+
+struct conn_overflow;
 
 struct conn_flow {
     struct wheel_timer timer; // SHARD_TIMER_FLOW: the batch is due, or it may be sent to again
@@ -27,6 +30,8 @@ struct conn_flow {
     uint32_t event_bytes_max;
     uint64_t batch_due_ms;  // 0: nothing gathers. Past: all is sent until it has caught up
     uint64_t lag_looked_ms; // when a parked connection's lag was last to be looked at
+    struct overflow_terms overflow_terms; // what its request says
+    struct conn_overflow *overflow;       // CONN_LAGGING: what is being done about it; owned
 };
 
 // NULL where it has none.
@@ -40,6 +45,8 @@ struct conn_flow *conn_flow_open(struct shard *shard, struct conn *conn);
 void conn_flow_close(struct shard *shard, struct conn *conn);
 // From now on. Its buckets keep what is in them.
 void conn_flow_set_quality(struct shard *shard, struct conn *conn, const struct quality *quality);
+// Closes one that says nothing any more.
+void conn_flow_trim(struct shard *shard, struct conn *conn);
 
 // Whether it waits for its batch: then nothing is to be sent now.
 bool conn_flow_gathers(struct shard *shard, struct conn *conn);

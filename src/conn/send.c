@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "conn/flow.h"
+#include "conn/overflow.h"
 #include "conn/slowest.h"
 #include "conn/walk.h"
 #include "io/send.h"
@@ -152,14 +153,16 @@ static void send_gap(struct shard *shard, struct conn *conn)
     uint8_t *at = shard_scratch(shard, NOTICE_GAP_BYTES_MAX);
     struct buffer out;
     buffer_wrap(&out, at, NOTICE_GAP_BYTES_MAX);
-    const struct conn_cold *cold = conn_cold_of(shard, conn);
-    struct notice_gap gap = {.from = cold->gap_from + 1,
-                             .to = cold->gap_to,
-                             .reason = (enum notice_reason)cold->gap_reason,
-                             .resume = conn->stream_count == 1 ? cold->gap_to : conn->cursor};
+    const struct conn_gap *told = &conn_cold_of(shard, conn)->gap;
+    struct notice_gap gap = {.from = told->from + 1,
+                             .to = told->to,
+                             .count = told->count,
+                             .reason = (enum notice_reason)told->reason,
+                             .resume = conn->cursor};
     ASSERT(notice_gap_write(&out, &gap) == 0);
     conn->flags &= ~(uint32_t)CONN_GAP;
     shard->stats.gaps_told++;
+    shard->stats.dropped[told->policy] += told->count;
     conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
     conn_make_ready(shard, conn);
 }
@@ -208,7 +211,11 @@ static void queue_load(struct shard *shard, struct conn *conn, const struct load
 
 static void take_gap(struct shard *shard, struct conn *conn, const struct walk *walk)
 {
-    conn_set_gap(shard, conn, walk->gap_from, walk->gap_to, walk->gap_reason);
+    conn_set_gap(shard, conn,
+                 &(struct conn_gap){.from = walk->gap_from,
+                                    .to = walk->gap_to,
+                                    .count = walk->gap_count,
+                                    .reason = (uint8_t)walk->gap_reason});
     conn->streams[walk->gap_stream].start_id = walk->gap_to;
     if (conn->stream_count == 1) {
         conn->cursor = walk->gap_to;
@@ -221,6 +228,12 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
 {
     switch (result) {
     case WALK_SPAN: break;
+    case WALK_END: // what comes then is decided before the next send
+        if (walk->cursor > conn->cursor && conn->frame_offset == 0) {
+            conn->cursor = walk->cursor;
+        }
+        conn_make_ready(shard, conn);
+        break;
     case WALK_CAUGHT_UP:
         if (walk->cursor > conn->cursor && conn->frame_offset == 0) {
             conn->cursor = walk->cursor; // passed over what had expired

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "conn/flow.h"
 #include "conn/link.h"
+#include "conn/overflow.h"
 #include "conn/slowest.h"
 #include "io/buffers.h"
 
@@ -199,7 +200,7 @@ static void wake(void *context, struct waiters *waiters)
             continue;
         }
         if (conn->state == CONN_ACTIVE) {
-            conn->flags &= ~(uint32_t)(CONN_WAITING | CONN_DROPPING);
+            conn->flags &= ~(uint32_t)CONN_WAITING;
             conn_make_ready(shard, conn);
         } else if (conn->state == CONN_STARTING && conn_context(shard, conn)->is_looking_up) {
             start_looked_up(shard, conn, NULL);
@@ -221,9 +222,10 @@ static void tell_looked_up(struct shard *shard, struct conn *conn, const struct 
     }
     if (history->lookup.error != ERR_NONE) {
         conn_close(shard, conn); // it comes back with its last id
-    } else if ((conn->flags & CONN_DROPPING) != 0 && history->lookup.from == LOG_FROM_LAST) {
-        conn_lag_looked_up(shard, conn, history);
     } else {
+        if ((conn->flags & CONN_LAGGING) != 0) {
+            conn_lag_looked_up(shard, conn, history);
+        }
         conn->flags &= ~(uint32_t)CONN_WAITING;
         conn_make_ready(shard, conn);
     }
@@ -257,6 +259,7 @@ void shard_looked_up(struct shard *shard, struct log_lookup *lookup)
 void shard_begin_round(struct shard *shard)
 {
     shard_take_pressure(shard);
+    shard->scan_records_left = SCAN_RECORDS_MAX;
     cold_round(&shard->cold);
     struct waiters woken = {0};
     history_round(&shard->histories, &woken);

@@ -8,6 +8,7 @@
 #include "conn/addresses.h"
 #include "conn/agents.h"
 #include "conn/conn.h"
+#include "flow/overflow.h"
 #include "flow/pressure.h"
 #include "flow/quality.h"
 #include "flow/rules.h"
@@ -51,6 +52,7 @@ enum {
     SHARD_SCRATCH_BYTES = 1 << 20, // broker-made bytes of one batch
     SEND_PIECES_MAX = 64,          // of one send
     SEND_BYTES_MAX = 256 << 10,    // of one send, before it stops taking further pieces
+    SCAN_RECORDS_MAX = 32768,      // of blocks, looked at in one round for connections that lag
     OUTBOX_BYTES_MAX =
         64 << 10,          // a connection that leaves more of broker-made bytes unread is closed
     RECEIVE_BUFFERS = 128, // of each ring
@@ -70,11 +72,8 @@ struct shard_options {
     uint32_t request_timeout_ms;
     uint32_t heartbeat_ms; // 0: none
     uint32_t retry_ms;
-    uint32_t stall_ms_max;   // a connection that takes nothing for so long is closed; 0: never
-    uint64_t lag_events_max; // 0: no bound
-    uint64_t lag_bytes_max;
-    bool lag_disconnects; // else the oldest events are dropped
-    bool blocks;          // streams that do not say otherwise hold their producers back instead
+    uint32_t stall_ms_max; // a connection that takes nothing for so long is closed; 0: never
+    struct overflow_terms overflow; // where neither request nor stream says something else
     bool unknown_stream_is_404;
     uint64_t cold_bytes_max;
     struct quality_policy quality;
@@ -117,7 +116,8 @@ struct shard_stats {
     uint64_t accepted, refused, closed, resumed, requests, request_errors;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
     uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
-    uint64_t gaps_told, events_lagged, lag_closes, stall_closes, transients_dropped;
+    uint64_t gaps_told, lag_closes, stall_closes, transients_dropped;
+    uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
     uint64_t replays_refused, subscriptions_refused; // for want of memory
 };
 
@@ -162,6 +162,7 @@ struct shard {
     enum pressure_stage pressure;
     uint64_t now_ms; // monotonic
     uint64_t unix_ms;
+    uint64_t scan_records_left; // that may still be looked at for those who lag
 
     // The present batch of sends: what they point to, until it is flushed.
     uint32_t batch;
@@ -241,6 +242,8 @@ void conn_make_ready(struct shard *shard, struct conn *conn);
 struct conn *conn_take_ready(struct shard *shard);
 // Sends goodbye with a retry of retry_ms, and closes.
 void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms);
+// Tells it why a policy ends it, with the usual retry, and closes.
+void conn_disconnect(struct shard *shard, struct conn *conn, enum notice_reason reason);
 
 // --- request.c ---
 void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit
@@ -323,11 +326,3 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
 void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                      int32_t result, uint32_t cqe_flags);
 void conn_arm_writable(struct shard *shard, struct conn *conn);
-
-// --- lag.c ---
-// Looks whether it lags beyond its bound, and does what the policy says. True when it may go on
-// sending now.
-bool conn_check_lag(struct shard *shard, struct conn *conn);
-void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
-void conn_set_gap(struct shard *shard, struct conn *conn, uint64_t from, uint64_t to,
-                  enum notice_reason reason);

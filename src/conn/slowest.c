@@ -1,6 +1,7 @@
 #include "conn/slowest.h"
 
 #include "base/assert.h"
+#include "conn/flow.h"
 
 enum {
     SCANS_PER_ROUND_MAX = 16384, // subscribers
@@ -10,7 +11,8 @@ enum {
 static bool blocks(const struct shard *shard, const struct stream *stream)
 {
     return stream->flow.overflow == OVERFLOW_BLOCK ||
-           (stream->flow.overflow == OVERFLOW_UNSET && shard->options.blocks);
+           (stream->flow.overflow == OVERFLOW_UNSET &&
+            shard->options.overflow.policy == OVERFLOW_BLOCK);
 }
 
 void slowest_forget(struct stream *stream)
@@ -70,6 +72,11 @@ static uint64_t place_of(const struct shard *shard, const struct conn *conn,
                          const struct stream *stream)
 {
     if (conn->state != CONN_ACTIVE || (conn->flags & CONN_CAUGHT_UP) == 0) {
+        return LOG_READ_NONE;
+    }
+    const struct conn_flow *flow = conn_flow_of(shard, conn);
+    if (flow != NULL && flow->overflow_terms.policy != OVERFLOW_UNSET &&
+        flow->overflow_terms.policy != OVERFLOW_BLOCK) {
         return LOG_READ_NONE;
     }
     uint32_t index = stream_table_index(&shard->streams, stream);

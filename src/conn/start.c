@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
+#include "conn/overflow.h"
 #include "conn/slowest.h"
 #include "http/response.h"
 #include "io/send.h"
@@ -19,8 +20,7 @@ static void fail(struct shard *shard, struct conn *conn, enum rc_error error, co
 {
     struct http_fault fault;
     http_fault_set(&fault, error, "%s", detail);
-    request_fail(shard, conn, &fault, NULL,
-                 fault.error == ERR_STREAM_NOT_FOUND ? 0 : RETRY_AFTER_S);
+    request_fail(shard, conn, &fault, NULL, http_fault_status(&fault) < 500 ? 0 : RETRY_AFTER_S);
 }
 
 static struct stream *context_stream(const struct shard *shard, const struct context *context,
@@ -191,13 +191,16 @@ static void send_header(struct shard *shard, struct conn *conn, const struct con
 }
 
 // False when there is no room for what it asks for.
-static bool choose_quality(struct shard *shard, struct conn *conn, const struct context *context)
+static bool choose_flow(struct shard *shard, struct conn *conn, const struct context *context)
 {
     struct quality quality;
     quality_choose(&quality, &context->subscribe, http_request_user_agent(&context->request),
                    &shard->options.quality);
+    const struct overflow_terms terms = {
+        .policy = context->subscribe.overflow,
+        .limits = {.events = context->subscribe.lag_events, .bytes = context->subscribe.lag_bytes}};
     bool is_batch_event = context->subscribe.is_batch_event;
-    if (quality_is_plain(&quality) && !is_batch_event) {
+    if (quality_is_plain(&quality) && !overflow_terms_say(&terms) && !is_batch_event) {
         return true;
     }
     struct conn_flow *flow = conn_flow_open(shard, conn);
@@ -205,6 +208,7 @@ static bool choose_quality(struct shard *shard, struct conn *conn, const struct 
         return false;
     }
     flow->chosen = quality;
+    flow->overflow_terms = terms;
     conn_flow_set_quality(shard, conn, &quality);
     conn->flags |= is_batch_event ? CONN_BATCH_EVENT | CONN_ENVELOPE : 0;
     return true;
@@ -223,7 +227,7 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
             return;
         }
     }
-    if (!attach(shard, conn, context) || !choose_quality(shard, conn, context)) {
+    if (!attach(shard, conn, context) || !choose_flow(shard, conn, context)) {
         conn_close(shard, conn);
         return;
     }
@@ -388,6 +392,12 @@ static void start_resolve(struct shard *shard, struct conn *conn, struct context
             start_abandon(shard, context);
             return;
         }
+    }
+    if (context->subscribe.overflow == OVERFLOW_BLOCK && !conn_overflow_may_block(shard, context)) {
+        fail(shard, conn, ERR_FORBIDDEN,
+             "overflow=block is for streams that are set to it, or a broker that is");
+        start_abandon(shard, context);
+        return;
     }
     resolve(shard, context);
     if (is_resolved(context)) {

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "conn/flow.h"
+#include "conn/overflow.h"
 #include "event/frame.h"
 #include "wire/envelope.h"
 
@@ -23,11 +24,30 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->form = (conn->flags & CONN_BATCH_EVENT) != 0 ? RENDITION_BATCH : RENDITION_ENVELOPE;
     walk->event_bytes_max =
         (conn->flags & CONN_FLOW) != 0 ? conn_flow_of(shard, conn)->event_bytes_max : 0;
+    walk->by_record = false;
     walk->whole_events_max = UINT32_MAX;
     walk->whole_bytes_max = UINT32_MAX;
     walk->is_mid_frame = conn->frame_offset > 0;
+    walk->is_native = (conn->flags & CONN_ENVELOPE) == 0;
+    walk->end_id = UINT64_MAX;
+    walk->cut = OVERFLOW_CUT_NONE;
+    walk->records_seen = 0;
     walk->block = NULL;
     walk->frames = slice_empty();
+    if ((conn->flags & CONN_LAGGING) != 0) {
+        conn_overflow_bind(conn_flow_of(shard, conn)->overflow, walk);
+    }
+}
+
+void walk_begin_scan(struct walk *walk, struct shard *shard, struct conn *conn, uint64_t from,
+                     uint64_t end_id)
+{
+    walk_begin(walk, shard, conn, true);
+    walk->cursor = from;
+    walk->is_mid_frame = false;
+    walk->is_native = true;
+    walk->event_bytes_max = 0;
+    walk->end_id = end_id;
 }
 
 static enum walk_result tell_gap(struct walk *walk, uint32_t index, uint64_t from, uint64_t to,
@@ -36,7 +56,19 @@ static enum walk_result tell_gap(struct walk *walk, uint32_t index, uint64_t fro
     walk->gap_stream = index;
     walk->gap_from = from;
     walk->gap_to = to;
+    walk->gap_count = 0;
     walk->gap_reason = reason;
+    return WALK_GAP;
+}
+
+// The disk lost a run, or what is left of it after `from`.
+static enum walk_result tell_lost(struct walk *walk, uint32_t index, const struct found *found)
+{
+    const struct log_run *run = found->run;
+    (void)tell_gap(walk, index, found->from, run->last_id, NOTICE_CORRUPT);
+    if (found->from < run->first_id) {
+        walk->gap_count = run->count;
+    }
     return WALK_GAP;
 }
 
@@ -98,7 +130,7 @@ static bool is_within_limit(const struct walk *walk, const struct log_run *run)
 static bool is_frames_alone(const struct walk *walk, const struct log_run *run)
 {
     const unsigned needed = BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC;
-    return run->block_position < walk->shard->floor && (walk->conn->flags & CONN_ENVELOPE) == 0 &&
+    return run->block_position < walk->shard->floor && walk->is_native && !walk->by_record &&
            (run->flags & (needed | BLOCK_STREAM_HAS_TTL)) == needed && is_within_limit(walk, run);
 }
 
@@ -173,8 +205,9 @@ static void forget_positions(struct walk *walk, uint32_t index)
 
 static bool is_sendable_whole(const struct walk *walk, const struct found *found)
 {
-    return !walk->by_frame && (walk->conn->flags & CONN_ENVELOPE) == 0 &&
-           found->from < found->run->first_id && found->run->count <= walk->whole_events_max &&
+    return !walk->by_frame && walk->is_native && found->run->last_id <= walk->end_id &&
+           !overflow_cuts_any(&walk->cut) && found->from < found->run->first_id &&
+           found->run->count <= walk->whole_events_max &&
            found->run->frame_bytes <= walk->whole_bytes_max && is_within_limit(walk, found->run) &&
            (found->run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) ==
                BLOCK_STREAM_CONTIGUOUS;
@@ -212,6 +245,11 @@ static bool is_wanted(const struct walk *walk, const struct block_record *record
     return false;
 }
 
+static bool is_cut(const struct walk *walk, const struct block_record *record)
+{
+    return overflow_is_cut(&walk->cut, record->id, (enum event_priority)record->priority);
+}
+
 static bool is_expired(const struct walk *walk, const struct block_record *record)
 {
     return record->ttl_ms > 0 && record->time_ms + record->ttl_ms <= walk->shard->unix_ms;
@@ -228,7 +266,7 @@ static bool is_too_large(const struct walk *walk, const struct block_record *rec
 static enum rendition_result shape(const struct walk *walk, const struct block_record *record,
                                    bool is_oversize, struct slice *frame)
 {
-    if (!is_oversize && (walk->conn->flags & CONN_ENVELOPE) == 0) {
+    if (!is_oversize && walk->is_native) {
         *frame = slice_from(walk->block + record->frame_offset, record->frame_length);
         return RENDITION_READY;
     }
@@ -242,7 +280,9 @@ static enum walk_result scan_next(struct walk *walk, struct span *span)
 {
     for (; walk->record < walk->record_end && walk->record->id <= walk->scan_to; walk->record++) {
         const struct block_record *record = walk->record;
-        if (!is_wanted(walk, record) || (is_expired(walk, record) && !walk->is_mid_frame)) {
+        walk->records_seen++;
+        if (!is_wanted(walk, record) || is_cut(walk, record) ||
+            (is_expired(walk, record) && !walk->is_mid_frame)) {
             continue;
         }
         struct slice frame;
@@ -255,6 +295,7 @@ static enum walk_result scan_next(struct walk *walk, struct span *span)
                               .length = (uint32_t)frame.length,
                               .count = 1,
                               .last_id = record->id,
+                              .priority = (enum event_priority)record->priority,
                               .is_oversize = is_oversize};
         walk->cursor = record->id;
         walk->is_mid_frame = false;
@@ -276,11 +317,22 @@ static enum walk_result frames_next(struct walk *walk, struct span *span)
     if (!frame_next(&walk->frames, &frame, &id)) {
         return walk->frames.length == 0 ? WALK_CAUGHT_UP : WALK_FAILED;
     }
+    walk->records_seen++;
+    if (id > walk->end_id) {
+        walk->cursor = walk->end_id;
+        walk->frames = slice_empty();
+        return WALK_CAUGHT_UP;
+    }
     *span =
         (struct span){.at = frame.at, .length = (uint32_t)frame.length, .count = 1, .last_id = id};
     walk->cursor = id;
     walk->is_mid_frame = false;
     return WALK_SPAN;
+}
+
+static uint64_t next_id_bound(const struct found *found)
+{
+    return found->run->first_id > found->from ? found->run->first_id : found->from + 1;
 }
 
 // One stream: its next run, whole where that can be.
@@ -294,6 +346,9 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
     if (result != WALK_SPAN) {
         return result;
     }
+    if (next_id_bound(&found) > walk->end_id) {
+        return WALK_CAUGHT_UP;
+    }
     bool is_alone = is_frames_alone(walk, found.run);
     const uint8_t *at = NULL;
     switch (is_alone ? open_frames(walk, &found, &at) : open_block(walk, found.run, &at)) {
@@ -304,7 +359,7 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
         forget_positions(walk, 0);
         *is_scanning = true; // look again
         return WALK_SPAN;
-    case COLD_BROKEN: return tell_gap(walk, 0, found.from, found.run->last_id, NOTICE_CORRUPT);
+    case COLD_BROKEN: return tell_lost(walk, 0, &found);
     }
     if (is_sendable_whole(walk, &found)) {
         *span = (struct span){.at = is_alone ? at : at + found.run->frame_offset,
@@ -325,13 +380,8 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
     walk->parts[0] =
         (struct walk_part){.from = found.from, .stream_index = found.run->stream_index};
     walk->part_count = 1;
-    scan_begin(walk, at, found.run->last_id);
+    scan_begin(walk, at, found.run->last_id < walk->end_id ? found.run->last_id : walk->end_id);
     return WALK_SPAN;
-}
-
-static uint64_t next_id_bound(const struct found *found)
-{
-    return found->run->first_id > found->from ? found->run->first_id : found->from + 1;
 }
 
 // Several streams, merged in id order: the earliest block, and how far into it no other block has
@@ -353,7 +403,7 @@ static enum walk_result choose_merged(struct walk *walk)
             first = i;
         }
     }
-    if (first == UINT32_MAX) {
+    if (first == UINT32_MAX || next_id_bound(&founds[first]) > walk->end_id) {
         return WALK_CAUGHT_UP;
     }
     const uint8_t *block = NULL;
@@ -362,12 +412,10 @@ static enum walk_result choose_merged(struct walk *walk)
     case COLD_WAIT: return WALK_WAIT;
     case COLD_FAILED: return WALK_FAILED;
     case COLD_STALE: forget_positions(walk, first); return WALK_SPAN;
-    case COLD_BROKEN:
-        return tell_gap(walk, first, founds[first].from, founds[first].run->last_id,
-                        NOTICE_CORRUPT);
+    case COLD_BROKEN: return tell_lost(walk, first, &founds[first]);
     }
     uint64_t scan_to = 0;
-    uint64_t limit = UINT64_MAX;
+    uint64_t limit = walk->end_id;
     walk->part_count = 0;
     for (uint32_t i = 0; i < walk->conn->stream_count; i++) {
         const struct log_run *run = founds[i].run;
@@ -409,8 +457,72 @@ enum walk_result walk_next(struct walk *walk, struct span *span)
         enum walk_result result = walk->conn->stream_count == 1
                                       ? choose_single(walk, span, &is_scanning)
                                       : choose_merged(walk);
+        if (result == WALK_CAUGHT_UP && walk->end_id != UINT64_MAX) {
+            walk->cursor = walk->end_id > walk->cursor ? walk->end_id : walk->cursor;
+            return WALK_END;
+        }
         if (result != WALK_SPAN || !is_scanning) {
             return result;
         }
     }
+}
+
+// The sequence of the last event up to `from`, which stands within the run, by the block's records.
+static enum walk_result rank_in_block(struct walk *walk, uint32_t index, const struct found *found,
+                                      uint64_t *sequence)
+{
+    const uint8_t *block = NULL;
+    switch (open_block(walk, found->run, &block)) {
+    case COLD_READY: break;
+    case COLD_WAIT: return WALK_WAIT;
+    case COLD_FAILED: return WALK_FAILED;
+    case COLD_STALE: forget_positions(walk, index); return WALK_FULL; // look again
+    case COLD_BROKEN: return tell_lost(walk, index, found);
+    }
+    walk->cursor = found->from;
+    walk->parts[0] =
+        (struct walk_part){.from = found->from, .stream_index = found->run->stream_index};
+    walk->part_count = 1;
+    scan_begin(walk, block, found->run->last_id);
+    while (walk->record < walk->record_end && !is_wanted(walk, walk->record)) {
+        walk->record++;
+    }
+    ASSERT(walk->record < walk->record_end); // the run's last event stands behind `from`
+    *sequence = walk->record->sequence - 1;
+    walk->block = NULL;
+    return WALK_SPAN;
+}
+
+enum walk_result walk_rank(struct walk *walk, uint32_t index, uint64_t id, struct walk_rank *rank)
+{
+    struct shard *shard = walk->shard;
+    struct stream *stream = stream_table_at(&shard->streams, walk->conn->streams[index].stream);
+    struct found found;
+    walk->cursor = id;
+    rank->next = NULL;
+    enum walk_result result = find_run(walk, index, &found);
+    if (result == WALK_CAUGHT_UP && !stream->is_behind) {
+        rank->sequence = stream->last_sequence;
+        return WALK_SPAN;
+    }
+    if (result == WALK_CAUGHT_UP) { // the log knows how far it has come
+        return history_ask(&shard->histories, stream, LOG_FROM_LAST, 1, false,
+                           conn_handle(shard, walk->conn))
+                   ? WALK_WAIT
+                   : WALK_FAILED;
+    }
+    if (result != WALK_SPAN) {
+        return result;
+    }
+    const struct log_run *run = found.run;
+    rank->next = run;
+    if (found.from < run->first_id) {
+        rank->sequence = run->first_sequence - 1;
+        return WALK_SPAN;
+    }
+    if (run->last_id - run->first_id + 1 == run->count) { // no other stream's ids in between
+        rank->sequence = run->first_sequence + (found.from - run->first_id);
+        return WALK_SPAN;
+    }
+    return rank_in_block(walk, index, &found, &rank->sequence);
 }

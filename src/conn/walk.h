@@ -4,19 +4,22 @@
 #pragma once
 
 #include "conn/shard.h"
+#include "flow/overflow.h"
 #include "log/block.h"
 
 struct span {
     const uint8_t *at;
     uint32_t length;
-    uint32_t count;   // events
-    uint64_t last_id; // the cursor after it
-    bool is_oversize; // a notice in the place of an event
+    uint32_t count;               // events
+    uint64_t last_id;             // the cursor after it
+    enum event_priority priority; // of a single frame
+    bool is_oversize;             // a notice in the place of an event
 };
 
 enum walk_result {
     WALK_SPAN,
     WALK_CAUGHT_UP,
+    WALK_END,    // of the part that it is kept to: nothing is due up to end_id
     WALK_WAIT,   // the connection was made to wait: it becomes ready again
     WALK_GAP,    // events of streams[gap_stream] after `cursor` up to and with gap_to are gone
     WALK_FULL,   // the batch must be flushed first (renditions)
@@ -34,16 +37,22 @@ struct walk {
     struct conn *conn;
     uint64_t cursor;
     bool by_frame;            // spans are single frames
+    bool by_record;           // with what their records say
     enum rendition_form form; // with CONN_ENVELOPE
     uint32_t event_bytes_max; // larger events are told of by a notice; 0: no limit
     // Of a run that may be one span: beyond them it is taken frame by frame.
     uint32_t whole_events_max;
     uint32_t whole_bytes_max;
     bool is_mid_frame; // the first frame was sent in part: it is due whatever its time to live says
+    bool is_native;    // frames as the log has them, in whatever form the connection gets them
+    uint64_t end_id;   // it goes no further; UINT64_MAX: to the newest
+    struct overflow_cut cut; // left out
+    uint64_t records_seen;   // how much work it was
     // WALK_GAP:
     uint32_t gap_stream;
     uint64_t gap_from;
     uint64_t gap_to;
+    uint64_t gap_count; // 0: not known
     enum notice_reason gap_reason;
     // the block being walked record by record
     const uint8_t *block;
@@ -56,7 +65,19 @@ struct walk {
 };
 
 void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame);
+// A look at what stands after `from` up to end_id, frame by frame, without sending it.
+void walk_begin_scan(struct walk *walk, struct shard *shard, struct conn *conn, uint64_t from,
+                     uint64_t end_id);
 enum walk_result walk_next(struct walk *walk, struct span *span);
+
+// Where an id stands in one of the connection's streams.
+struct walk_rank {
+    uint64_t sequence;          // of the stream's last event up to and with the id
+    const struct log_run *next; // the run with the first one after it; NULL: there is none. Good
+                                // until the next look
+};
+// WALK_SPAN when it is known; else as walk_next.
+enum walk_result walk_rank(struct walk *walk, uint32_t index, uint64_t id, struct walk_rank *rank);
 
 // --- send.c ---
 // Does what follows from why a walk ended. has_load: it gave bytes, which are sent first.

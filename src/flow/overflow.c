@@ -101,7 +101,7 @@ bool overflow_lowest_choose(struct overflow_lowest *lowest, const struct overflo
         events += lowest->levels[i].events;
         bytes += lowest->levels[i].bytes;
     }
-    lowest->cut = (struct overflow_cut){.priority = PRIORITY_BACKGROUND};
+    lowest->cut = OVERFLOW_CUT_NONE;
     for (unsigned i = PRIORITY_BACKGROUND; overflow_is_over(limits, events, bytes); i--) {
         const struct overflow_level *level = &lowest->levels[i];
         lowest->cut.priority = (enum event_priority)i;

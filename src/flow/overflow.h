@@ -21,6 +21,10 @@ struct overflow_terms {
     struct overflow_limits limits;
 };
 
+static inline bool overflow_terms_say(const struct overflow_terms *terms)
+{
+    return terms->policy != OVERFLOW_UNSET || terms->limits.events > 0 || terms->limits.bytes > 0;
+}
 // `stronger`'s policy where it says one, and of each limit the tighter one.
 struct overflow_terms overflow_combine(const struct overflow_terms *stronger,
                                        const struct overflow_terms *weaker);
@@ -64,6 +68,14 @@ struct overflow_cut {
     uint64_t id;
     enum event_priority priority;
 };
+
+// Leaves nothing out.
+#define OVERFLOW_CUT_NONE ((struct overflow_cut){.id = 0, .priority = PRIORITY_BACKGROUND})
+
+static inline bool overflow_cuts_any(const struct overflow_cut *cut)
+{
+    return cut->id > 0 || cut->priority < PRIORITY_BACKGROUND;
+}
 
 static inline bool overflow_is_cut(const struct overflow_cut *cut, uint64_t id,
                                    enum event_priority priority)

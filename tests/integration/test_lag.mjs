@@ -83,6 +83,8 @@ test(async ({ say }) => {
   gone.socket.resume();
   await until('it is let go', () => gone.socket.destroyed);
   assert.equal(gone.failure, null);
+  const farewell = gone.events.pop();
+  assert.deepEqual(farewell, { id: null, type: 'disconnect', data: '{"reason":"lagged"}', retry: 100, comment: null });
   assert.ok(gone.events.every((event, i) => numberOf(event) === i + 1), 'what came before was whole and in order');
   assert.ok(gone.events.length <= EVENTS);
   const back = await new Subscriber(broker, '/streams/lag/two', { headers: { 'Last-Event-ID': gone.events.at(-1).id } }).begun();

@@ -43,11 +43,30 @@ Test(options, the_defaults_agree)
     cr_assert_eq(options.retry_ms, 5000);
     cr_assert_eq(options.heartbeat_interval_ms, 30000);
     cr_assert_eq(options.lag_events, 1000);
-    cr_assert_eq(options.lag_policy, OPTIONS_LAG_DROP_OLDEST);
+    cr_assert_eq(options_overflow(&options).policy, OVERFLOW_DROP_OLDEST);
+    cr_assert_eq(options_overflow(&options).limits.events, 1000);
+    cr_assert_eq(options_overflow(&options).limits.bytes, 16 << 20);
     cr_assert_eq(options.unknown_stream, OPTIONS_UNKNOWN_WAIT);
     cr_assert_eq(options.retention_age_ms, UINT64_C(24) * 3600 * 1000);
     cr_assert_eq(options.retention_bytes, UINT64_C(1) << 30);
     cr_assert_eq(options_features_masked(&options), 0);
+}
+
+Test(options, every_overflow_policy_is_a_choice)
+{
+    const struct setting *setting = NULL;
+    for (size_t i = 0; i < options_table.count; i++) {
+        if (strcmp(options_table.settings[i].key, "lag-policy") == 0) {
+            setting = &options_table.settings[i];
+        }
+    }
+    cr_assert_not_null(setting);
+    for (unsigned i = 0; i < OVERFLOW_POLICIES - OVERFLOW_DROP_OLDEST; i++) {
+        options.lag_policy = i;
+        cr_assert_str_eq(overflow_policy_name(options_overflow(&options).policy),
+                         setting->choices[i]);
+    }
+    cr_assert_null(setting->choices[OVERFLOW_POLICIES - OVERFLOW_DROP_OLDEST]);
 }
 
 Test(options, keys_and_places_are_each_used_once)

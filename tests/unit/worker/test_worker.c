@@ -381,7 +381,8 @@ Test(worker, catches_up_when_what_it_missed_left_memory)
 
 Test(worker, drops_the_oldest_of_a_reader_that_lags_and_tells_it)
 {
-    struct fake_options options = {.shard = {.lag_events_max = 100}};
+    struct fake_options options = {
+        .shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = 100}}}};
     fake_start(&options);
     static char data[4000];
     memset(data, 'x', sizeof(data) - 1);
@@ -417,7 +418,8 @@ Test(worker, drops_the_oldest_of_a_reader_that_lags_and_tells_it)
 
 Test(worker, closes_a_reader_that_lags_where_that_is_the_policy)
 {
-    struct fake_options options = {.shard = {.lag_events_max = 10, .lag_disconnects = true}};
+    struct fake_options options = {
+        .shard = {.overflow = {.policy = OVERFLOW_DISCONNECT, .limits = {.events = 10}}}};
     fake_start(&options);
     static char data[100000];
     memset(data, 'x', sizeof(data) - 1);

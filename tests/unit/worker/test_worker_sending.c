@@ -148,7 +148,8 @@ Test(worker_sending, is_lapped_again_while_it_catches_up)
 Test(worker_sending, lag_is_counted_over_all_streams)
 {
     enum { EVENTS = 1300, STREAMS = 4, EVENTS_MAX = 400 };
-    struct fake_options options = {.shard = {.lag_events_max = EVENTS_MAX}};
+    struct fake_options options = {
+        .shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = EVENTS_MAX}}}};
     fake_start(&options);
     char *data = make_text(40000);
     struct fake_text text = {0};

@@ -11,7 +11,8 @@ TestSuite(worker_slowest, .timeout = 60);
 
 static void start(bool blocks)
 {
-    struct fake_options options = {.shard = {.blocks = blocks}};
+    struct fake_options options = {
+        .shard = {.overflow = {.policy = blocks ? OVERFLOW_BLOCK : OVERFLOW_DROP_OLDEST}}};
     fake_start(&options);
 }
 

@@ -1,0 +1,441 @@
+#include "conn/overflow.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "conn/flow.h"
+#include "conn/walk.h"
+
+// What stands behind a connection's cursor.
+struct backlog {
+    uint64_t events;
+    uint64_t bytes; // exact within the streams' windows, by the average of what is known beyond
+    uint32_t worst; // of its streams, the one with the most events
+    uint64_t worst_events;
+};
+
+void conn_set_gap(struct shard *shard, struct conn *conn, const struct conn_gap *gap)
+{
+    ASSERT((conn->flags & CONN_GAP) == 0 && gap->to > gap->from);
+    conn->flags |= CONN_GAP;
+    conn_cold_of(shard, conn)->gap = *gap;
+}
+
+// --- whose word counts ---
+
+static struct stream *stream_at(const struct shard *shard, const struct conn *conn, uint32_t index)
+{
+    return stream_table_at(&shard->streams, conn->streams[index].stream);
+}
+
+// A stream's own limits stand in for the broker's. Its policy stays unset where it has none, so
+// that another stream's goes before the broker's.
+static struct overflow_terms terms_of_stream(const struct shard *shard, const struct stream *stream)
+{
+    const struct overflow_terms *broker = &shard->options.overflow;
+    const struct stream_flow *own = &stream->flow;
+    bool is_blocking = own->overflow == OVERFLOW_UNSET && broker->policy == OVERFLOW_BLOCK;
+    return (struct overflow_terms){
+        .policy = is_blocking ? OVERFLOW_BLOCK : (enum overflow_policy)own->overflow,
+        .limits = {.events = own->lag_events > 0 ? own->lag_events : broker->limits.events,
+                   .bytes = own->lag_bytes > 0 ? own->lag_bytes : broker->limits.bytes}};
+}
+
+struct overflow_terms conn_overflow_terms(const struct shard *shard, const struct conn *conn)
+{
+    struct overflow_terms terms = terms_of_stream(shard, stream_at(shard, conn, 0));
+    for (uint32_t i = 1; i < conn->stream_count; i++) {
+        struct overflow_terms more = terms_of_stream(shard, stream_at(shard, conn, i));
+        terms = overflow_join(&terms, &more);
+    }
+    const struct conn_flow *flow = conn_flow_of(shard, conn);
+    if (flow != NULL) {
+        terms = overflow_combine(&flow->overflow_terms, &terms);
+    }
+    terms.policy = terms.policy == OVERFLOW_UNSET ? shard->options.overflow.policy : terms.policy;
+    return terms;
+}
+
+bool conn_overflow_may_block(const struct shard *shard, const struct context *context)
+{
+    bool is_blocking = true;
+    for (uint32_t i = 0; i < context->stream_count; i++) {
+        const struct stream *stream = stream_table_at(&shard->streams, context->streams[i]);
+        is_blocking = is_blocking && stream->flow.overflow == OVERFLOW_BLOCK;
+    }
+    return is_blocking || shard->options.overflow.policy == OVERFLOW_BLOCK;
+}
+
+// --- how far behind ---
+
+// Where a connection stands in one of its streams when its cursor is at `id`.
+static uint64_t place_in(const struct conn *conn, uint32_t index, uint64_t id)
+{
+    uint64_t start_id = conn->streams[index].start_id;
+    return start_id > id ? start_id : id;
+}
+
+// Frames of `events` events of a stream that stand behind `from`, the first of them in `next`.
+static uint64_t bytes_behind(const struct stream *stream, uint64_t from, uint64_t events,
+                             const struct log_run *next)
+{
+    uint64_t bytes = 0;
+    uint64_t seen = 0;
+    const struct window *window = &stream->window;
+    for (uint32_t i = 0; i < window->count; i++) {
+        const struct log_run *run = window_at(window, i);
+        if (run->last_id > from) {
+            uint64_t left = run->last_id - from;
+            left = from < run->first_id || left > run->count ? run->count : left;
+            bytes += (uint64_t)run->frame_bytes * left / run->count;
+            seen += left;
+        }
+    }
+    if (events > seen) {
+        bytes += (events - seen) * next->frame_bytes / next->count;
+    }
+    return bytes;
+}
+
+// WALK_SPAN when it is known.
+static enum walk_result measure(struct shard *shard, struct conn *conn, struct backlog *backlog)
+{
+    struct walk walk;
+    walk_begin(&walk, shard, conn, true);
+    *backlog = (struct backlog){0};
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        const struct stream *stream = stream_at(shard, conn, i);
+        uint64_t from = place_in(conn, i, conn->cursor);
+        if (from >= stream->last_id) {
+            continue;
+        }
+        struct walk_rank rank;
+        enum walk_result result = walk_rank(&walk, i, from, &rank);
+        if (result != WALK_SPAN) {
+            return result;
+        }
+        if (rank.next == NULL || stream->last_sequence <= rank.sequence) {
+            continue;
+        }
+        uint64_t events = stream->last_sequence - rank.sequence;
+        backlog->events += events;
+        backlog->bytes += bytes_behind(stream, from, events, rank.next);
+        if (events >= backlog->worst_events) {
+            backlog->worst_events = events;
+            backlog->worst = i;
+        }
+    }
+    return WALK_SPAN;
+}
+
+// How many of its events have ids above `from`, up to and with `to`: exact.
+static enum walk_result count_between(struct shard *shard, struct conn *conn, uint64_t from,
+                                      uint64_t to, uint64_t *count)
+{
+    struct walk walk;
+    walk_begin(&walk, shard, conn, true);
+    *count = 0;
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        uint64_t low = place_in(conn, i, from);
+        uint64_t high = place_in(conn, i, to);
+        struct walk_rank before;
+        struct walk_rank after;
+        enum walk_result result = low == high ? WALK_SPAN : walk_rank(&walk, i, low, &before);
+        if (result == WALK_SPAN && low != high) {
+            result = walk_rank(&walk, i, high, &after);
+            *count += result == WALK_SPAN ? after.sequence - before.sequence : 0;
+        }
+        if (result != WALK_SPAN) {
+            return result;
+        }
+    }
+    return WALK_SPAN;
+}
+
+static uint64_t newest_id(const struct shard *shard, const struct conn *conn)
+{
+    uint64_t newest = 0;
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        uint64_t last_id = stream_at(shard, conn, i)->last_id;
+        newest = last_id > newest ? last_id : newest;
+    }
+    return newest;
+}
+
+bool conn_is_lagging(struct shard *shard, struct conn *conn)
+{
+    struct overflow_terms terms = conn_overflow_terms(shard, conn);
+    struct backlog backlog;
+    return (conn->flags & CONN_CAUGHT_UP) != 0 && measure(shard, conn, &backlog) == WALK_SPAN &&
+           overflow_is_over(&terms.limits, backlog.events, backlog.bytes);
+}
+
+// --- the steps ---
+//
+// Each says: WALK_SPAN, the next step may follow; WALK_END, events may be sent; WALK_CAUGHT_UP, it
+// is over; WALK_FULL, the round's share of looking is used up; and the rest as walks do.
+
+static void tell_dropped(struct shard *shard, struct conn *conn,
+                         const struct conn_overflow *overflow, uint64_t to, uint64_t count)
+{
+    if (count > 0) {
+        conn_set_gap(shard, conn,
+                     &(struct conn_gap){.from = conn->cursor,
+                                        .to = to,
+                                        .count = count,
+                                        .reason = NOTICE_LAGGED,
+                                        .policy = (uint8_t)overflow->policy});
+    }
+    conn->flags &= ~(uint32_t)CONN_BLOCKED; // it was looked at
+}
+
+static enum walk_result step_asking(struct shard *shard, struct conn *conn,
+                                    struct conn_overflow *overflow)
+{
+    struct stream *stream = stream_at(shard, conn, overflow->newest.stream);
+    bool is_asked = history_ask(&shard->histories, stream, LOG_FROM_LAST, overflow->newest.keep,
+                                false, conn_handle(shard, conn));
+    return is_asked ? WALK_WAIT : WALK_FAILED;
+}
+
+void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history)
+{
+    struct conn_overflow *overflow = conn_flow_of(shard, conn)->overflow;
+    if (overflow->stage == OVERFLOW_ASKING && history->lookup.from == LOG_FROM_LAST) {
+        overflow->stage = OVERFLOW_MOVING;
+        overflow->end_id = history->lookup.start_id;
+    }
+}
+
+// Moves the cursor to `to`; what stands before that is dropped.
+static enum walk_result move_to(struct shard *shard, struct conn *conn,
+                                const struct conn_overflow *overflow, uint64_t to)
+{
+    uint64_t count = 0;
+    enum walk_result result =
+        to > conn->cursor ? count_between(shard, conn, conn->cursor, to, &count) : WALK_SPAN;
+    if (result != WALK_SPAN) {
+        return result;
+    }
+    tell_dropped(shard, conn, overflow, to, count);
+    conn->cursor = to > conn->cursor ? to : conn->cursor;
+    return WALK_CAUGHT_UP;
+}
+
+static enum walk_result step_moving(struct shard *shard, struct conn *conn,
+                                    struct conn_overflow *overflow)
+{
+    return move_to(shard, conn, overflow, overflow->end_id);
+}
+
+static enum walk_result step_dropping(struct shard *shard, struct conn *conn,
+                                      struct conn_overflow *overflow)
+{
+    return move_to(shard, conn, overflow, newest_id(shard, conn));
+}
+
+// Gives the backlog's events up to end_id to `take`, one by one, until it says that it is enough:
+// WALK_SPAN then.
+static enum walk_result scan(struct shard *shard, struct conn *conn, struct conn_overflow *overflow,
+                             bool (*take)(struct conn_overflow *, const struct span *))
+{
+    struct walk walk;
+    walk_begin_scan(&walk, shard, conn, overflow->scanned_to, overflow->end_id);
+    walk.by_record = overflow->stage != OVERFLOW_KEEPING; // there sizes are enough
+    enum walk_result result = WALK_FULL;
+    while (walk.records_seen < shard->scan_records_left) {
+        struct span span;
+        result = walk_next(&walk, &span);
+        if (result != WALK_SPAN || take(overflow, &span)) {
+            break;
+        }
+        overflow->scanned_to = span.last_id;
+        result = WALK_FULL;
+    }
+    shard->scan_records_left -=
+        walk.records_seen < shard->scan_records_left ? walk.records_seen : shard->scan_records_left;
+    return result;
+}
+
+static bool is_kept_enough(struct conn_overflow *overflow, const struct span *span)
+{
+    return !overflow_oldest_keep(&overflow->oldest, &overflow->limits, span->last_id, span->length);
+}
+
+static enum walk_result step_keeping(struct shard *shard, struct conn *conn,
+                                     struct conn_overflow *overflow)
+{
+    enum walk_result result = scan(shard, conn, overflow, is_kept_enough);
+    if (result == WALK_SPAN) {
+        overflow->end_id = overflow->oldest.last_id;
+        overflow->drops_rest = true;
+        overflow->cut = OVERFLOW_CUT_NONE;
+        overflow->stage = OVERFLOW_SENDING;
+    }
+    if (result == WALK_SPAN || result == WALK_END) {
+        conn->flags &= ~(uint32_t)CONN_BLOCKED; // it was looked at
+    }
+    return result == WALK_END ? WALK_CAUGHT_UP : result; // all of it may stay
+}
+
+static void send_the_rest(struct shard *shard, struct conn *conn, struct conn_overflow *overflow)
+{
+    overflow->stage = OVERFLOW_SENDING;
+    overflow->cut = overflow->lowest.cut;
+    tell_dropped(shard, conn, overflow, overflow->lowest.dropped_last_id, overflow->lowest.dropped);
+}
+
+static bool is_counted_enough(struct conn_overflow *overflow, const struct span *span)
+{
+    overflow_lowest_count(&overflow->lowest, span->last_id, span->priority, span->length);
+    return false;
+}
+
+static enum walk_result step_counting(struct shard *shard, struct conn *conn,
+                                      struct conn_overflow *overflow)
+{
+    enum walk_result result = scan(shard, conn, overflow, is_counted_enough);
+    if (result != WALK_END) {
+        return result;
+    }
+    if (overflow_lowest_choose(&overflow->lowest, &overflow->limits)) {
+        overflow->stage = OVERFLOW_SHEDDING;
+        overflow->scanned_to = conn->cursor;
+    } else {
+        send_the_rest(shard, conn, overflow);
+    }
+    return WALK_SPAN;
+}
+
+static bool is_shed_enough(struct conn_overflow *overflow, const struct span *span)
+{
+    return overflow_lowest_shed(&overflow->lowest, span->last_id, span->priority, span->length);
+}
+
+static enum walk_result step_shedding(struct shard *shard, struct conn *conn,
+                                      struct conn_overflow *overflow)
+{
+    enum walk_result result = scan(shard, conn, overflow, is_shed_enough);
+    if (result != WALK_SPAN && result != WALK_END) { // the end: some expired in between
+        return result;
+    }
+    send_the_rest(shard, conn, overflow);
+    return WALK_SPAN;
+}
+
+static enum walk_result step_sending(struct shard *shard, struct conn *conn,
+                                     struct conn_overflow *overflow)
+{
+    (void)shard;
+    if (conn->cursor < overflow->end_id) {
+        return WALK_END;
+    }
+    if (!overflow->drops_rest) {
+        return WALK_CAUGHT_UP;
+    }
+    overflow->stage = OVERFLOW_DROPPING;
+    return WALK_SPAN;
+}
+
+static enum walk_result (*const steps[])(struct shard *, struct conn *, struct conn_overflow *) = {
+    [OVERFLOW_ASKING] = step_asking,     [OVERFLOW_MOVING] = step_moving,
+    [OVERFLOW_KEEPING] = step_keeping,   [OVERFLOW_COUNTING] = step_counting,
+    [OVERFLOW_SHEDDING] = step_shedding, [OVERFLOW_SENDING] = step_sending,
+    [OVERFLOW_DROPPING] = step_dropping,
+};
+
+// --- beginning and end ---
+
+static void end(struct shard *shard, struct conn *conn)
+{
+    struct conn_flow *flow = conn_flow_of(shard, conn);
+    free(flow->overflow);
+    flow->overflow = NULL;
+    conn->flags &= ~(uint32_t)CONN_LAGGING;
+    conn_flow_trim(shard, conn);
+}
+
+// What a look or a step that came to nothing means. True when events may be sent.
+static bool take_result(struct shard *shard, struct conn *conn, enum walk_result result)
+{
+    switch (result) {
+    case WALK_WAIT: conn->flags |= CONN_WAITING; return false;
+    case WALK_FULL: conn_make_ready(shard, conn); return false;
+    case WALK_GAP: return true; // the walk to come finds it, too, and tells it
+    default: conn_close(shard, conn); return false;
+    }
+}
+
+static bool proceed(struct shard *shard, struct conn *conn)
+{
+    struct conn_overflow *overflow = conn_flow_of(shard, conn)->overflow;
+    enum walk_result result = WALK_SPAN;
+    while (result == WALK_SPAN && (conn->flags & CONN_GAP) == 0) {
+        result = steps[overflow->stage](shard, conn, overflow);
+    }
+    switch (result) {
+    case WALK_SPAN: break; // a gap is to be told first
+    case WALK_END: return true;
+    case WALK_CAUGHT_UP: end(shard, conn); break;
+    case WALK_GAP: end(shard, conn); return true;
+    default: return take_result(shard, conn, result);
+    }
+    conn_make_ready(shard, conn);
+    return false;
+}
+
+static bool begin(struct shard *shard, struct conn *conn, const struct overflow_terms *terms,
+                  const struct backlog *backlog)
+{
+    static const enum overflow_stage first_stages[] = {[OVERFLOW_DROP_OLDEST] = OVERFLOW_ASKING,
+                                                       [OVERFLOW_DROP_NEWEST] = OVERFLOW_KEEPING,
+                                                       [OVERFLOW_DROP_LOWEST] = OVERFLOW_COUNTING};
+    struct conn_flow *flow = conn_flow_open(shard, conn);
+    struct conn_overflow *overflow = calloc(1, sizeof(*overflow));
+    if (flow == NULL || overflow == NULL) {
+        free(overflow);
+        conn_close(shard, conn);
+        return false;
+    }
+    overflow->stage = first_stages[terms->policy];
+    overflow->policy = terms->policy;
+    overflow->limits = terms->limits;
+    overflow->scanned_to = conn->cursor;
+    overflow->end_id = newest_id(shard, conn);
+    if (terms->policy == OVERFLOW_DROP_OLDEST) {
+        overflow->newest.stream = backlog->worst;
+        overflow->newest.keep = overflow_keep_newest(&terms->limits, backlog->events,
+                                                     backlog->bytes, backlog->worst_events);
+    }
+    flow->overflow = overflow;
+    conn->flags |= CONN_LAGGING;
+    return proceed(shard, conn);
+}
+
+bool conn_check_lag(struct shard *shard, struct conn *conn)
+{
+    if ((conn->flags & CONN_LAGGING) != 0) {
+        return proceed(shard, conn);
+    }
+    if ((conn->flags & (CONN_BLOCKED | CONN_CAUGHT_UP)) != (CONN_BLOCKED | CONN_CAUGHT_UP)) {
+        return true;
+    }
+    struct overflow_terms terms = conn_overflow_terms(shard, conn);
+    struct backlog backlog = {0};
+    if (terms.policy != OVERFLOW_BLOCK) {
+        enum walk_result result = measure(shard, conn, &backlog);
+        if (result != WALK_SPAN) {
+            return take_result(shard, conn, result);
+        }
+    }
+    if (!overflow_is_over(&terms.limits, backlog.events, backlog.bytes)) {
+        conn->flags &= ~(uint32_t)CONN_BLOCKED;
+        return true;
+    }
+    if (terms.policy == OVERFLOW_DISCONNECT) {
+        shard->stats.lag_closes++;
+        conn_disconnect(shard, conn, NOTICE_LAGGED);
+        return false;
+    }
+    return begin(shard, conn, &terms, &backlog);
+}

@@ -1,0 +1,69 @@
+// Connections that lag beyond their limit: finding out what to drop, as their policy says, and
+// sending the rest (mission C2). A subscriber is a cursor, so nothing is taken out of any buffer:
+// dropping is moving the cursor (drop_oldest), or walking the backlog up to an end (drop_newest) or
+// past what a cut leaves out (drop_lowest).
+//
+// What has to be known first (how many events stand between two ids, which priorities they have)
+// may stand in blocks on disk, and takes several rounds: so it is a machine of small steps, each of
+// which may wait like a walk does, or be repeated. While it runs nothing is sent; what it decided
+// is told as a gap before anything else. Where the log moves under it (retention takes a part of
+// the backlog) it gives up: that gap is told first, then the lag is looked at anew.
+#pragma once
+
+#include "conn/shard.h"
+#include "conn/walk.h"
+#include "flow/overflow.h"
+
+enum overflow_stage {
+    OVERFLOW_ASKING,   // drop_oldest: the log is asked where the newest that may stay begin
+    OVERFLOW_MOVING,   // what lies before that is counted, then the cursor moves there
+    OVERFLOW_KEEPING,  // drop_newest: the oldest that may stay are taken
+    OVERFLOW_COUNTING, // drop_lowest: the backlog is counted by priority
+    OVERFLOW_SHEDDING, // the level that goes in part is gone through
+    OVERFLOW_SENDING,  // what stays, up to end_id, is being sent
+    OVERFLOW_DROPPING, // drop_newest: all of it was sent; what came since is counted and dropped
+};
+
+// Of a connection with CONN_LAGGING; conn_flow.overflow owns it.
+struct conn_overflow {
+    enum overflow_stage stage;
+    enum overflow_policy policy;
+    struct overflow_limits limits;
+    uint64_t scanned_to;     // KEEPING, COUNTING, SHEDDING: all up to here was looked at
+    uint64_t end_id;         // MOVING: where it goes on; else where the backlog in question ends
+    struct overflow_cut cut; // SENDING: left out
+    bool drops_rest;         // SENDING: what came after end_id goes as well
+    union {
+        struct {
+            uint32_t stream; // of its streams, the one whose
+            uint64_t keep;   // newest so many events may stay
+        } newest;
+        struct overflow_oldest oldest;
+        struct overflow_lowest lowest;
+    };
+};
+
+// What is in force for it: said by its request, its streams, the broker.
+struct overflow_terms conn_overflow_terms(const struct shard *shard, const struct conn *conn);
+// Whether a request for these streams may ask to hold back their producers.
+bool conn_overflow_may_block(const struct shard *shard, const struct context *context);
+
+// Before events are sent to it: looks whether it lags beyond its limit, and goes on with what is
+// being done about that. True when it may send now.
+bool conn_check_lag(struct shard *shard, struct conn *conn);
+// The log answered where the newest events begin that may stay.
+void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
+// Whether it is beyond its limit, as far as that can be told without asking anybody.
+bool conn_is_lagging(struct shard *shard, struct conn *conn);
+// To be told before anything else is sent; no other one waits to be told.
+void conn_set_gap(struct shard *shard, struct conn *conn, const struct conn_gap *gap);
+
+// Keeps a walk to what it may be sent.
+static inline void conn_overflow_bind(const struct conn_overflow *overflow, struct walk *walk)
+{
+    if (overflow->stage == OVERFLOW_SENDING) {
+        walk->end_id = overflow->end_id;
+        walk->cut = overflow->cut;
+        walk->by_record = overflow_cuts_any(&walk->cut);
+    }
+}
