@@ -18,6 +18,7 @@ enum { REQUEST_BYTES_MAX = 4096, STRING_BYTES_MAX = 4096 };
 struct status_options {
     const char *socket;
     const char *prefix;
+    const char *connection;
     uint64_t limit;
     bool is_json;
     bool wants_connections;
@@ -39,6 +40,11 @@ static const struct setting settings[] = {
      .kind = SETTING_SWITCH,
      .offset = AT(wants_connections),
      .help = "list the subscribers' connections"},
+    {.key = "connection",
+     .kind = SETTING_TEXT,
+     .offset = AT(connection),
+     .value_name = "ID",
+     .help = "all of one connection: what it is served with, and why"},
     {.key = "streams",
      .letter = 't',
      .kind = SETTING_SWITCH,
@@ -69,7 +75,7 @@ static const struct setting_table table = {
     .count = sizeof(settings) / sizeof(settings[0]),
     .usage = "ringcast status [options]",
     .description = "Shows what the broker does: its log, producers and subscribers; with "
-                   "--connections or\n--streams a list of those.",
+                   "--connections or\n--streams a list of those, with --connection all of one.",
 };
 
 static void append_request(const struct status_options *options, struct buffer *request)
@@ -78,9 +84,14 @@ static void append_request(const struct status_options *options, struct buffer *
     bool is_list = options->wants_connections || options->wants_streams;
     json_write_object_open(&writer);
     json_write_key(&writer, "op");
-    json_write_text(&writer, options->wants_connections ? "connections"
-                             : options->wants_streams   ? "streams"
-                                                        : "status");
+    json_write_text(&writer, options->connection != NULL  ? "connection"
+                             : options->wants_connections ? "connections"
+                             : options->wants_streams     ? "streams"
+                                                          : "status");
+    if (options->connection != NULL) {
+        json_write_key(&writer, "connection");
+        json_write_text(&writer, options->connection);
+    }
     if (is_list) {
         json_write_key(&writer, "limit");
         json_write_u64(&writer, options->limit);
@@ -99,6 +110,8 @@ static int print_answer(const struct status_options *options, struct slice answe
     if (options->is_json) {
         (void)fwrite(answer.at, 1, answer.length, stdout);
         (void)fputc('\n', stdout);
+    } else if (options->connection != NULL) {
+        error = status_print_connection(answer, stdout, colour);
     } else if (options->wants_connections) {
         error = status_print_connections(answer, clock_realtime_ms(), stdout, colour);
     } else if (options->wants_streams) {
@@ -139,7 +152,7 @@ static int ask(const struct status_options *options, const char *socket)
     buffer_init(&answer, LINE_CLIENT_ANSWER_BYTES_MAX);
     append_request(options, &request);
     if (buffer_failure(&request) != 0) {
-        (void)fprintf(stderr, "ringcast: --prefix: too long\n");
+        (void)fprintf(stderr, "ringcast: --prefix or --connection: too long\n");
         status = 2;
     } else if (!line_client_ask(socket, buffer_slice(&request), &answer, message)) {
         (void)fprintf(stderr, "ringcast: %s\n", message);
@@ -160,10 +173,13 @@ int cli_status(int argc, char **argv)
         return exit_status;
     }
     const char *fault =
-        operands > 0                                         ? "status takes no operands"
-        : options.wants_connections && options.wants_streams ? "either --connections or --streams"
+        operands > 0 ? "status takes no operands"
+        : options.wants_connections + options.wants_streams + (options.connection != NULL) > 1
+            ? "one of --connections, --connection and --streams"
         : options.prefix != NULL && !utf8_is_valid(slice_of(options.prefix)) ? "--prefix: not UTF-8"
-                                                                             : NULL;
+        : options.connection != NULL && !utf8_is_valid(slice_of(options.connection))
+            ? "--connection: not UTF-8"
+            : NULL;
     if (fault != NULL) {
         (void)fprintf(stderr, "ringcast: %s\nUsage: %s\n", fault, table.usage);
         return 2;

@@ -15,6 +15,7 @@ int cli_status(int argc, char **argv);
 // The answers for people. `now_ms` is Unix time. 0 or a negative errno.
 int status_print_summary(struct slice answer, FILE *out, bool colour);
 int status_print_connections(struct slice answer, uint64_t now_ms, FILE *out, bool colour);
+int status_print_connection(struct slice answer, FILE *out, bool colour);
 int status_print_streams(struct slice answer, uint64_t now_ms, FILE *out, bool colour);
 
 #endif

@@ -1,7 +1,5 @@
 #include "flow/bucket.h"
 
-#include "base/assert.h"
-
 enum { MILLI = 1000 };
 
 static int64_t full(const struct bucket *bucket)
@@ -84,7 +82,8 @@ void bucket_take(struct bucket *bucket, uint32_t count)
 void bucket_give_back(struct bucket *bucket, uint32_t count)
 {
     if (bucket->per_second > 0) {
-        bucket->level += (int64_t)count * MILLI;
-        ASSERT(bucket->level <= full(bucket));
+        int64_t level = bucket->level + (int64_t)count * MILLI;
+        bucket->level =
+            level < full(bucket) ? level : full(bucket); // it may have been made smaller
     }
 }

@@ -19,7 +19,7 @@ typedef bool (*line_read)(struct line_reader *reader);
 enum {
     FOR_PUBLISH = BIT(LINE_PUBLISH),
     FOR_FRAME = BIT(LINE_PUBLISH) | BIT(LINE_SEND) | BIT(LINE_BROADCAST),
-    FOR_CONNECTION = BIT(LINE_CLOSE) | BIT(LINE_SEND),
+    FOR_CONNECTION = BIT(LINE_CONNECTION) | BIT(LINE_CLOSE) | BIT(LINE_SEND),
     FOR_STREAM = BIT(LINE_PUBLISH) | BIT(LINE_PRESSURE) | BIT(LINE_SET) | BIT(LINE_DISCARD),
     FOR_LIST = BIT(LINE_CONNECTIONS) | BIT(LINE_STREAMS),
     FOR_SET = BIT(LINE_SET),
@@ -63,10 +63,17 @@ enum line_member {
 STATIC_ASSERT(MEMBERS <= 64, "seen is one word");
 
 static const char *const operation_names[LINE_OPERATIONS] = {
-    [LINE_PUBLISH] = "publish", [LINE_STATUS] = "status",       [LINE_CONNECTIONS] = "connections",
-    [LINE_STREAMS] = "streams", [LINE_PRESSURE] = "pressure",   [LINE_CLOSE] = "close",
-    [LINE_SEND] = "send",       [LINE_BROADCAST] = "broadcast", [LINE_SET] = "set",
+    [LINE_PUBLISH] = "publish",
+    [LINE_STATUS] = "status",
+    [LINE_CONNECTIONS] = "connections",
+    [LINE_STREAMS] = "streams",
+    [LINE_PRESSURE] = "pressure",
+    [LINE_CLOSE] = "close",
+    [LINE_SEND] = "send",
+    [LINE_BROADCAST] = "broadcast",
+    [LINE_SET] = "set",
     [LINE_DISCARD] = "discard",
+    [LINE_CONNECTION] = "connection",
 };
 
 static const char *const member_names[MEMBERS] = {

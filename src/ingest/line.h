@@ -11,6 +11,7 @@
 // With "op" instead:
 //     status
 //     connections   limit
+//     connection    connection (all of one, with its quality)
 //     streams       prefix, limit
 //     pressure      stream (then the answer tells how many subscribe)
 //     close         connection
@@ -49,6 +50,7 @@ enum line_operation {
     LINE_PUBLISH,
     LINE_STATUS,
     LINE_CONNECTIONS,
+    LINE_CONNECTION,
     LINE_STREAMS,
     LINE_PRESSURE,
     LINE_CLOSE,

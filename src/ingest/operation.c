@@ -106,6 +106,7 @@ enum rc_error operation_prepare(struct operation *operation, const struct line_r
     switch (line->operation) {
     case LINE_STATUS: operation->admin.operation = ADMIN_STATUS; return ERR_NONE;
     case LINE_CONNECTIONS: operation->admin.operation = ADMIN_CONNECTIONS; return ERR_NONE;
+    case LINE_CONNECTION: operation->admin.operation = ADMIN_CONNECTION; return ERR_NONE;
     case LINE_CLOSE: operation->admin.operation = ADMIN_CLOSE; return ERR_NONE;
     case LINE_SEND:
         operation->admin.operation = ADMIN_SEND;
@@ -136,7 +137,8 @@ static void operation_finish(struct operation *operation)
     for (unsigned worker = 0; worker < operation->ingest->options.workers; worker++) {
         operation->reached += operation->admin.parts[worker].reached;
     }
-    bool is_to_one = operation->asked == LINE_CLOSE || operation->asked == LINE_SEND;
+    bool is_to_one = operation->asked == LINE_CONNECTION || operation->asked == LINE_CLOSE ||
+                     operation->asked == LINE_SEND;
     if (is_to_one && operation->reached == 0) {
         operation->error = ERR_CONNECTION_NOT_FOUND;
     }

@@ -135,6 +135,18 @@ static void write_connections(struct json_writer *writer, const struct operation
     json_write_array_close(writer);
 }
 
+// The part of the one worker that has it.
+static void write_connection(struct json_writer *writer, const struct operation *operation)
+{
+    for (unsigned worker = 0; worker < operation->ingest->options.workers; worker++) {
+        struct slice part = buffer_slice(&operation->admin.parts[worker].json);
+        if (part.length > 0) {
+            json_write_key(writer, "connection");
+            json_write_raw(writer, part);
+        }
+    }
+}
+
 static void write_stream(void *context, const struct log_stream_info *info)
 {
     struct json_writer *writer = context;
@@ -188,6 +200,7 @@ void operation_write_answer(struct operation *operation)
         write_workers(&writer, operation);
         break;
     case LINE_CONNECTIONS: write_connections(&writer, operation); break;
+    case LINE_CONNECTION: write_connection(&writer, operation); break;
     case LINE_STREAMS:
         json_write_key(&writer, "streams");
         json_write_array_open(&writer);

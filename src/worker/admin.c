@@ -1,88 +1,12 @@
 #include "worker/admin.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-
 #include "base/allocated.h"
 #include "base/assert.h"
 #include "base/json_writer.h"
 #include "conn/connection_id.h"
-#include "conn/flow.h"
 #include "worker/worker_internal.h"
 
 enum { ADMIN_JSON_BYTES_MAX = 16 << 20 };
-
-static const char *state_name(const struct shard *shard, const struct conn *conn)
-{
-    switch (conn->state) {
-    case CONN_REQUEST:
-    case CONN_STARTING: return "connecting";
-    case CONN_ACTIVE:
-        if (conn_is_throttled(conn)) {
-            return "throttled";
-        }
-        return (uint32_t)shard->now_ms - conn->last_send_ms < shard->options.heartbeat_ms ? "active"
-                                                                                          : "idle";
-    default: return "draining";
-    }
-}
-
-static void write_address(struct json_writer *writer, const struct conn_cold *cold)
-{
-    char host[INET6_ADDRSTRLEN] = "";
-    if (cold->family == AF_INET || cold->family == AF_INET6) {
-        inet_ntop(cold->family, cold->address, host, sizeof(host));
-    }
-    char text[INET6_ADDRSTRLEN + 16];
-    snprintf(text, sizeof(text), cold->family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, cold->port);
-    json_write_key(writer, "address");
-    json_write_text(writer, text);
-}
-
-static void write_connection(struct json_writer *writer, struct shard *shard,
-                             const struct conn *conn)
-{
-    const struct conn_cold *cold = conn_cold_of(shard, conn);
-    char id[CONNECTION_ID_TEXT_BYTES];
-    connection_id_write(id, conn_public_id(shard, conn));
-    json_write_object_open(writer);
-    json_write_key(writer, "id");
-    json_write_string(writer, slice_from(id, sizeof(id)));
-    json_write_key(writer, "state");
-    json_write_text(writer, state_name(shard, conn));
-    write_address(writer, cold);
-    json_write_key(writer, "kind");
-    json_write_text(writer, "sse");
-    json_write_key(writer, "capabilities");
-    json_write_array_open(writer);
-    if ((conn->flags & CONN_ENVELOPE) != 0) {
-        json_write_text(writer, "multiplexing");
-    }
-    const struct conn_flow *flow = conn_flow_of(shard, conn);
-    if (flow != NULL && flow->quality.batching != 0) {
-        json_write_text(writer, "batching");
-    }
-    if (flow != NULL && flow->quality.compression != 0) {
-        json_write_text(writer, "compression");
-    }
-    json_write_array_close(writer);
-    json_write_key(writer, "user_agent");
-    json_write_string(writer, agents_text(&shard->agents, cold->user_agent));
-    json_write_key(writer, "streams");
-    json_write_array_open(writer);
-    for (uint32_t i = 0; i < conn->stream_count; i++) {
-        const struct stream *stream = stream_table_at(&shard->streams, conn->streams[i].stream);
-        json_write_string(writer, slice_from(stream->name, stream->name_length));
-    }
-    json_write_array_close(writer);
-    json_write_member_u64(writer, "last_id", conn->cursor);
-    json_write_member_u64(writer, "connected_at", cold->connected_ms);
-    json_write_member_u64(writer, "last_activity_at",
-                          shard->unix_ms -
-                              (uint32_t)((uint32_t)shard->now_ms - conn->last_send_ms));
-    worker_write_link(writer, shard, conn);
-    json_write_object_close(writer);
-}
 
 static void list_connections(struct worker *worker, uint32_t limit, struct buffer *out)
 {
@@ -93,7 +17,7 @@ static void list_connections(struct worker *worker, uint32_t limit, struct buffe
         uint32_t left = ring->used;
         for (uint32_t slot = 0; slot < ring->capacity && left > 0 && limit > 0; slot++) {
             if (ring->conns[slot].state != CONN_FREE) {
-                write_connection(&writer, shard, &ring->conns[slot]);
+                worker_write_connection(&writer, shard, &ring->conns[slot], false);
                 left--;
                 limit--;
             }
@@ -179,6 +103,17 @@ static void write_status(struct worker *worker, struct buffer *out)
     json_write_object_close(&writer);
 }
 
+static uint64_t describe_connection(struct worker *worker, uint64_t id, struct buffer *out)
+{
+    struct conn *conn = conn_of_public_id(&worker->shard, id);
+    if (conn == NULL) {
+        return 0;
+    }
+    struct json_writer writer = json_writer_on(out);
+    worker_write_connection(&writer, &worker->shard, conn, true);
+    return 1;
+}
+
 static uint64_t close_connection(struct worker *worker, uint64_t id)
 {
     struct conn *conn = conn_of_public_id(&worker->shard, id);
@@ -224,6 +159,9 @@ void worker_answer_admin(struct worker *worker, struct admin_request *request)
     switch (request->operation) {
     case ADMIN_STATUS: write_status(worker, &part->json); break;
     case ADMIN_CONNECTIONS: list_connections(worker, request->limit, &part->json); break;
+    case ADMIN_CONNECTION:
+        part->reached = describe_connection(worker, request->connection_id, &part->json);
+        break;
     case ADMIN_CLOSE: part->reached = close_connection(worker, request->connection_id); break;
     case ADMIN_SEND:
         part->reached = send_to_one(worker, request->connection_id, request->frame);

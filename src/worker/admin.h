@@ -25,7 +25,9 @@ enum {
 enum admin_operation {
     ADMIN_STATUS,      // part.json: one JSON object with the worker's counters
     ADMIN_CONNECTIONS, // part.json: up to `limit` connection objects, comma separated
-    ADMIN_CLOSE,       // close connection_id; part.reached 1 where it was found
+    ADMIN_CONNECTION, // part.json: all of connection_id, as one object; part.reached 1 where it was
+                      // found
+    ADMIN_CLOSE,      // close connection_id; part.reached 1 where it was found
     ADMIN_SEND, // send `frame` to connection_id; part.reached 1 where it was found and could take
                 // it
     ADMIN_BROADCAST, // send `frame` to every connection; part.reached counts those that took it

@@ -23,6 +23,9 @@ struct worker {
 
 // admin.c
 void worker_answer_admin(struct worker *worker, struct admin_request *request);
+// admin_connection.c: one JSON object. with_quality: also what it is served with, and why.
+void worker_write_connection(struct json_writer *writer, struct shard *shard,
+                             const struct conn *conn, bool with_quality);
 // admin_link.c: the member "link" of a connection.
 void worker_write_link(struct json_writer *writer, const struct shard *shard,
                        const struct conn *conn);

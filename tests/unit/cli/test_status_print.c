@@ -109,3 +109,33 @@ Test(status_print, wrong_usage_and_no_broker)
     char *nobody[] = {(char *)"status", (char *)"--socket", (char *)"/nonexistent/socket", NULL};
     cr_assert_eq(cli_status(3, nobody), 1);
 }
+
+Test(status_print, one_connection)
+{
+    static const char answer[] =
+        "{\"connection\":{\"id\":\"00000000000000ff\",\"state\":\"active\",\"streams\":[\"a\",\"b "
+        "\\u001b\"],\"link\":{\"round_trip_us\":50},\"quality\":{\"profile\":\"web\",\"settings\":["
+        "{\"name\":\"batch_size\",\"value\":10,\"from\":\"profile\"},"
+        "{\"name\":\"burst_bytes\",\"value\":0,\"from\":\"nobody\"}],\"bytes\":null}}}";
+    FILE *out = begin();
+    cr_assert_eq(status_print_connection(slice_of(answer), out, false), 0);
+    expect(out, "id                      00000000000000ff\n"
+                "state                   active\n"
+                "streams                 a, b \\x1b\n"
+                "link round_trip_us      50\n"
+                "quality profile         web\n"
+                "quality bytes           null\n"
+                "\n"
+                "SETTING      VALUE  FROM\n"
+                "batch_size      10  profile\n"
+                "burst_bytes      -  nobody\n");
+}
+
+Test(status_print, one_connection_that_nothing_limits)
+{
+    FILE *out = begin();
+    cr_assert_eq(status_print_connection(
+                     slice_of("{\"connection\":{\"id\":\"ff\",\"quality\":null}}"), out, false),
+                 0);
+    expect(out, "id                      ff\nquality                 null\n");
+}

@@ -60,6 +60,9 @@ Test(bucket, gives_back_what_was_not_used)
     bucket_take(&bucket, 7);
     bucket_give_back(&bucket, 4);
     cr_assert_eq(bucket_available(&bucket, 0), 7);
+    bucket_change(&bucket, 10, 8, 0);
+    bucket_give_back(&bucket, 3);
+    cr_assert_eq(bucket_available(&bucket, 0), 8, "no more than it holds by now");
 }
 
 Test(bucket, changes_its_rate)

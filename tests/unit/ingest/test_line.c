@@ -170,6 +170,9 @@ Test(line, operations)
     cr_expect_null(request.event.stream.at);
     request = parse("{\"op\":\"pressure\",\"stream\":\"s\"}");
     expect_text(request.event.stream, "s");
+    request = parse("{\"op\":\"connection\",\"connection\":\"00000000000000fe\"}");
+    cr_expect_eq(request.operation, LINE_CONNECTION);
+    cr_expect_eq(request.connection_id, 254);
     request = parse("{\"op\":\"close\",\"connection\":\"00000000000000ff\"}");
     cr_expect_eq(request.operation, LINE_CLOSE);
     cr_expect_eq(request.connection_id, 255);

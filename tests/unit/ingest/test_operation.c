@@ -95,6 +95,23 @@ Test(operation, streams)
     cr_expect_eq(rig.asked_count, 0);
 }
 
+Test(operation, one_connection_is_told_by_the_worker_that_has_it)
+{
+    rig.reached[0] = 0;
+    rig.reached[1] = 1;
+    rig.json[1] = "{\"id\":\"00000000000000ff\"}";
+    struct rig_client *client = rig_connect();
+    rig_write_text(client, "{\"op\":\"connection\",\"connection\":\"00000000000000ff\"}\n");
+    cr_expect_str_eq(rig_text(client), "{\"connection\":{\"id\":\"00000000000000ff\"}}\n");
+    cr_expect_eq(asked(0)->operation, ADMIN_CONNECTION);
+    cr_expect_eq(asked(0)->connection_id, 255);
+    rig.reached[1] = 0;
+    rig.json[1] = NULL;
+    rig_write_text(client, "{\"op\":\"connection\",\"connection\":\"00000000000000ff\"}\n");
+    const char *text = rig_text(client);
+    cr_expect_not_null(strstr(text, "\"error\":\"connection_not_found\""), "%s", text);
+}
+
 Test(operation, to_one_connection)
 {
     struct rig_client *client = rig_connect();

@@ -14,10 +14,9 @@ static struct admin_request request;
 
 TestSuite(admin, .timeout = 60);
 
-// The answer's JSON; the caller frees it.
-static char *ask_json(enum admin_operation operation, uint32_t limit)
+// The JSON of the answer to `request`; the caller frees it.
+static char *ask_request(void)
 {
-    request = (struct admin_request){.operation = operation, .limit = limit};
     fake_admin(&request);
     struct slice json = buffer_slice(&request.parts[0].json);
     char *text = calloc(1, json.length + 3);
@@ -29,6 +28,18 @@ static char *ask_json(enum admin_operation operation, uint32_t limit)
     cr_assert_eq(json_validate(slice_of(text), NULL), JSON_OK, "%s", text);
     buffer_free(&request.parts[0].json);
     return text;
+}
+
+static char *ask_json(enum admin_operation operation, uint32_t limit)
+{
+    request = (struct admin_request){.operation = operation, .limit = limit};
+    return ask_request();
+}
+
+static char *ask_connection(uint64_t id)
+{
+    request = (struct admin_request){.operation = ADMIN_CONNECTION, .connection_id = id};
+    return ask_request();
 }
 
 static uint64_t ask_reached(enum admin_operation operation, uint64_t connection_id,
@@ -83,6 +94,40 @@ Test(admin, connections_are_listed)
     close(one);
     close(two);
     close(three);
+    fake_stop();
+    fake_text_free(&texts[0]);
+    fake_text_free(&texts[1]);
+}
+
+Test(admin, one_connection_is_told_with_its_quality)
+{
+    fake_start(&defaults);
+    struct fake_text texts[2] = {{0}};
+    int plain = fake_get("/streams/a", "");
+    int held = fake_get("/streams/a?client=mobile&events_per_second=1&burst=2&batching=off", "");
+    fake_expect(plain, &texts[0], "retry: 5000\n\n");
+    fake_expect(held, &texts[1], "retry: 5000\n\n");
+    struct fake_event events[40];
+    for (int i = 0; i < 40; i++) {
+        events[i] = (struct fake_event){.stream = "a", .data = "x"};
+    }
+    fake_publish(events, 40);
+    fake_expect(held, &texts[1], "id: 2\n");
+    char *text = ask_connection(id_of(&texts[0]));
+    expect_in(text, "\"quality\":null");
+    free(text);
+    text = ask_connection(id_of(&texts[1]));
+    expect_in(text, "\"state\":\"throttled\"");
+    expect_in(text, "\"profile\":\"mobile\",\"is_profile_by_agent\":false");
+    expect_in(text, "{\"name\":\"events_per_second\",\"value\":1,\"from\":\"request\"}");
+    expect_in(text, "{\"name\":\"event_bytes_max\",\"value\":16384,\"from\":\"profile\"}");
+    expect_in(text, "\"burst\":2},\"bytes\":null");
+    expect_in(text, "\"is_gathering\":false,\"is_over_rate\":true");
+    free(text);
+    free(ask_connection(12345));
+    cr_assert_eq(request.parts[0].reached, 0);
+    close(plain);
+    close(held);
     fake_stop();
     fake_text_free(&texts[0]);
     fake_text_free(&texts[1]);
