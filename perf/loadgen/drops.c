@@ -7,17 +7,7 @@
 #include <string.h>
 
 // How the names of counters of dropped events begin.
-static const char *const BEGINNINGS[] = {"dropped_", "events_lagged", "events_shed"};
-
-static bool is_drop(const char *name)
-{
-    for (size_t i = 0; i < sizeof BEGINNINGS / sizeof BEGINNINGS[0]; i++) {
-        if (strncmp(name, BEGINNINGS[i], strlen(BEGINNINGS[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
+static const char BEGINNING[] = "dropped_";
 
 static struct drops_reason *find(struct drops *drops, const char *name)
 {
@@ -58,7 +48,8 @@ static void take_worker(struct drops *drops, struct json_scanner *scanner)
             json_unescape(key, (uint8_t *)name);
             name[key.length] = 0;
         }
-        if (is_drop(name) && json_peek(scanner) == JSON_NUMBER) {
+        if (strncmp(name, BEGINNING, sizeof BEGINNING - 1) == 0 &&
+            json_peek(scanner) == JSON_NUMBER) {
             if (json_read_u64(scanner, &events)) {
                 add(drops, name, events);
             }

@@ -1,5 +1,5 @@
 // What a ringcast broker says that it left out, by the reason: the counters of its workers whose
-// names begin with one of a few words. Asked for over the Unix socket where events are published.
+// names begin with "dropped_". Asked for over the Unix socket where events are published.
 // Main thread; blocks.
 #ifndef RINGCAST_LOADGEN_DROPS_H
 #define RINGCAST_LOADGEN_DROPS_H

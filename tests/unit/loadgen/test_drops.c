@@ -18,12 +18,12 @@ Test(drops, the_workers_counters_are_summed_by_name)
     cr_assert(parse(&drops,
                     "{\"version\":\"1\",\"log\":{\"dropped_x\":1},\"workers\":["
                     "{\"worker\":0,\"dropped_oldest\":5,\"events_sent\":7},null,"
-                    "{\"worker\":1,\"dropped_oldest\":3,\"events_shed\":2,\"name\":\"x\"}]}"));
+                    "{\"worker\":1,\"dropped_oldest\":3,\"dropped_shed\":2,\"name\":\"x\"}]}"));
     cr_assert(drops.is_known);
     cr_assert_eq(drops.count, 2);
     cr_assert_str_eq(drops.reasons[0].name, "dropped_oldest");
     cr_assert_eq(drops.reasons[0].events, 8);
-    cr_assert_str_eq(drops.reasons[1].name, "events_shed");
+    cr_assert_str_eq(drops.reasons[1].name, "dropped_shed");
     cr_assert_eq(drops_sum(&drops), 10);
 }
 
