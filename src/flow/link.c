@@ -7,7 +7,8 @@ enum {
     JITTER_HALF_US = 200 * 1000,
     LOSS_HALF = LINK_ONE / 20,
     SPEED_HALF = 64 * 1000 / 8, // bytes a second
-    SEGMENTS_HALF = 64,         // so many count as much as all that was known before
+    BOUNDS_MAX = 3,
+    SEGMENTS_HALF = 64, // so many count as much as all that was known before
 };
 
 STATIC_ASSERT(sizeof(struct link) == 24, "there is one for each connection");
@@ -40,16 +41,22 @@ static void take_loss(struct link *link, const struct tcp_reading *reading)
     // The kernel counts the handshake's repetitions among them, but no segments of it.
     repeated = repeated < sent ? repeated : sent;
     uint64_t weighed = (uint64_t)link->loss * SEGMENTS_HALF + repeated * LINK_ONE;
-    link->loss = (uint32_t)(weighed / (SEGMENTS_HALF + sent)) & 0x7fff;
+    link->loss = (uint32_t)(weighed / (SEGMENTS_HALF + sent)) & 0x3fff;
 }
 
 static void take_speed(struct link *link, const struct tcp_reading *reading)
 {
     uint64_t speed = reading->delivery_bytes_per_second;
     speed = speed < UINT32_MAX ? speed : UINT32_MAX;
-    // A bound is no measurement: only two measurements have a mean.
-    if (!reading->is_delivery_least && !link->is_least_speed && link->bytes_per_second > 0) {
-        speed = (speed + link->bytes_per_second) / 2;
+    bool is_measured = link->bytes_per_second > 0 && !link->is_least_speed;
+    if (reading->is_delivery_least) {
+        link->bounds = (link->bounds < BOUNDS_MAX ? link->bounds + 1U : BOUNDS_MAX) & 3;
+        if (is_measured && link->bounds < BOUNDS_MAX) {
+            return;
+        }
+    } else {
+        link->bounds = 0;
+        speed = is_measured ? (speed + link->bytes_per_second) / 2 : speed;
     }
     link->bytes_per_second = (uint32_t)speed;
     link->is_least_speed = reading->is_delivery_least;
@@ -64,5 +71,5 @@ void link_take(struct link *link, const struct tcp_reading *reading)
     take_loss(link, reading);
     take_speed(link, reading);
     uint32_t score = score_of(link);
-    link->score = (is_first ? score : (score + link->score + 1) / 2) & 0x7fff;
+    link->score = (is_first ? score : (score + link->score + 1) / 2) & 0x3fff;
 }

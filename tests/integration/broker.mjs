@@ -77,7 +77,7 @@ export class Child {
 }
 
 export class Broker {
-  constructor({ flags = [], directory = join(scratch, 'broker'), port = 0, launcher = [] } = {}) {
+  constructor({ flags = [], directory = join(scratch, 'broker'), host = '127.0.0.1', port = 0, launcher = [] } = {}) {
     mkdirSync(directory, { recursive: true });
     this.flags = flags;
     this.directory = directory;
@@ -85,6 +85,7 @@ export class Broker {
     this.socket = join(directory, 'sock');
     this.data = join(directory, 'data');
     this.logPath = join(directory, 'log');
+    this.host = host;
     this.port = port; // 0: a free one, kept from then on
     this.child = null;
   }
@@ -95,12 +96,12 @@ export class Broker {
     return broker;
   }
 
-  get url() { return `http://127.0.0.1:${this.port}`; }
+  get url() { return `http://${this.host}:${this.port}`; }
   get pid() { return this.child.pid; }
 
   // Until it says that it is ready.
   async start() {
-    const command = [...this.launcher, binary, 'serve', '--listen', `127.0.0.1:${this.port}`, '--socket', this.socket,
+    const command = [...this.launcher, binary, 'serve', '--listen', `${this.host}:${this.port}`, '--socket', this.socket,
       '--data-dir', this.data, ...(this.flags.includes('--workers') ? [] : ['--workers', '2']), ...this.flags];
     let onReady;
     const ready = new Promise((resolve) => { onReady = resolve; });
@@ -114,7 +115,7 @@ export class Broker {
     const ended = this.child.ended.then((end) => { throw new Error(`the broker did not start: ${JSON.stringify(end)}`); });
     const line = await within('the broker is ready', Promise.race([ready, ended]));
     ended.catch(() => {});
-    const address = /127\.0\.0\.1:(\d+)/.exec(line);
+    const address = /http:\/\/[\d.]+:(\d+)/.exec(line);
     assert.ok(address, `no address in: ${line}`);
     this.port = Number(address[1]);
   }

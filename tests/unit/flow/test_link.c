@@ -153,6 +153,18 @@ Test(link, a_bound_of_the_speed_is_no_measurement)
     link_take(&link, &measured);
     cr_assert_not(link.is_least_speed);
     cr_assert_eq(link.bytes_per_second, 5000, "no mean with the bound");
+    least.delivery_bytes_per_second = 1000 * 1000;
+    link_take(&link, &least);
+    link_take(&link, &least);
+    cr_assert_eq(link.bytes_per_second, 5000, "a short burst may be a lucky one");
+    cr_assert_not(link.is_least_speed);
+    link_take(&link, &measured);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(link.bytes_per_second, 5000);
+        link_take(&link, &least);
+    }
+    cr_assert_eq(link.bytes_per_second, 1000 * 1000);
+    cr_assert(link.is_least_speed);
     struct tcp_reading huge = {.round_trip_us = 1, .delivery_bytes_per_second = UINT64_MAX};
     struct link fresh = {0};
     link_take(&fresh, &huge);

@@ -26,7 +26,7 @@ static struct link link_of(uint32_t round_trip_ms, uint32_t bytes_per_second, do
 {
     return (struct link){.round_trip_us = round_trip_ms * 1000,
                          .bytes_per_second = bytes_per_second,
-                         .score = (uint32_t)(score * LINK_ONE) & 0x7fff};
+                         .score = (uint32_t)(score * LINK_ONE) & 0x3fff};
 }
 
 static uint32_t match(const char *text, const struct link *link, uint32_t event_rate,
