@@ -175,16 +175,22 @@ bool conn_is_lagging(struct shard *shard, struct conn *conn)
 // Each says: WALK_SPAN, the next step may follow; WALK_END, events may be sent; WALK_CAUGHT_UP, it
 // is over; WALK_FULL, the round's share of looking is used up; and the rest as walks do.
 
+static bool is_for_memory(const struct conn_overflow *overflow)
+{
+    return overflow->policy == OVERFLOW_UNSET;
+}
+
 static void tell_dropped(struct shard *shard, struct conn *conn,
                          const struct conn_overflow *overflow, uint64_t to, uint64_t count)
 {
     if (count > 0) {
-        conn_set_gap(shard, conn,
-                     &(struct conn_gap){.from = conn->cursor,
-                                        .to = to,
-                                        .count = count,
-                                        .reason = NOTICE_LAGGED,
-                                        .policy = (uint8_t)overflow->policy});
+        conn_set_gap(
+            shard, conn,
+            &(struct conn_gap){.from = conn->cursor,
+                               .to = to,
+                               .count = count,
+                               .reason = is_for_memory(overflow) ? NOTICE_SHED : NOTICE_LAGGED,
+                               .policy = (uint8_t)overflow->policy});
     }
     conn->flags &= ~(uint32_t)CONN_BLOCKED; // it was looked at
 }
@@ -298,6 +304,11 @@ static enum walk_result step_counting(struct shard *shard, struct conn *conn,
     if (result != WALK_END) {
         return result;
     }
+    if (is_for_memory(overflow)) {
+        overflow_lowest_choose_background(&overflow->lowest);
+        send_the_rest(shard, conn, overflow);
+        return overflow->lowest.dropped > 0 ? WALK_SPAN : WALK_CAUGHT_UP;
+    }
     if (overflow_lowest_choose(&overflow->lowest, &overflow->limits)) {
         overflow->stage = OVERFLOW_SHEDDING;
         overflow->scanned_to = conn->cursor;
@@ -366,6 +377,26 @@ static bool take_result(struct shard *shard, struct conn *conn, enum walk_result
     }
 }
 
+// Its backlog is to be counted, and sent without background events.
+static void shed_background(const struct shard *shard, const struct conn *conn,
+                            struct conn_overflow *overflow)
+{
+    *overflow = (struct conn_overflow){.stage = OVERFLOW_COUNTING,
+                                       .policy = OVERFLOW_UNSET,
+                                       .scanned_to = conn->cursor,
+                                       .end_id = newest_id(shard, conn)};
+}
+
+// What the policy asks for is done. What it left is shed in its turn where memory is short.
+static void finish(struct shard *shard, struct conn *conn, struct conn_overflow *overflow)
+{
+    if (shard->pressure >= PRESSURE_SHED && !is_for_memory(overflow)) {
+        shed_background(shard, conn, overflow);
+    } else {
+        end(shard, conn);
+    }
+}
+
 static bool proceed(struct shard *shard, struct conn *conn)
 {
     struct conn_overflow *overflow = conn_flow_of(shard, conn)->overflow;
@@ -376,7 +407,7 @@ static bool proceed(struct shard *shard, struct conn *conn)
     switch (result) {
     case WALK_SPAN: break; // a gap is to be told first
     case WALK_END: return true;
-    case WALK_CAUGHT_UP: end(shard, conn); break;
+    case WALK_CAUGHT_UP: finish(shard, conn, overflow); break;
     case WALK_GAP: end(shard, conn); return true;
     default: return take_result(shard, conn, result);
     }
@@ -384,12 +415,26 @@ static bool proceed(struct shard *shard, struct conn *conn)
     return false;
 }
 
-static bool begin(struct shard *shard, struct conn *conn, const struct overflow_terms *terms,
-                  const struct backlog *backlog)
+static void apply_policy(struct conn_overflow *overflow, const struct overflow_terms *terms,
+                         const struct backlog *backlog)
 {
     static const enum overflow_stage first_stages[] = {[OVERFLOW_DROP_OLDEST] = OVERFLOW_ASKING,
                                                        [OVERFLOW_DROP_NEWEST] = OVERFLOW_KEEPING,
                                                        [OVERFLOW_DROP_LOWEST] = OVERFLOW_COUNTING};
+    overflow->stage = first_stages[terms->policy];
+    overflow->policy = terms->policy;
+    overflow->limits = terms->limits;
+    if (terms->policy == OVERFLOW_DROP_OLDEST) {
+        overflow->newest.stream = backlog->worst;
+        overflow->newest.keep = overflow_keep_newest(&terms->limits, backlog->events,
+                                                     backlog->bytes, backlog->worst_events);
+    }
+}
+
+// is_over: beyond its limit; else memory is short.
+static bool begin(struct shard *shard, struct conn *conn, bool is_over,
+                  const struct overflow_terms *terms, const struct backlog *backlog)
+{
     struct conn_flow *flow = conn_flow_open(shard, conn);
     struct conn_overflow *overflow = calloc(1, sizeof(*overflow));
     if (flow == NULL || overflow == NULL) {
@@ -397,15 +442,9 @@ static bool begin(struct shard *shard, struct conn *conn, const struct overflow_
         conn_close(shard, conn);
         return false;
     }
-    overflow->stage = first_stages[terms->policy];
-    overflow->policy = terms->policy;
-    overflow->limits = terms->limits;
-    overflow->scanned_to = conn->cursor;
-    overflow->end_id = newest_id(shard, conn);
-    if (terms->policy == OVERFLOW_DROP_OLDEST) {
-        overflow->newest.stream = backlog->worst;
-        overflow->newest.keep = overflow_keep_newest(&terms->limits, backlog->events,
-                                                     backlog->bytes, backlog->worst_events);
+    shed_background(shard, conn, overflow);
+    if (is_over) {
+        apply_policy(overflow, terms, backlog);
     }
     flow->overflow = overflow;
     conn->flags |= CONN_LAGGING;
@@ -428,14 +467,15 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
             return take_result(shard, conn, result);
         }
     }
-    if (!overflow_is_over(&terms.limits, backlog.events, backlog.bytes)) {
+    bool is_over = overflow_is_over(&terms.limits, backlog.events, backlog.bytes);
+    if (!is_over && (shard->pressure < PRESSURE_SHED || backlog.events == 0)) {
         conn->flags &= ~(uint32_t)CONN_BLOCKED;
         return true;
     }
-    if (terms.policy == OVERFLOW_DISCONNECT) {
+    if (is_over && terms.policy == OVERFLOW_DISCONNECT) {
         shard->stats.lag_closes++;
         conn_disconnect(shard, conn, NOTICE_LAGGED);
         return false;
     }
-    return begin(shard, conn, &terms, &backlog);
+    return begin(shard, conn, is_over, &terms, &backlog);
 }

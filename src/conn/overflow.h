@@ -27,7 +27,7 @@ enum overflow_stage {
 // Of a connection with CONN_LAGGING; conn_flow.overflow owns it.
 struct conn_overflow {
     enum overflow_stage stage;
-    enum overflow_policy policy;
+    enum overflow_policy policy; // OVERFLOW_UNSET: none, memory is short and background events go
     struct overflow_limits limits;
     uint64_t scanned_to;     // KEEPING, COUNTING, SHEDDING: all up to here was looked at
     uint64_t end_id;         // MOVING: where it goes on; else where the backlog in question ends

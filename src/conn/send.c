@@ -163,6 +163,7 @@ static void send_gap(struct shard *shard, struct conn *conn)
     conn->flags &= ~(uint32_t)CONN_GAP;
     shard->stats.gaps_told++;
     shard->stats.dropped[told->policy] += told->count;
+    shard->stats.events_shed += told->reason == NOTICE_SHED ? told->count : 0;
     conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
     conn_make_ready(shard, conn);
 }

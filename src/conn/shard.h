@@ -118,7 +118,7 @@ struct shard_stats {
     uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
     uint64_t gaps_told, lag_closes, stall_closes, transients_dropped;
     uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
-    uint64_t replays_refused, subscriptions_refused; // for want of memory
+    uint64_t replays_refused, subscriptions_refused, events_shed; // for want of memory
 };
 
 struct shard {

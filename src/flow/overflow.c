@@ -122,6 +122,13 @@ bool overflow_lowest_choose(struct overflow_lowest *lowest, const struct overflo
     return false;
 }
 
+void overflow_lowest_choose_background(struct overflow_lowest *lowest)
+{
+    const struct overflow_level *background = &lowest->levels[PRIORITY_BACKGROUND];
+    lowest->cut = (struct overflow_cut){.id = 0, .priority = PRIORITY_LOW};
+    note_dropped(lowest, background->events, background->last_id);
+}
+
 bool overflow_lowest_shed(struct overflow_lowest *lowest, uint64_t id, enum event_priority priority,
                           uint64_t bytes)
 {

@@ -105,6 +105,8 @@ void overflow_lowest_count(struct overflow_lowest *lowest, uint64_t id,
 // All was counted. True when the backlog is to be shed, from its beginning; false when the cut
 // stands as it is.
 bool overflow_lowest_choose(struct overflow_lowest *lowest, const struct overflow_limits *limits);
+// The same, whatever the limits: all of priority background goes, and nothing else.
+void overflow_lowest_choose_background(struct overflow_lowest *lowest);
 // True when enough is shed, and the rest need not be looked at.
 bool overflow_lowest_shed(struct overflow_lowest *lowest, uint64_t id, enum event_priority priority,
                           uint64_t bytes);

@@ -43,6 +43,7 @@ export function gapText(data) {
     ahead: "the place to resume from is ahead of the log",
     corrupt: "the broker's disk lost them",
     lapped: "the broker itself fell behind",
+    shed: "the broker was short of memory",
   };
   const why = reasons[data?.reason] ?? data?.reason ?? "unknown reason";
   return Number.isFinite(data?.from) && Number.isFinite(data?.to)

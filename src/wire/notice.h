@@ -18,6 +18,7 @@ enum notice_reason {
     NOTICE_AHEAD,   // its resume point is ahead of the log
     NOTICE_CORRUPT, // the disk lost it
     NOTICE_LAPPED,  // the broker itself fell behind
+    NOTICE_SHED,    // background events, while memory was short
 };
 
 // "expired", "lagged", ... Static memory.

@@ -84,6 +84,7 @@ static void write_status(struct worker *worker, struct buffer *out)
         {"transients_dropped", stats->transients_dropped},
         {"replays_refused", stats->replays_refused},
         {"subscriptions_refused", stats->subscriptions_refused},
+        {"dropped_shed", stats->events_shed},
         {"cold_bytes", shard->cold.bytes_used},
         {"cold_reads", shard->cold.reads},
         {"cold_faults", shard->cold.faults},

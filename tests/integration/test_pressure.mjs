@@ -6,18 +6,19 @@
 // timeout: 240
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Broker, Helper, Lines, Publisher, answerTo, sleep, test, until } from './broker.mjs';
+import { Broker, Helper, Lines, Publisher, Subscriber, answerTo, sleep, test, until } from './broker.mjs';
 import { openMemoryGroup } from './memory_group.mjs';
 
 const MIB = 1 << 20;
 const LIMIT_MIB = Number(process.env.PRESSURE_MIB ?? 512);
 const EVENT_BYTES = 60 << 10;
 const HISTORY = Math.ceil(LIMIT_MIB * MIB / EVENT_BYTES); // events
-const TAIL_MIB = LIMIT_MIB / 4;
-const REPLAY_MIB = LIMIT_MIB / 2 + LIMIT_MIB / 64; // with the tail and what else there is: above stage 1, below stage 2
+const TAIL_MIB = LIMIT_MIB / 2;
+const REPLAY_MIB = LIMIT_MIB / 4 + LIMIT_MIB / 64; // with the tail and what else there is: above stage 1, below stage 2
 const LISTED = 10_000; // streams with long names: a list of them is what a producer leaves unread
 const LIVE = 200;
 const READERS = 20;
+const SHED = 25;
 
 const get = (target) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
 const refused = { status: 503, code: 'overloaded', retries: true };
@@ -79,12 +80,24 @@ async function run(broker, say) {
   await tell(`${HISTORY} events are in the log, ${TAIL_MIB} MiB of them in memory`);
   assert.equal((await memory(broker)).stage, 0);
 
+  // One that does not read, with events of all kinds before it.
+  const slow = await new Subscriber(broker, '/streams/pressure/slow').begun();
+  slow.socket.pause();
+  await new Publisher(broker, 'pressure/slow', { bytes: EVENT_BYTES }).publish(600, 60_000);
+  await until('it is held up', async () => (await broker.workerSum('throttled')) >= 1);
+  const lines = await Lines.connect(broker.socket);
+  for (let i = 0; i < SHED; i++) {
+    await lines.publish('pressure/slow', 'dispensable', { priority: 'background' });
+    await lines.publish('pressure/slow', 'indispensable');
+  }
+  lines.close();
+
   // A replay from disk fills the cache.
   const replay = new Helper('subscribers', broker.port, '--dense', 1, '/streams/pressure/history?from=earliest');
   await until('stage 1', async () => (await memory(broker)).stage >= 1);
   await tell('a replay fills the cache of cold blocks');
   assert.deepEqual(await answerTo(broker, get('/streams/pressure/history?from=earliest')), refused);
-  assert.equal((await answerTo(broker, get('/streams/pressure/live?from=last:3'))).status, 200);
+  assert.equal((await answerTo(broker, get('/streams/pressure/slow?from=last:3'))).status, 200);
   assert.equal((await answerTo(broker, get('/streams/pressure/live'))).status, 200);
   await until('the cache shrinks', async () => (await broker.workerSum('cold_bytes')) <= REPLAY_MIB * MIB / 8);
   await replay.ask(`wait ${HISTORY}`, 'reached', 120_000);
@@ -95,6 +108,17 @@ async function run(broker, say) {
   await addUntil(broker, ballast, 2);
   await tell(`${ballast.held.length} producers do not read their answers`);
   assert.equal((await answerTo(broker, get('/streams/pressure/live'))).status, 200);
+  slow.socket.resume();
+  await until('it has all that it may get', () => slow.failure ?? slow.events.filter((event) => event.data === 'indispensable').length === SHED);
+  const gaps = slow.events.filter((event) => event.type === 'gap').map((event) => JSON.parse(event.data));
+  assert.ok(gaps.every((gap) => gap.reason === 'shed'), JSON.stringify(gaps));
+  assert.equal(gaps.reduce((sum, gap) => sum + gap.count, 0), SHED, 'it was told what it did not get');
+  assert.equal(slow.events.filter((event) => event.data === 'dispensable').length, 0);
+  assert.equal(await broker.workerSum('dropped_shed'), SHED);
+  slow.close();
+  await allGetIt();
+  await tell(`background events were withheld from one that lagged, ${SHED} of them, and it was told`);
+
   await addUntil(broker, ballast, 3);
   await tell(`${ballast.held.length} producers do not read their answers`);
   assert.deepEqual(await answerTo(broker, get('/streams/pressure/live')), refused);

@@ -214,3 +214,18 @@ Test(overflow, one_stream_that_blocks_makes_the_connection_block)
     cr_assert_eq(overflow_join(&unset, &drops).policy, OVERFLOW_DROP_NEWEST);
     cr_assert_eq(overflow_join(&drops, &unset).policy, OVERFLOW_DROP_NEWEST);
 }
+
+Test(overflow, where_memory_is_short_background_goes_and_nothing_else)
+{
+    struct overflow_lowest lowest = {0};
+    for (uint64_t id = 1; id <= 100; id++) {
+        overflow_lowest_count(&lowest, id, (enum event_priority)(id % OVERFLOW_LEVELS), 10);
+    }
+    overflow_lowest_choose_background(&lowest);
+    cr_assert_eq(lowest.dropped, 20);
+    cr_assert_eq(lowest.dropped_last_id, 99);
+    for (uint64_t id = 1; id <= 100; id++) {
+        enum event_priority priority = (enum event_priority)(id % OVERFLOW_LEVELS);
+        cr_assert_eq(overflow_is_cut(&lowest.cut, id, priority), priority == PRIORITY_BACKGROUND);
+    }
+}

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -178,4 +179,146 @@ Test(worker_pressure, caches_shrink)
     expect_answer("/events?stream=a&from=earliest", "id: 20\n");
     cr_assert_gt(shard()->cold.bytes_used, bytes_max / 2);
     fake_stop();
+}
+
+// --- background events ---
+
+enum { BIG_BYTES = 1000 * 1000, BIGS = 8, PAIRS = 10 };
+
+static char big[BIG_BYTES + 1];
+
+// A subscriber whose socket is full.
+static int hold_up(struct fake_text *text)
+{
+    memset(big, 'x', BIG_BYTES);
+    int client = fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
+    fake_expect(client, text, "retry: 5000\n\n");
+    for (int i = 0; i < BIGS; i++) {
+        fake_publish_one("a", big);
+    }
+    for (int i = 0; i < FAKE_WAIT_MS && stats()->short_sends == 0; i++) {
+        fake_run(1);
+    }
+    cr_assert_gt(stats()->short_sends, 0);
+    return client;
+}
+
+static void publish_pairs(uint32_t pairs)
+{
+    for (uint32_t i = 0; i < pairs; i++) {
+        fake_set_priority(PRIORITY_BACKGROUND);
+        fake_publish_one("a", "dispensable");
+        fake_set_priority(PRIORITY_NORMAL);
+        fake_publish_one("a", "indispensable");
+    }
+}
+
+static uint32_t count_of(const struct fake_text *text, const char *wanted)
+{
+    uint32_t count = 0;
+    for (const char *at = text->bytes; (at = strstr(at, wanted)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+// Of all gaps with this reason, as told.
+static uint64_t told_missing(const struct fake_text *text, const char *reason)
+{
+    uint64_t sum = 0;
+    for (const char *at = text->bytes; (at = strstr(at, "event: gap\n")) != NULL; at++) {
+        const char *count = strstr(at, "\"count\":");
+        const char *why = strstr(at, "\"reason\":\"");
+        cr_assert(count != NULL && why != NULL);
+        if (strncmp(why + strlen("\"reason\":\""), reason, strlen(reason)) == 0) {
+            sum += strtoull(count + strlen("\"count\":"), NULL, 10);
+        }
+    }
+    return sum;
+}
+
+Test(worker_pressure, one_that_lags_gets_no_background_events)
+{
+    start(PRESSURE_SHED);
+    struct fake_text text = {0};
+    int client = hold_up(&text);
+    struct fake_text healthy_text = {0};
+    int healthy = fake_get("/streams/a", "");
+    fake_expect(healthy, &healthy_text, "retry: 5000\n\n");
+    publish_pairs(PAIRS);
+    fake_publish_one("a", "the end");
+    fake_expect(healthy, &healthy_text, "the end");
+    cr_assert_eq(count_of(&healthy_text, "data: dispensable"), PAIRS);
+    fake_expect(client, &text, "the end");
+    cr_assert_eq(count_of(&text, "data: dispensable"), 0);
+    cr_assert_eq(count_of(&text, "data: indispensable"), PAIRS);
+    cr_assert_eq(told_missing(&text, "shed"), PAIRS);
+    cr_assert_eq(stats()->events_shed, PAIRS);
+    // Once it keeps up it gets them again.
+    fake_set_priority(PRIORITY_BACKGROUND);
+    fake_publish_one("a", "welcome");
+    fake_expect(client, &text, "data: welcome");
+    close(client);
+    close(healthy);
+    fake_text_free(&text);
+    fake_text_free(&healthy_text);
+    fake_stop();
+}
+
+Test(worker_pressure, before_that_stage_it_gets_them)
+{
+    start(PRESSURE_NO_REPLAYS);
+    struct fake_text text = {0};
+    int client = hold_up(&text);
+    publish_pairs(PAIRS);
+    fake_publish_one("a", "the end");
+    fake_expect(client, &text, "the end");
+    cr_assert_eq(count_of(&text, "data: dispensable"), PAIRS);
+    cr_assert_null(strstr(text.bytes, "event: gap"));
+    close(client);
+    fake_text_free(&text);
+    fake_stop();
+}
+
+// Nothing to shed: nothing is told.
+Test(worker_pressure, one_without_background_events_gets_all)
+{
+    start(PRESSURE_SHED);
+    struct fake_text text = {0};
+    int client = hold_up(&text);
+    fake_publish_one("a", "the end");
+    fake_expect(client, &text, "the end");
+    cr_assert_null(strstr(text.bytes, "event: gap"));
+    cr_assert_eq(stats()->events_shed, 0);
+    close(client);
+    fake_text_free(&text);
+    fake_stop();
+}
+
+// What the policy leaves of the backlog is shed as well, and both are told.
+Test(worker_pressure, beyond_the_limit_the_policy_comes_first)
+{
+    static const enum overflow_policy policies[] = {OVERFLOW_DROP_OLDEST, OVERFLOW_DROP_NEWEST,
+                                                    OVERFLOW_DROP_LOWEST};
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        struct fake_options options = {
+            .shard = {.pressure = &board,
+                      .overflow = {.policy = policies[i], .limits = {.events = PAIRS}}}};
+        fake_start(&options);
+        set_stage(PRESSURE_SHED);
+        struct fake_text text = {0};
+        int client = hold_up(&text);
+        publish_pairs(3 * PAIRS);
+        uint64_t last = fake_publish_one("a", "the end");
+        char end[64];
+        snprintf(end, sizeof(end), "\"to\":%llu", (unsigned long long)last);
+        fake_expect(client, &text, policies[i] == OVERFLOW_DROP_NEWEST ? end : "the end");
+        uint64_t missing = told_missing(&text, "lagged") + told_missing(&text, "shed");
+        cr_assert_eq(count_of(&text, "\ndata: ") - count_of(&text, "event: gap") + missing,
+                     BIGS + 6 * PAIRS + 1);
+        cr_assert_eq(told_missing(&text, "shed"), stats()->events_shed);
+        close(client);
+        fake_text_free(&text);
+        fake_stop();
+    }
 }
