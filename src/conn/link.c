@@ -80,12 +80,16 @@ static void adapt(struct shard *shard, struct conn *conn, const struct rule_subj
 {
     static const struct quality nothing_chosen;
     const struct conn_flow *flow = conn_flow_of(shard, conn);
+    const struct quality *chosen = flow == NULL ? &nothing_chosen : &flow->chosen;
     bool may_hold = shard->options.rules_hold_all || subject->client != SUBSCRIBE_CLIENT_NONE;
     struct quality quality;
-    rules_apply(shard->options.rules, matched, may_hold,
-                flow == NULL ? &nothing_chosen : &flow->chosen, &shard->options.quality, &quality);
+    rules_apply(shard->options.rules, matched, may_hold, chosen, &shard->options.quality, &quality);
     shard->stats.adaptations++;
-    if (flow == NULL && (!holds_events(&quality) || conn_flow_open(shard, conn) == NULL)) {
+    if (quality_is_plain(chosen) && !holds_events(&quality)) {
+        quality = *chosen;
+    }
+    bool needs_flow = flow != NULL || !quality_is_plain(&quality);
+    if (!needs_flow || conn_flow_open(shard, conn) == NULL) {
         return;
     }
     conn_flow_set_quality(shard, conn, &quality);
@@ -116,6 +120,9 @@ static void take_look(struct shard *shard, struct conn *conn, const struct tcp_r
     if (matched != link->matched) {
         link->matched = matched;
         adapt(shard, conn, &subject, matched);
+    }
+    if (conn_is_clear(shard, conn)) { // what is under way is settled by what it began with
+        conn_flow_trim(shard, conn);
     }
 }
 

@@ -64,6 +64,17 @@ static int open_stream(struct fake_text *text, const char *target)
     return client;
 }
 
+// Each id from 1 to `last` once, in order, behind the first frame.
+static void expect_in_order(const struct fake_text *text, uint64_t last)
+{
+    uint64_t expected = 1;
+    const char *at = strstr(text->bytes, "retry: 5000\n");
+    while ((at = strstr(at + 1, "\nid: ")) != NULL) {
+        cr_assert_eq(strtoull(at + strlen("\nid: "), NULL, 10), expected++);
+    }
+    cr_assert_eq(expected, last + 1);
+}
+
 static bool kernel_tells_paths(void)
 {
     char *text = connections();
@@ -146,6 +157,7 @@ Test(worker_link, rules_may_be_for_all)
         fake_publish_one("a", "x");
     }
     fake_expect(client, &text, "id: 12\n");
+    expect_in_order(&text, 12);
     close(client);
     fake_stop();
     fake_text_free(&text);
@@ -175,4 +187,23 @@ Test(worker_link, many_connections_come_and_go_while_they_are_looked_at)
     }
     cr_assert_eq(fake_connections(), 0, "none is kept by a look under way");
     fake_stop();
+}
+
+Test(worker_link, flow_control_ends_with_the_rule_that_brought_it)
+{
+    start("event_rate > 0: batch_size 5, batch_timeout 20ms", true, 0);
+    struct fake_text text;
+    int client = open_stream(&text, "/streams/a");
+    for (int i = 0; i < 15; i++) {
+        fake_publish_one("a", "x");
+        fake_run(15);
+    }
+    expect_said("\"capabilities\":[\"batching\"]", true);
+    expect_said("\"capabilities\":[]", true);
+    fake_publish_one("a", "last");
+    fake_expect(client, &text, "data: last\n\n");
+    expect_in_order(&text, 16);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
 }
