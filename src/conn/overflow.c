@@ -75,26 +75,18 @@ static uint64_t place_in(const struct conn *conn, uint32_t index, uint64_t id)
     return start_id > id ? start_id : id;
 }
 
-// Frames of `events` events of a stream that stand behind `from`, the first of them in `next`.
-static uint64_t bytes_behind(const struct stream *stream, uint64_t from, uint64_t events,
-                             const struct log_run *next)
+// What of a stream stands behind `from`, of all that its window holds.
+static void add_window(struct backlog *backlog, const struct stream *stream, uint64_t from)
 {
-    uint64_t bytes = 0;
-    uint64_t seen = 0;
     const struct window *window = &stream->window;
-    for (uint32_t i = 0; i < window->count; i++) {
+    uint64_t first = from > window->covers_from ? from : window->covers_from;
+    for (uint32_t i = window_find_place(window, first); i < window->count; i++) {
         const struct log_run *run = window_at(window, i);
-        if (run->last_id > from) {
-            uint64_t left = run->last_id - from;
-            left = from < run->first_id || left > run->count ? run->count : left;
-            bytes += (uint64_t)run->frame_bytes * left / run->count;
-            seen += left;
-        }
+        uint64_t left = run->last_id - from;
+        left = from < run->first_id || left > run->count ? run->count : left;
+        backlog->events += left;
+        backlog->bytes += (uint64_t)run->frame_bytes * left / run->count;
     }
-    if (events > seen) {
-        bytes += (events - seen) * next->frame_bytes / next->count;
-    }
-    return bytes;
 }
 
 // WALK_SPAN when it is known.
@@ -118,8 +110,11 @@ static enum walk_result measure(struct shard *shard, struct conn *conn, struct b
             continue;
         }
         uint64_t events = stream->last_sequence - rank.sequence;
+        struct backlog recent = {0};
+        add_window(&recent, stream, from);
+        uint64_t older = events > recent.events ? events - recent.events : 0;
         backlog->events += events;
-        backlog->bytes += bytes_behind(stream, from, events, rank.next);
+        backlog->bytes += recent.bytes + older * rank.next->frame_bytes / rank.next->count;
         if (events >= backlog->worst_events) {
             backlog->worst_events = events;
             backlog->worst = i;
@@ -162,11 +157,14 @@ static uint64_t newest_id(const struct shard *shard, const struct conn *conn)
     return newest;
 }
 
-bool conn_is_lagging(struct shard *shard, struct conn *conn)
+bool conn_is_lagging(const struct shard *shard, const struct conn *conn)
 {
     struct overflow_terms terms = conn_overflow_terms(shard, conn);
-    struct backlog backlog;
-    return (conn->flags & CONN_CAUGHT_UP) != 0 && measure(shard, conn, &backlog) == WALK_SPAN &&
+    struct backlog backlog = {0};
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        add_window(&backlog, stream_at(shard, conn, i), place_in(conn, i, conn->cursor));
+    }
+    return (conn->flags & CONN_CAUGHT_UP) != 0 &&
            overflow_is_over(&terms.limits, backlog.events, backlog.bytes);
 }
 

@@ -53,8 +53,8 @@ bool conn_overflow_may_block(const struct shard *shard, const struct context *co
 bool conn_check_lag(struct shard *shard, struct conn *conn);
 // The log answered where the newest events begin that may stay.
 void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
-// Whether it is beyond its limit, as far as that can be told without asking anybody.
-bool conn_is_lagging(struct shard *shard, struct conn *conn);
+// Whether it is beyond its limit by what its streams' windows hold alone.
+bool conn_is_lagging(const struct shard *shard, const struct conn *conn);
 // To be told before anything else is sent; no other one waits to be told.
 void conn_set_gap(struct shard *shard, struct conn *conn, const struct conn_gap *gap);
 

@@ -339,7 +339,8 @@ uint64_t fake_publish(const struct fake_event *events, uint32_t count)
         struct fake_stream *stream = find_stream(slice_of(events[i].stream), true);
         struct event event = {.stream = slice_of(events[i].stream),
                               .data = slice_of(events[i].data),
-                              .priority = fake.priority,
+                              .priority =
+                                  events[i].has_priority ? events[i].priority : fake.priority,
                               .ttl_ms = events[i].ttl_ms};
         stream->last_id = fake.next_id++;
         builder_add_event(&fake.builder, &fake.names,

@@ -25,6 +25,8 @@ struct fake_event {
     const char *data;
     uint32_t ttl_ms;
     uint64_t time_ms;
+    bool has_priority; // its own; else the one that was set
+    enum event_priority priority;
 };
 
 struct fake_options {
@@ -74,6 +76,8 @@ void fake_fail_lookups(enum rc_error error);
 void fake_transient(struct log_transient *transient);
 // Asks the worker and waits for its answer.
 void fake_admin(struct admin_request *request);
+// A number of its status (fake_status.c).
+uint64_t fake_stat(const char *key);
 uint32_t fake_connections(void); // as counted for the whole broker
 uint32_t fake_lookups(void);
 uint32_t fake_unsubscribes(void);

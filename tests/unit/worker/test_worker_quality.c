@@ -1,4 +1,5 @@
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_status.c
 // Connections with rates and batches of their own: what is held back, and that nothing is lost.
 #include "fake_log.h"
 
@@ -33,25 +34,6 @@ static void expect_ids(const struct fake_text *text, uint64_t last)
     cr_assert_eq(expected, last + 1, "%llu", (unsigned long long)expected);
 }
 
-static uint64_t stat_of(const char *key)
-{
-    struct admin_request *request = calloc(1, sizeof(*request));
-    request->operation = ADMIN_STATUS;
-    fake_admin(request);
-    struct slice json = buffer_slice(&request->parts[0].json);
-    char text[4096];
-    cr_assert_lt(json.length, sizeof(text));
-    memcpy(text, json.at, json.length);
-    text[json.length] = 0;
-    char name[64];
-    snprintf(name, sizeof(name), "\"%s\":", key);
-    const char *at = strstr(text, name);
-    cr_assert_not_null(at, "no %s in %s", key, text);
-    buffer_free(&request->parts[0].json);
-    free(request);
-    return strtoull(at + strlen(name), NULL, 10);
-}
-
 Test(worker_quality, over_its_rate_it_is_held_and_then_gets_the_rest)
 {
     fake_start(&defaults);
@@ -64,10 +46,10 @@ Test(worker_quality, over_its_rate_it_is_held_and_then_gets_the_rest)
     publish_many("a", "x", 40);
     fake_expect(free_one, &quick, "id: 40\n");
     fake_expect(held, &slow, "id: 3\n");
-    cr_assert_eq(stat_of("throttled"), 1);
+    cr_assert_eq(fake_stat("throttled"), 1);
     fake_expect(held, &slow, "id: 40\n");
-    cr_assert_geq(stat_of("rate_waits"), 2, "three at once, then one by one");
-    cr_assert_eq(stat_of("throttled"), 0);
+    cr_assert_geq(fake_stat("rate_waits"), 2, "three at once, then one by one");
+    cr_assert_eq(fake_stat("throttled"), 0);
     expect_ids(&slow, 40);
     close(held);
     close(free_one);
@@ -86,7 +68,7 @@ Test(worker_quality, what_is_larger_than_the_burst_of_bytes_comes_by_itself)
     fake_expect(client, &text, "retry");
     publish_many("a", data, 2);
     fake_expect(client, &text, "id: 2\n");
-    cr_assert_geq(stat_of("rate_waits"), 1);
+    cr_assert_geq(fake_stat("rate_waits"), 1);
     close(client);
     fake_stop();
     fake_text_free(&text);
@@ -101,12 +83,12 @@ Test(worker_quality, replays_keep_to_the_rate_too)
         "/streams/a?from=earliest&events_per_second=50&burst=10",
         "/events?stream=a&stream=b&from=earliest&events_per_second=50&burst=10"};
     for (int i = 0; i < 2; i++) {
-        uint64_t waits = stat_of("rate_waits");
+        uint64_t waits = fake_stat("rate_waits");
         struct fake_text text = {0};
         int client = fake_get(targets[i], "");
         fake_expect(client, &text, "id: 30\n");
         expect_ids(&text, 30);
-        cr_assert_gt(stat_of("rate_waits"), waits);
+        cr_assert_gt(fake_stat("rate_waits"), waits);
         close(client);
         fake_text_free(&text);
     }
@@ -124,18 +106,18 @@ static void expect_batches(const char *target)
         fake_publish_one("a", "gathers");
         cr_assert_not(fake_read(client, &text, "gathers", 50));
     }
-    uint64_t sends = stat_of("sends");
+    uint64_t sends = fake_stat("sends");
     fake_publish_one("a", "full");
     fake_expect(client, &text, "id: 3\n");
     expect_ids(&text, 3);
-    cr_assert_eq(stat_of("sends"), sends + 1, "one write");
+    cr_assert_eq(fake_stat("sends"), sends + 1, "one write");
 
     fake_publish_one("a", "gathers again");
     cr_assert_not(fake_read(client, &text, "again", 50));
     fake_set_priority(PRIORITY_HIGH);
     fake_publish_one("a", "at once");
     fake_expect(client, &text, "id: 5\n");
-    cr_assert_eq(stat_of("sends"), sends + 2);
+    cr_assert_eq(fake_stat("sends"), sends + 2);
 
     fake_set_priority(PRIORITY_LOW);
     publish_many("a", "as they came", 4);
@@ -201,7 +183,7 @@ Test(worker_quality, short_sends_lose_nothing)
         close(client);
         fake_text_free(&text);
     }
-    cr_assert_gt(stat_of("short_sends"), 0);
+    cr_assert_gt(fake_stat("short_sends"), 0);
     fake_stop();
 }
 
@@ -214,7 +196,7 @@ Test(worker_quality, the_broker_bounds_those_who_ask_for_nothing)
     fake_expect(client, &text, "retry");
     publish_many("a", "x", 2);
     fake_expect(client, &text, "id: 2\n");
-    cr_assert_geq(stat_of("rate_waits"), 1);
+    cr_assert_geq(fake_stat("rate_waits"), 1);
     close(client);
     fake_stop();
     fake_text_free(&text);
@@ -253,7 +235,7 @@ Test(worker_quality, a_notice_stands_in_the_place_of_what_is_too_large)
         close(client);
         fake_text_free(&text);
     }
-    cr_assert_geq(stat_of("oversize_told"), 8);
+    cr_assert_geq(fake_stat("oversize_told"), 8);
     fake_stop();
 }
 
@@ -275,7 +257,7 @@ Test(worker_quality, a_batch_as_one_event)
         cr_assert_not_null(strstr(text.bytes, heads[i]), "%s", text.bytes);
     }
     cr_assert_not_null(strstr(text.bytes, "{\"id\":1,\"stream\":\"a\",\"sequence\":1,"));
-    cr_assert_eq(stat_of("batches_sent"), 3);
+    cr_assert_eq(fake_stat("batches_sent"), 3);
     close(client);
 
     // Cut off, it comes back with the id of the first batch.
@@ -310,7 +292,7 @@ Test(worker_quality, batches_as_events_keep_to_the_rate)
     fake_expect(client, &text, "{\"id\":40,");
     cr_assert_eq(count_batched(&text), 40);
     cr_assert_not_null(strstr(text.bytes, "id: 10\nevent: batch\n"), "the burst is one batch");
-    cr_assert_geq(stat_of("rate_waits"), 1);
+    cr_assert_geq(fake_stat("rate_waits"), 1);
     close(client);
     fake_stop();
     fake_text_free(&text);
@@ -351,7 +333,7 @@ Test(worker_quality, batches_as_events_bear_slow_readers)
         char wanted[2] = {(char)('a' + (int)(i % 26)), 0};
         cr_assert_eq(strspn(at, wanted), length);
     }
-    cr_assert_gt(stat_of("short_sends"), 0);
+    cr_assert_gt(fake_stat("short_sends"), 0);
     close(client);
     fake_stop();
     fake_text_free(&text);
