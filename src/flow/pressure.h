@@ -9,7 +9,7 @@
 //     stage  enters  leaves   what is left out, beside what the stages before it leave out
 //       1     75 %    65 %    new replays that have to be read back from disk; caches shrink
 //       2     85 %    75 %    background events, to subscribers that lag
-//       3     92 %    82 %    new subscriptions
+//       3     92 %    82 %    new subscriptions, long lists for producers
 #ifndef RINGCAST_FLOW_PRESSURE_H
 #define RINGCAST_FLOW_PRESSURE_H
 

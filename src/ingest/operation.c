@@ -10,6 +10,7 @@ enum {
     // LINE_LIMIT_MAX entries of several hundred bytes.
     ANSWER_BYTES_MAX = 8 << 20,
     OPERATION_BYTES_MAX = FRAME_BYTES_MAX + NAME_BYTES_MAX,
+    LIST_UNDER_PRESSURE_MAX = 100, // entries; what `ringcast status` asks for
 };
 
 STATIC_ASSERT((int)ANSWER_BYTES_MAX <
@@ -95,10 +96,23 @@ static enum rc_error operation_set_frame(struct operation *operation, const stru
     return ERR_NONE;
 }
 
+// Long lists are what a producer can have most memory for, and leave unread.
+static bool is_too_long_for_now(const struct operation *operation, const struct line_request *line)
+{
+    bool is_list = line->operation == LINE_CONNECTIONS || line->operation == LINE_STREAMS;
+    return is_list && line->limit > LIST_UNDER_PRESSURE_MAX &&
+           pressure_board_stage(operation->ingest->options.pressure) >= PRESSURE_REFUSE;
+}
+
 enum rc_error operation_prepare(struct operation *operation, const struct line_request *line,
                                 char *message, size_t message_size)
 {
     message[0] = 0;
+    if (is_too_long_for_now(operation, line)) {
+        (void)snprintf(message, message_size, "memory is short: at most %d in a list",
+                       LIST_UNDER_PRESSURE_MAX);
+        return ERR_OVERLOADED;
+    }
     operation->limit = line->limit;
     operation->admin.limit = line->limit;
     operation->admin.connection_id = line->connection_id;

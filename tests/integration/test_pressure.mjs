@@ -122,6 +122,7 @@ async function run(broker, say) {
   await addUntil(broker, ballast, 3);
   await tell(`${ballast.held.length} producers do not read their answers`);
   assert.deepEqual(await answerTo(broker, get('/streams/pressure/live')), refused);
+  assert.equal((await broker.ask({ op: 'streams', limit: LISTED })).error, 'overloaded');
   assert.equal((await fetch(`${broker.url}/healthz`)).status, 200);
   await allGetIt();
   await tell('new subscriptions were refused, those that were there got everything');

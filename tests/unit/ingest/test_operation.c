@@ -263,3 +263,31 @@ Test(operation, an_answer_too_large_says_so)
     const char *text = rig_text(client);
     cr_expect_eq(strncmp(text, "{\"ref\":1,\"error\":\"too_large\"", 28), 0, "%.200s", text);
 }
+
+Test(operation, where_memory_is_short_status_says_so_and_long_lists_are_refused)
+{
+    static struct pressure_board board = {
+        .stage = PRESSURE_SHED, .memory_used_bytes = 90, .memory_limit_bytes = 100};
+    rig_end();
+    rig_begin((struct ingest_options){.pressure = &board});
+    struct rig_client *client = rig_connect();
+    rig_write_text(client, "{\"op\":\"status\"}\n");
+    cr_expect_not_null(strstr(rig_text(client), "\"memory\":{\"stage\":2,\"pressure\":\"shed\","
+                                                "\"since_ms\":0,\"changes\":0,\"used_bytes\":90,"
+                                                "\"limit_bytes\":100,"));
+    static const char *const lists[] = {"streams", "connections"};
+    for (size_t i = 0; i < 2; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "{\"op\":\"%s\",\"limit\":101}\n", lists[i]);
+        board.stage = PRESSURE_SHED;
+        rig_write_text(client, line);
+        cr_expect_null(strstr(rig_text(client), "error"));
+        board.stage = PRESSURE_REFUSE;
+        rig_write_text(client, line);
+        cr_expect_str_eq(rig_text(client), "{\"error\":\"overloaded\",\"message\":\"memory is "
+                                           "short: at most 100 in a list\"}\n");
+        snprintf(line, sizeof line, "{\"op\":\"%s\",\"limit\":100}\n", lists[i]);
+        rig_write_text(client, line);
+        cr_expect_null(strstr(rig_text(client), "error"));
+    }
+}
