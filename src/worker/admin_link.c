@@ -5,11 +5,27 @@
 #include "conn/link.h"
 #include "worker/worker_internal.h"
 
-// A share of LINK_ONE as a decimal fraction.
-static void write_share(struct json_writer *writer, const char *key, uint32_t value)
+// What is not known is null.
+static void write_number(struct json_writer *writer, const char *key, bool is_known, uint64_t value)
 {
     json_write_key(writer, key);
-    buffer_printf(writer->buffer, "%" PRIu32 ".%04" PRIu32, value / LINK_ONE, value % LINK_ONE);
+    if (is_known) {
+        json_write_u64(writer, value);
+    } else {
+        json_write_null(writer);
+    }
+}
+
+// So many of one-ths, with as many decimal places.
+static void write_fraction(struct json_writer *writer, const char *key, bool is_known,
+                           uint32_t value, uint32_t one, int places)
+{
+    json_write_key(writer, key);
+    if (!is_known) {
+        json_write_null(writer);
+        return;
+    }
+    buffer_printf(writer->buffer, "%" PRIu32 ".%0*" PRIu32, value / one, places, value % one);
     writer->needs_comma = true;
 }
 
@@ -42,25 +58,18 @@ void worker_write_link(struct json_writer *writer, const struct shard *shard,
     const struct link *link = &seen->link;
     json_write_object_open(writer);
     json_write_member_u64(writer, "looked_ms_ago", (uint32_t)shard->now_ms - seen->looked_ms);
-    if (link_is_known(link)) {
-        json_write_member_u64(writer, "round_trip_us", link->round_trip_us);
-        json_write_member_u64(writer, "jitter_us", link->jitter_us);
-        write_share(writer, "loss", link->loss);
-        write_share(writer, "score", link->score);
-        json_write_member_u64(writer, "segments_sent", link->segments_sent);
-        json_write_member_u64(writer, "segments_repeated", link->segments_repeated);
-    }
-    if (link->bytes_per_second > 0) {
-        json_write_member_u64(writer, "bytes_per_second", link->bytes_per_second);
-        json_write_key(writer, "is_least_speed");
-        json_write_boolean(writer, link->is_least_speed);
-    }
-    if (seen->event_rate != RULE_RATE_UNKNOWN) {
-        json_write_key(writer, "event_rate");
-        buffer_printf(writer->buffer, "%" PRIu32 ".%03" PRIu32, seen->event_rate / 1000,
-                      seen->event_rate % 1000);
-        writer->needs_comma = true;
-    }
+    bool is_known = link_is_known(link);
+    write_number(writer, "round_trip_us", is_known, link->round_trip_us);
+    write_number(writer, "jitter_us", is_known, link->jitter_us);
+    write_fraction(writer, "loss", is_known, link->loss, LINK_ONE, 4);
+    write_fraction(writer, "score", is_known, link->score, LINK_ONE, 4);
+    write_number(writer, "segments_sent", is_known, link->segments_sent);
+    write_number(writer, "segments_repeated", is_known, link->segments_repeated);
+    write_number(writer, "bytes_per_second", link->bytes_per_second > 0, link->bytes_per_second);
+    json_write_key(writer, "is_least_speed");
+    json_write_boolean(writer, link->is_least_speed);
+    write_fraction(writer, "event_rate", seen->event_rate != RULE_RATE_UNKNOWN, seen->event_rate,
+                   1000, 3);
     write_rules(writer, shard->options.rules, seen->matched);
     json_write_object_close(writer);
 }
