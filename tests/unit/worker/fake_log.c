@@ -332,6 +332,12 @@ void fake_write_old_blocks(bool old)
 
 uint64_t fake_publish(const struct fake_event *events, uint32_t count)
 {
+    return fake_publish_with(events, NULL, count);
+}
+
+uint64_t fake_publish_with(const struct fake_event *events, const enum event_priority *priorities,
+                           uint32_t count)
+{
     uint8_t *block = log_tail_at(fake.tail, fake.next_position);
     static uint32_t slots[BLOCK_RECORDS_MAX];
     builder_open(&fake.builder, block, fake.next_position, BLOCK_BYTES_MAX, slots);
@@ -339,8 +345,7 @@ uint64_t fake_publish(const struct fake_event *events, uint32_t count)
         struct fake_stream *stream = find_stream(slice_of(events[i].stream), true);
         struct event event = {.stream = slice_of(events[i].stream),
                               .data = slice_of(events[i].data),
-                              .priority =
-                                  events[i].has_priority ? events[i].priority : fake.priority,
+                              .priority = priorities != NULL ? priorities[i] : fake.priority,
                               .ttl_ms = events[i].ttl_ms};
         stream->last_id = fake.next_id++;
         builder_add_event(&fake.builder, &fake.names,

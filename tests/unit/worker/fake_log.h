@@ -25,8 +25,6 @@ struct fake_event {
     const char *data;
     uint32_t ttl_ms;
     uint64_t time_ms;
-    bool has_priority; // its own; else the one that was set
-    enum event_priority priority;
 };
 
 struct fake_options {
@@ -45,6 +43,9 @@ void fake_write_old_blocks(bool old);
 uint64_t fake_publish_one(const char *stream, const char *data);
 // What is published from now on has this priority, PRIORITY_NORMAL at first.
 void fake_set_priority(enum event_priority priority);
+// As fake_publish, each event with a priority of its own.
+uint64_t fake_publish_with(const struct fake_event *events, const enum event_priority *priorities,
+                           uint32_t count);
 // Answers messages for that long.
 void fake_run(uint64_t for_ms);
 // Everything published so far is only on disk now.

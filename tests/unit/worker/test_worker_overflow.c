@@ -60,12 +60,10 @@ static void publish(uint32_t blocks)
             past.is_due[id] = stream < past.read_streams;
             past.priority[id] =
                 prng_chance(&prng, 1, 30) ? PRIORITY_CRITICAL : 1 + (unsigned)prng_below(&prng, 4);
-            events[i] = (struct fake_event){.stream = streams[stream],
-                                            .data = data,
-                                            .has_priority = true,
-                                            .priority = past.priority[id]};
+            events[i] = (struct fake_event){.stream = streams[stream], .data = data};
         }
-        cr_assert_eq(fake_publish(events, count), past.last_id);
+        uint64_t first_id = past.last_id - count + 1;
+        cr_assert_eq(fake_publish_with(events, &past.priority[first_id], count), past.last_id);
         fake_run(0);
     }
 }
@@ -307,12 +305,9 @@ Test(worker_overflow, a_long_backlog_adds_up_as_well)
             uint64_t id = ++past.last_id;
             past.is_due[id] = true;
             past.priority[id] = id % 1000 == 0 ? PRIORITY_CRITICAL : PRIORITY_LOW;
-            events[i] = (struct fake_event){.stream = "a",
-                                            .data = "0123456789",
-                                            .has_priority = true,
-                                            .priority = past.priority[id]};
+            events[i] = (struct fake_event){.stream = "a", .data = "0123456789"};
         }
-        fake_publish(events, EVENTS);
+        fake_publish_with(events, &past.priority[past.last_id - EVENTS + 1], EVENTS);
         fake_run(0);
     }
     read_all(&reader);
