@@ -137,6 +137,20 @@ struct conn_allowance conn_flow_allowance(const struct shard *shard, struct conn
                                    .bytes = bucket_available(&flow->bytes, shard->now_ms)};
 }
 
+bool conn_flow_takes_news(const struct shard *shard, struct conn_flow *flow, uint32_t events,
+                          uint32_t bytes)
+{
+    const struct quality *quality = &flow->quality;
+    if (quality->batching != 0 ||
+        (quality->event_bytes_max > 0 && bytes > quality->event_bytes_max) ||
+        events > bucket_available(&flow->events, shard->now_ms) ||
+        bytes > bucket_available(&flow->bytes, shard->now_ms)) {
+        return false;
+    }
+    flow->event_bytes_max = quality->event_bytes_max;
+    return true;
+}
+
 bool conn_flow_admits_alone(const struct shard *shard, struct conn_flow *flow, uint32_t bytes)
 {
     return bucket_admits(&flow->events, 1, shard->now_ms) &&

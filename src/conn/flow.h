@@ -60,6 +60,11 @@ struct conn_allowance {
 // Before the walk of a send.
 void conn_flow_begin_send(const struct conn *conn, struct conn_flow *flow);
 struct conn_allowance conn_flow_allowance(const struct shard *shard, struct conn_flow *flow);
+// Whether neither its rates nor a batch nor its limit of an event's size is in the way of these
+// events, which are all that it has not been sent. The walk that finds out how far a short send
+// came sees them as they are sent.
+bool conn_flow_takes_news(const struct shard *shard, struct conn_flow *flow, uint32_t events,
+                          uint32_t bytes);
 // Whether a frame larger than the allowance may go by itself.
 bool conn_flow_admits_alone(const struct shard *shard, struct conn_flow *flow, uint32_t bytes);
 void conn_flow_charge(struct conn_flow *flow, uint32_t events, uint32_t bytes);

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "conn/flow.h"
+#include "conn/load.h"
 #include "conn/overflow.h"
 #include "conn/slowest.h"
 #include "conn/walk.h"
@@ -48,27 +49,6 @@ uint8_t *shard_scratch(struct shard *shard, uint32_t bytes)
     return at;
 }
 
-static void note_send(struct shard *shard, struct conn *conn, uint64_t bytes)
-{
-    conn->batch = shard->batch;
-    conn->last_send_ms = (uint32_t)shard->now_ms;
-    shard->is_in_batch = true;
-    shard->stats.sends++;
-    shard->stats.bytes_sent += bytes;
-}
-
-// Whether a send of it is queued in the present batch.
-bool conn_has_send(const struct shard *shard, const struct conn *conn)
-{
-    return shard->is_in_batch && conn->batch == shard->batch;
-}
-
-bool conn_is_clear(const struct shard *shard, const struct conn *conn)
-{
-    return conn->state == CONN_ACTIVE && conn->outbox == NULL && conn->frame_offset == 0 &&
-           (conn->ops & CONN_OP_WRITABLE) == 0 && !conn_has_send(shard, conn);
-}
-
 void conn_arm_writable(struct shard *shard, struct conn *conn)
 {
     if ((conn->ops & CONN_OP_WRITABLE) != 0) {
@@ -94,7 +74,7 @@ void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *byte
     conn->sent_from_offset = length;
     io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
                        conn_tag(shard, conn, SHARD_OP_SEND_BYTES));
-    note_send(shard, conn, length);
+    load_note_send(shard, conn, length);
 }
 
 void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
@@ -169,46 +149,6 @@ static void send_gap(struct shard *shard, struct conn *conn)
 }
 
 // --- events ---
-
-// What one send will carry.
-struct load {
-    struct iovec *pieces;
-    uint32_t piece_count;
-    uint32_t events;
-    uint64_t bytes;
-};
-
-// Neighbours in memory become one piece. False when the send is full.
-static bool load_add(struct load *load, const uint8_t *at, uint32_t length)
-{
-    struct iovec *last = load->piece_count > 0 ? &load->pieces[load->piece_count - 1] : NULL;
-    if (last != NULL && (const uint8_t *)last->iov_base + last->iov_len == at) {
-        last->iov_len += length;
-    } else {
-        if (load->piece_count == SEND_PIECES_MAX) {
-            return false;
-        }
-        load->pieces[load->piece_count++] = (struct iovec){(void *)(uintptr_t)at, length};
-    }
-    load->bytes += length;
-    return true;
-}
-
-static void queue_load(struct shard *shard, struct conn *conn, const struct load *load)
-{
-    struct io_uring_sqe *sqe = conn_sqe(shard, conn);
-    int slot = (int)conn_slot(shard, conn);
-    uint64_t tag = conn_tag(shard, conn, SHARD_OP_SEND_EVENTS);
-    if (load->piece_count == 1) {
-        io_prep_send_quiet(sqe, slot, load->pieces[0].iov_base, load->pieces[0].iov_len, tag);
-    } else {
-        struct msghdr *message = &shard->messages[shard->message_count++];
-        *message = (struct msghdr){.msg_iov = load->pieces, .msg_iovlen = load->piece_count};
-        io_prep_sendmsg_quiet(sqe, slot, message, tag);
-    }
-    shard->stats.events_sent += load->events;
-    note_send(shard, conn, load->bytes);
-}
 
 static void take_gap(struct shard *shard, struct conn *conn, const struct walk *walk)
 {
@@ -336,7 +276,7 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
         conn->cursor = filling.cursor;
         conn->frame_offset = 0;
         shard->piece_count += load->piece_count;
-        queue_load(shard, conn, load);
+        load_queue(shard, conn, load);
         if (flow != NULL) {
             conn_flow_charge(flow, load->events, (uint32_t)load->bytes);
         }
@@ -475,90 +415,4 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
         conn_flow_settle(shard, conn_flow_of(shard, conn), begun.events, begun.bytes);
     }
     conn_arm_writable(shard, conn);
-}
-
-// --- fan-out ---
-
-// What a subscriber that stands at pass_from is due, made once for all of them. False when it takes
-// a walk of its own.
-static bool load_news(struct shard *shard, const struct stream *stream, struct load *load)
-{
-    if (stream->pass_from < stream->window.covers_from) {
-        return false;
-    }
-    const struct window *window = &stream->window;
-    const struct log_run *next = window_find(window, stream->pass_from);
-    if (next == NULL || next->first_id <= stream->pass_from) {
-        return false;
-    }
-    for (uint32_t i = 0; i < window->count; i++) {
-        const struct log_run *run = window_at(window, i);
-        if (run->last_id <= stream->pass_from) {
-            continue;
-        }
-        if (run->last_id > stream->pass_to) {
-            break;
-        }
-        if ((run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) !=
-                BLOCK_STREAM_CONTIGUOUS ||
-            run->block_position < shard->floor || load->bytes + run->frame_bytes > SEND_BYTES_MAX ||
-            !load_add(load, log_tail_at(shard->tail, run->block_position) + run->frame_offset,
-                      run->frame_bytes)) {
-            return false;
-        }
-        load->events += run->count;
-    }
-    return load->piece_count > 0;
-}
-
-static bool takes_news(const struct shard *shard, const struct conn *conn,
-                       const struct stream *stream)
-{
-    return conn->cursor == stream->pass_from && conn->stream_count == 1 &&
-           conn->only.start_id <= conn->cursor &&
-           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | CONN_FLOW)) == 0 &&
-           conn_is_clear(shard, conn);
-}
-
-bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max)
-{
-    if (stream->pass_to == 0) {
-        stream->pass_to = stream->last_id;
-        stream->pass_next = 0;
-    }
-    // Static: the pieces are used by every send of this call, over several batches.
-    struct iovec pieces[SEND_PIECES_MAX];
-    struct load news = {.pieces = pieces};
-    bool has_news = load_news(shard, stream, &news);
-    uint32_t sends = 0;
-    while (stream->pass_next < stream->subscriber_count && sends < sends_max) {
-        uint32_t index = stream->subscribers[stream->pass_next++];
-        if (index == STREAM_SUBSCRIBER_NONE) {
-            continue;
-        }
-        struct conn *conn = conn_at(shard, index);
-        if (has_news && takes_news(shard, conn, stream)) {
-            shard_make_room(shard, conn->ring, 0, 0);
-            if (takes_news(shard, conn, stream)) { // still so, after handlers ran
-                conn->sent_from = conn->cursor;
-                conn->sent_from_offset = 0;
-                conn->cursor = stream->pass_to;
-                conn->flags |= CONN_CAUGHT_UP;
-                queue_load(shard, conn, &news);
-                sends++;
-            }
-        } else if ((conn->flags & (CONN_READY | CONN_WAITING | CONN_PARKED)) == 0 &&
-                   (conn->ops & CONN_OP_WRITABLE) == 0) {
-            conn_make_ready(shard, conn);
-        }
-    }
-    if (news.piece_count > 1) {
-        shard_flush(shard); // their pieces stand on this stack
-    }
-    if (stream->pass_next < stream->subscriber_count) {
-        return false;
-    }
-    stream->pass_from = stream->pass_to;
-    stream->pass_to = 0;
-    return stream->last_id == stream->pass_from;
 }

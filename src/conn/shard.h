@@ -303,24 +303,34 @@ enum admission {
 // first events would have to be read back from disk.
 enum admission admit_replay(struct shard *shard, struct conn *conn, struct context *context);
 
+// --- fan_out.c ---
+// Sends a stream's news to its subscribers: at most sends_max in this call. True when the pass is
+// over.
+bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max);
+
 // --- send.c ---
 // Sends what this connection is due: rest of the outbox, a gap notice, events. Never waits.
 void conn_pump(struct shard *shard, struct conn *conn);
 // Sends bytes that the broker made (in scratch of this batch, or static). What the socket does not
 // take goes to the outbox.
 void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length);
-// Whether a broker-made frame may be sent now: nothing unsent, nothing half sent, not in this batch
+// Whether a send of it is queued in the present batch.
+static inline bool conn_has_send(const struct shard *shard, const struct conn *conn)
+{
+    return shard->is_in_batch && conn->batch == shard->batch;
+}
+// Whether it may be sent something new now: nothing unsent, nothing half sent, not in this batch
 // yet.
-bool conn_has_send(const struct shard *shard, const struct conn *conn);
-bool conn_is_clear(const struct shard *shard, const struct conn *conn);
+static inline bool conn_is_clear(const struct shard *shard, const struct conn *conn)
+{
+    return conn->state == CONN_ACTIVE && conn->outbox == NULL && conn->frame_offset == 0 &&
+           (conn->ops & CONN_OP_WRITABLE) == 0 && !conn_has_send(shard, conn);
+}
 // Room for one more send with `pieces` on this ring, flushing the batch when there is none.
 // Handlers may run.
 void shard_make_room(struct shard *shard, unsigned ring, uint32_t pieces, uint32_t scratch_bytes);
 uint8_t *shard_scratch(struct shard *shard, uint32_t bytes);
 void shard_flush(struct shard *shard);
-// Sends a stream's news to its subscribers: at most sends_max in this call. True when the pass is
-// over.
-bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max);
 void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                       int32_t result, uint32_t cqe_flags);
 void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t user_data,

@@ -1,0 +1,118 @@
+// A stream's news for all of its subscribers: made once, sent to each that is ready for just that.
+// The others go through conn_pump, each with a walk of its own.
+#include "base/assert.h"
+#include "conn/flow.h"
+#include "conn/load.h"
+#include "log/block.h"
+#include "stream/window.h"
+
+// What a subscriber that stands at pass_from is due, made once for all of them. False when it takes
+// a walk of its own.
+static bool load_news(struct shard *shard, const struct stream *stream, struct load *load)
+{
+    if (stream->pass_from < stream->window.covers_from) {
+        return false;
+    }
+    const struct window *window = &stream->window;
+    const struct log_run *next = window_find(window, stream->pass_from);
+    if (next == NULL || next->first_id <= stream->pass_from) {
+        return false;
+    }
+    for (uint32_t i = 0; i < window->count; i++) {
+        const struct log_run *run = window_at(window, i);
+        if (run->last_id <= stream->pass_from) {
+            continue;
+        }
+        if (run->last_id > stream->pass_to) {
+            break;
+        }
+        if ((run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) !=
+                BLOCK_STREAM_CONTIGUOUS ||
+            run->block_position < shard->floor || load->bytes + run->frame_bytes > SEND_BYTES_MAX ||
+            !load_add(load, log_tail_at(shard->tail, run->block_position) + run->frame_offset,
+                      run->frame_bytes)) {
+            return false;
+        }
+        load->events += run->count;
+    }
+    return load->piece_count > 0;
+}
+
+static bool takes_news(const struct shard *shard, const struct conn *conn,
+                       const struct stream *stream)
+{
+    return conn->cursor == stream->pass_from && conn->stream_count == 1 &&
+           conn->only.start_id <= conn->cursor &&
+           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | CONN_FLOW)) == 0 &&
+           conn_is_clear(shard, conn);
+}
+
+// The same of one that has a flow: where neither rate nor limit nor batch is in the way, its news
+// go out as everybody's.
+static bool takes_metered_news(const struct shard *shard, const struct conn *conn,
+                               const struct stream *stream, const struct load *news)
+{
+    return (conn->flags & CONN_FLOW) != 0 && conn->cursor == stream->pass_from &&
+           conn->stream_count == 1 && conn->only.start_id <= conn->cursor &&
+           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | CONN_PARKED | CONN_BLOCKED |
+                           CONN_LAGGING)) == 0 &&
+           conn_is_clear(shard, conn) &&
+           conn_flow_takes_news(shard, conn_flow_of(shard, conn), news->events,
+                                (uint32_t)news->bytes);
+}
+
+static void send_news(struct shard *shard, struct conn *conn, const struct stream *stream,
+                      const struct load *news)
+{
+    conn->sent_from = conn->cursor;
+    conn->sent_from_offset = 0;
+    conn->cursor = stream->pass_to;
+    conn->flags |= CONN_CAUGHT_UP;
+    load_queue(shard, conn, news);
+}
+
+bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max)
+{
+    if (stream->pass_to == 0) {
+        stream->pass_to = stream->last_id;
+        stream->pass_next = 0;
+    }
+    // Static: the pieces are used by every send of this call, over several batches.
+    struct iovec pieces[SEND_PIECES_MAX];
+    struct load news = {.pieces = pieces};
+    bool has_news = load_news(shard, stream, &news);
+    uint32_t sends = 0;
+    while (stream->pass_next < stream->subscriber_count && sends < sends_max) {
+        uint32_t index = stream->subscribers[stream->pass_next++];
+        if (index == STREAM_SUBSCRIBER_NONE) {
+            continue;
+        }
+        struct conn *conn = conn_at(shard, index);
+        if (has_news && takes_news(shard, conn, stream)) {
+            shard_make_room(shard, conn->ring, 0, 0);
+            if (takes_news(shard, conn, stream)) { // still so, after handlers ran
+                send_news(shard, conn, stream, &news);
+                sends++;
+            }
+        } else if (has_news && takes_metered_news(shard, conn, stream, &news)) {
+            shard_make_room(shard, conn->ring, 0, 0);
+            if (takes_metered_news(shard, conn, stream, &news)) {
+                conn_flow_charge(conn_flow_of(shard, conn), news.events, (uint32_t)news.bytes);
+                send_news(shard, conn, stream, &news);
+                sends++;
+            }
+        } else if ((conn->flags & (CONN_READY | CONN_WAITING | CONN_PARKED)) == 0 &&
+                   (conn->ops & CONN_OP_WRITABLE) == 0) {
+            conn_make_ready(shard, conn);
+        }
+    }
+    if (news.piece_count > 1) {
+        shard_flush(shard); // their pieces stand on this stack
+    }
+    if (stream->pass_next < stream->subscriber_count) {
+        return false;
+    }
+    stream->pass_from = stream->pass_to;
+    stream->pass_to = 0;
+    return stream->last_id == stream->pass_from;
+}
