@@ -97,29 +97,20 @@ bool conn_flow_gathers(struct shard *shard, struct conn *conn)
 {
     struct conn_flow *flow = conn_flow_of(shard, conn);
     ASSERT(flow != NULL);
-    if (flow->quality.batching == 0 ||
-        (flow->batch_due_ms > 0 && flow->batch_due_ms <= shard->now_ms)) {
+    const struct quality *quality = &flow->quality;
+    if (quality->batching == 0 || gathering_is_due(&flow->gathering, shard->now_ms)) {
         return false;
     }
-    uint32_t count = gathered(shard, conn, flow->quality.batch_size);
-    if (count == 0) {
-        flow->batch_due_ms = 0;
-        return false;
+    uint32_t count = gathered(shard, conn, quality->batch_size);
+    switch (gathering_look(&flow->gathering, count, quality->batch_size, quality->batch_timeout_ms,
+                           shard->now_ms)) {
+    case GATHERING_SEND: return false;
+    case GATHERING_BEGUN:
+        loop_arm(shard->loop, &flow->timer, quality->batch_timeout_ms);
+        return true;
+    case GATHERING_GOES_ON: return true;
     }
-    if (count >= flow->quality.batch_size) {
-        flow->batch_due_ms = shard->now_ms;
-        return false;
-    }
-    if (flow->batch_due_ms == 0) {
-        flow->batch_due_ms = shard->now_ms + flow->quality.batch_timeout_ms;
-        loop_arm(shard->loop, &flow->timer, flow->quality.batch_timeout_ms);
-    }
-    return true;
-}
-
-void conn_flow_caught_up(struct conn_flow *flow)
-{
-    flow->batch_due_ms = 0;
+    UNREACHABLE();
 }
 
 // --- rates ---
@@ -174,7 +165,7 @@ void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_
     bucket_give_back(&flow->bytes, flow->charged_bytes - bytes);
     flow->charged_events = events;
     flow->charged_bytes = bytes;
-    flow->batch_due_ms = shard->now_ms; // what is left of the batch has waited long enough
+    gathering_resume(&flow->gathering, shard->now_ms);
 }
 
 bool conn_flow_takes_transient(const struct shard *shard, struct conn *conn, uint32_t bytes)

@@ -9,6 +9,7 @@
 
 #include "conn/shard.h"
 #include "flow/bucket.h"
+#include "flow/gathering.h"
 #include "flow/overflow.h"
 #include "flow/quality.h"
 
@@ -28,8 +29,8 @@ struct conn_flow {
     // Of an event's data, as walks take it: the quality's, but a frame that is half sent goes on as
     // it was begun.
     uint32_t event_bytes_max;
-    uint64_t batch_due_ms;  // 0: nothing gathers. Past: all is sent until it has caught up
-    uint64_t lag_looked_ms; // when a parked connection's lag was last to be looked at
+    struct gathering gathering;           // the batch that waits
+    uint64_t lag_looked_ms;               // when a parked connection's lag was last to be looked at
     struct overflow_terms overflow_terms; // what its request says
     struct conn_overflow *overflow;       // CONN_LAGGING: what is being done about it; owned
 };
@@ -50,7 +51,6 @@ void conn_flow_trim(struct shard *shard, struct conn *conn);
 
 // Whether it waits for its batch: then nothing is to be sent now.
 bool conn_flow_gathers(struct shard *shard, struct conn *conn);
-void conn_flow_caught_up(struct conn_flow *flow);
 
 // What one send may take.
 struct conn_allowance {

@@ -181,7 +181,7 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
         }
         conn->flags |= has_load ? CONN_CATCHING_UP : CONN_CAUGHT_UP;
         if ((conn->flags & CONN_FLOW) != 0) {
-            conn_flow_caught_up(conn_flow_of(shard, conn));
+            gathering_end(&conn_flow_of(shard, conn)->gathering);
         }
         break;
     case WALK_WAIT: conn->flags |= CONN_WAITING; break;

@@ -86,7 +86,7 @@ static void write_quality(struct json_writer *writer, const struct shard *shard,
     write_bucket(writer, "events", &flow->events, shard->now_ms);
     write_bucket(writer, "bytes", &flow->bytes, shard->now_ms);
     json_write_key(writer, "is_gathering");
-    json_write_boolean(writer, flow->batch_due_ms > shard->now_ms);
+    json_write_boolean(writer, flow->gathering.due_ms > shard->now_ms);
     json_write_key(writer, "is_over_rate");
     json_write_boolean(writer, (conn->flags & CONN_PARKED) != 0);
     json_write_object_close(writer);
