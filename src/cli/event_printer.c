@@ -68,13 +68,20 @@ bool event_envelope_read(struct slice data, struct buffer *scratch, struct event
     return true;
 }
 
+// What the broker itself says in a stream.
+static bool is_notice_type(struct slice type)
+{
+    return slice_equal_text(type, "gap") || slice_equal_text(type, "disconnect") ||
+           slice_equal_text(type, "oversize");
+}
+
 static void print_for_people(struct event_printer *printer, const struct sse_event *event)
 {
     FILE *out = printer->out;
     bool colour = printer->has_colour;
     struct event_envelope envelope = {.data = event->data};
     bool is_envelope = event_envelope_read(event->data, &printer->text, &envelope);
-    bool is_notice = !is_envelope && slice_equal_text(event->type, "gap");
+    bool is_notice = !is_envelope && is_notice_type(event->type);
     if (event->has_own_id) {
         terminal_write_styled(out, colour, STYLE_DIM, event->id);
     } else {

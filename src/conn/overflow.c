@@ -8,9 +8,8 @@
 
 // What stands behind a connection's cursor.
 struct backlog {
-    uint64_t events;
-    uint64_t bytes; // exact within the streams' windows, by the average of what is known beyond
-    uint32_t worst; // of its streams, the one with the most events
+    struct conn_lag lag; // bytes beyond the streams' windows by the average of what is known
+    uint32_t worst;      // of its streams, the one with the most events
     uint64_t worst_events;
 };
 
@@ -76,17 +75,40 @@ static uint64_t place_in(const struct conn *conn, uint32_t index, uint64_t id)
 }
 
 // What of a stream stands behind `from`, of all that its window holds.
-static void add_window(struct backlog *backlog, const struct stream *stream, uint64_t from)
+static struct conn_lag lag_in_window(const struct stream *stream, uint64_t from)
 {
     const struct window *window = &stream->window;
-    uint64_t first = from > window->covers_from ? from : window->covers_from;
-    for (uint32_t i = window_find_place(window, first); i < window->count; i++) {
+    struct conn_lag lag = {.is_all = from >= window->covers_from};
+    for (uint32_t i = window_find_place(window, lag.is_all ? from : window->covers_from);
+         i < window->count; i++) {
         const struct log_run *run = window_at(window, i);
         uint64_t left = run->last_id - from;
         left = from < run->first_id || left > run->count ? run->count : left;
-        backlog->events += left;
-        backlog->bytes += (uint64_t)run->frame_bytes * left / run->count;
+        lag.events += left;
+        lag.bytes += (uint64_t)run->frame_bytes * left / run->count;
     }
+    return lag;
+}
+
+struct conn_lag conn_known_lag(const struct shard *shard, const struct conn *conn)
+{
+    struct conn_lag sum = {.is_all = true};
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
+        struct conn_lag lag =
+            lag_in_window(stream_at(shard, conn, i), place_in(conn, i, conn->cursor));
+        sum.events += lag.events;
+        sum.bytes += lag.bytes;
+        sum.is_all = sum.is_all && lag.is_all;
+    }
+    return sum;
+}
+
+bool conn_is_lagging(const struct shard *shard, const struct conn *conn)
+{
+    struct overflow_terms terms = conn_overflow_terms(shard, conn);
+    struct conn_lag lag = conn_known_lag(shard, conn);
+    return (conn->flags & CONN_CAUGHT_UP) != 0 &&
+           overflow_is_over(&terms.limits, lag.events, lag.bytes);
 }
 
 // WALK_SPAN when it is known.
@@ -110,11 +132,10 @@ static enum walk_result measure(struct shard *shard, struct conn *conn, struct b
             continue;
         }
         uint64_t events = stream->last_sequence - rank.sequence;
-        struct backlog recent = {0};
-        add_window(&recent, stream, from);
+        struct conn_lag recent = lag_in_window(stream, from);
         uint64_t older = events > recent.events ? events - recent.events : 0;
-        backlog->events += events;
-        backlog->bytes += recent.bytes + older * rank.next->frame_bytes / rank.next->count;
+        backlog->lag.events += events;
+        backlog->lag.bytes += recent.bytes + older * rank.next->frame_bytes / rank.next->count;
         if (events >= backlog->worst_events) {
             backlog->worst_events = events;
             backlog->worst = i;
@@ -155,17 +176,6 @@ static uint64_t newest_id(const struct shard *shard, const struct conn *conn)
         newest = last_id > newest ? last_id : newest;
     }
     return newest;
-}
-
-bool conn_is_lagging(const struct shard *shard, const struct conn *conn)
-{
-    struct overflow_terms terms = conn_overflow_terms(shard, conn);
-    struct backlog backlog = {0};
-    for (uint32_t i = 0; i < conn->stream_count; i++) {
-        add_window(&backlog, stream_at(shard, conn, i), place_in(conn, i, conn->cursor));
-    }
-    return (conn->flags & CONN_CAUGHT_UP) != 0 &&
-           overflow_is_over(&terms.limits, backlog.events, backlog.bytes);
 }
 
 // --- the steps ---
@@ -424,8 +434,8 @@ static void apply_policy(struct conn_overflow *overflow, const struct overflow_t
     overflow->limits = terms->limits;
     if (terms->policy == OVERFLOW_DROP_OLDEST) {
         overflow->newest.stream = backlog->worst;
-        overflow->newest.keep = overflow_keep_newest(&terms->limits, backlog->events,
-                                                     backlog->bytes, backlog->worst_events);
+        overflow->newest.keep = overflow_keep_newest(&terms->limits, backlog->lag.events,
+                                                     backlog->lag.bytes, backlog->worst_events);
     }
 }
 
@@ -465,8 +475,8 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
             return take_result(shard, conn, result);
         }
     }
-    bool is_over = overflow_is_over(&terms.limits, backlog.events, backlog.bytes);
-    if (!is_over && (shard->pressure < PRESSURE_SHED || backlog.events == 0)) {
+    bool is_over = overflow_is_over(&terms.limits, backlog.lag.events, backlog.lag.bytes);
+    if (!is_over && (shard->pressure < PRESSURE_SHED || backlog.lag.events == 0)) {
         conn->flags &= ~(uint32_t)CONN_BLOCKED;
         return true;
     }

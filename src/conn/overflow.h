@@ -53,7 +53,14 @@ bool conn_overflow_may_block(const struct shard *shard, const struct context *co
 bool conn_check_lag(struct shard *shard, struct conn *conn);
 // The log answered where the newest events begin that may stay.
 void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
-// Whether it is beyond its limit by what its streams' windows hold alone.
+struct conn_lag {
+    uint64_t events;
+    uint64_t bytes;
+    bool is_all; // else it stands further back than what is counted
+};
+// How far it is behind, by what its streams' windows hold.
+struct conn_lag conn_known_lag(const struct shard *shard, const struct conn *conn);
+// Whether it is beyond its limit by that alone.
 bool conn_is_lagging(const struct shard *shard, const struct conn *conn);
 // To be told before anything else is sent; no other one waits to be told.
 void conn_set_gap(struct shard *shard, struct conn *conn, const struct conn_gap *gap);

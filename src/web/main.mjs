@@ -1,6 +1,6 @@
 // The built-in page: what arrives on the chosen streams, as tiles and as a table.
 import { Feed } from "./feed.mjs";
-import { dataText, formatTime, gapText, readEvent, readerOf, splitNames, takeReading } from "./reading.mjs";
+import { dataText, formatTime, noticeText, readEvent, readerOf, splitNames, takeReading } from "./reading.mjs";
 import { Sparkline } from "./sparkline.mjs";
 
 const DEFAULT_STREAMS = ["system/cpu", "system/memory", "system/disk", "system/network"];
@@ -65,7 +65,7 @@ function makeRow(event) {
     if (name) box.className = name;
     return box;
   };
-  const text = event.isNotice ? gapText(event.data) : dataText(event.data);
+  const text = event.isNotice ? noticeText(event) : dataText(event.data);
   if (event.isNotice) row.className = "gap";
   cell(formatTime(event.time));
   cell(event.stream);

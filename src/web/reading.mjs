@@ -24,7 +24,7 @@ export function readEvent(message) {
     if (Number.isFinite(parsed.time)) event.time = parsed.time;
   } else {
     event.data = parsed;
-    event.isNotice = event.type === "gap";
+    event.isNotice = event.type in notices;
   }
   return event;
 }
@@ -34,8 +34,18 @@ export function dataText(data) {
   return typeof data === "string" ? data : JSON.stringify(data, null, 1).replace(/(?<=[[{])\n *|\n *(?=[\]}])/g, "").replace(/\n */g, " ");
 }
 
-// A gap notice, for people.
-export function gapText(data) {
+// What the broker itself says, for people.
+const notices = { __proto__: null, gap: gapText, disconnect: disconnectText };
+
+export function noticeText(event) {
+  return notices[event.type](event.data);
+}
+
+function disconnectText(data) {
+  return data?.reason === "lagged" ? "The broker closed this connection: this page was too slow." : "The broker closed this connection.";
+}
+
+function gapText(data) {
   const reasons = {
     expired: "they are older than what is kept",
     lagged: "this page was too slow",
@@ -46,9 +56,10 @@ export function gapText(data) {
     shed: "the broker was short of memory",
   };
   const why = reasons[data?.reason] ?? data?.reason ?? "unknown reason";
+  const many = Number.isFinite(data?.count) ? `${data.count} ${data.count === 1 ? "event is" : "events are"} missing` : "Events may be missing";
   return Number.isFinite(data?.from) && Number.isFinite(data?.to)
-    ? `Events may be missing between ids ${data.from} and ${data.to}: ${why}.`
-    : `Events may be missing: ${why}.`;
+    ? `${many} between ids ${data.from} and ${data.to}: ${why}.`
+    : `${many}: ${why}.`;
 }
 
 // "a, b" or one a line; no name twice.

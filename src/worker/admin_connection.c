@@ -5,6 +5,7 @@
 #include "base/json_writer.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
+#include "conn/overflow.h"
 #include "worker/worker_internal.h"
 
 static const char *state_name(const struct shard *shard, const struct conn *conn)
@@ -92,6 +93,31 @@ static void write_quality(struct json_writer *writer, const struct shard *shard,
     json_write_object_close(writer);
 }
 
+// How far behind it is, how far it may be, and what happens then. Null before its stream begins.
+static void write_lag(struct json_writer *writer, const struct shard *shard,
+                      const struct conn *conn)
+{
+    json_write_key(writer, "lag");
+    if (conn->state != CONN_ACTIVE) {
+        json_write_null(writer);
+        return;
+    }
+    struct conn_lag lag = conn_known_lag(shard, conn);
+    struct overflow_terms terms = conn_overflow_terms(shard, conn);
+    json_write_object_open(writer);
+    json_write_member_u64(writer, "events", lag.events);
+    json_write_member_u64(writer, "bytes", lag.bytes);
+    json_write_key(writer, "is_at_least"); // it stands further back than what memory tells of
+    json_write_boolean(writer, !lag.is_all);
+    json_write_member_u64(writer, "events_max", terms.limits.events);
+    json_write_member_u64(writer, "bytes_max", terms.limits.bytes);
+    json_write_key(writer, "overflow");
+    json_write_text(writer, overflow_policy_name(terms.policy));
+    json_write_key(writer, "is_dropping");
+    json_write_boolean(writer, (conn->flags & CONN_LAGGING) != 0);
+    json_write_object_close(writer);
+}
+
 void worker_write_connection(struct json_writer *writer, struct shard *shard,
                              const struct conn *conn, bool with_quality)
 {
@@ -136,6 +162,7 @@ void worker_write_connection(struct json_writer *writer, struct shard *shard,
     worker_write_link(writer, shard, conn);
     if (with_quality) {
         write_quality(writer, shard, conn);
+        write_lag(writer, shard, conn);
     }
     json_write_object_close(writer);
 }

@@ -1,7 +1,7 @@
 // What the built-in page makes of events, whatever their data: src/web/reading.mjs without a browser.
 import assert from "node:assert/strict";
 import {
-  dataText, formatBytes, formatPercent, formatTime, gapText, readEvent, readerOf, splitNames, takeReading,
+  dataText, formatBytes, formatPercent, formatTime, noticeText, readEvent, readerOf, splitNames, takeReading,
 } from "../../src/web/reading.mjs";
 
 const message = (data, type = "message", lastEventId = "") => ({ data, type, lastEventId });
@@ -20,9 +20,15 @@ assert.equal(readEvent(message('{"stream":"s","data":1}', "text", "9")).id, "", 
 
 const gap = readEvent(message('{"from":1,"to":5,"reason":"expired"}', "gap", "5"));
 assert.equal(gap.isNotice, true);
-assert.match(gapText(gap.data), /between ids 1 and 5: they are older than what is kept/);
-assert.match(gapText({}), /unknown reason/);
-assert.match(gapText(null), /unknown reason/);
+const noticeOf = (data, type = "gap") => noticeText({ type, data });
+assert.match(noticeText(gap), /^Events may be missing between ids 1 and 5: they are older than what is kept/);
+assert.match(noticeOf({ from: 1, to: 5, count: 3, reason: "lagged" }), /^3 events are missing between ids 1 and 5: this page was too slow/);
+assert.match(noticeOf({}), /unknown reason/);
+assert.match(noticeOf(null), /unknown reason/);
+assert.equal(readEvent(message('{"reason":"lagged"}', "disconnect")).isNotice, true);
+assert.match(noticeOf({ reason: "lagged" }, "disconnect"), /closed this connection: this page was too slow/);
+assert.match(noticeOf(null, "disconnect"), /closed this connection/);
+assert.equal(readEvent(message("{}", "toString")).isNotice, false);
 assert.equal(readEvent(message('{"stream":"s","time":1,"data":{}}', "gap")).isNotice, false, "a producer's own type");
 
 assert.deepEqual(splitNames(" a, b,,a\nc "), ["a", "b", "c"]);

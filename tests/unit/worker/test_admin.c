@@ -104,7 +104,9 @@ Test(admin, one_connection_is_told_with_its_quality)
     fake_start(&defaults);
     struct fake_text texts[2] = {{0}};
     int plain = fake_get("/streams/a", "");
-    int held = fake_get("/streams/a?client=mobile&events_per_second=1&burst=2&batching=off", "");
+    int held = fake_get("/streams/a?client=mobile&events_per_second=1&burst=2&batching=off"
+                        "&overflow=drop_newest&lag_events=70",
+                        "");
     fake_expect(plain, &texts[0], "retry: 5000\n\n");
     fake_expect(held, &texts[1], "retry: 5000\n\n");
     struct fake_event events[40];
@@ -115,9 +117,13 @@ Test(admin, one_connection_is_told_with_its_quality)
     fake_expect(held, &texts[1], "id: 2\n");
     char *text = ask_connection(id_of(&texts[0]));
     expect_in(text, "\"quality\":null");
+    expect_in(text, "\"lag\":{\"events\":0,\"bytes\":0,\"is_at_least\":false,\"events_max\":0,"
+                    "\"bytes_max\":0,\"overflow\":\"unset\",\"is_dropping\":false}");
     free(text);
     text = ask_connection(id_of(&texts[1]));
     expect_in(text, "\"state\":\"throttled\"");
+    expect_in(text, "\"lag\":{\"events\":38,");
+    expect_in(text, "\"events_max\":70,\"bytes_max\":0,\"overflow\":\"drop_newest\"");
     expect_in(text, "\"profile\":\"mobile\",\"is_profile_by_agent\":false");
     expect_in(text, "{\"name\":\"events_per_second\",\"value\":1,\"from\":\"request\"}");
     expect_in(text, "{\"name\":\"event_bytes_max\",\"value\":16384,\"from\":\"profile\"}");
