@@ -100,11 +100,15 @@ Test(operation, one_connection_is_told_by_the_worker_that_has_it)
     rig.reached[0] = 0;
     rig.reached[1] = 1;
     rig.json[1] = "{\"id\":\"00000000000000ff\"}";
+    rig.workers_hold = true; // what they were asked is there until they answer
     struct rig_client *client = rig_connect();
     rig_write_text(client, "{\"op\":\"connection\",\"connection\":\"00000000000000ff\"}\n");
-    cr_expect_str_eq(rig_text(client), "{\"connection\":{\"id\":\"00000000000000ff\"}}\n");
+    rig_settle();
     cr_expect_eq(asked(0)->operation, ADMIN_CONNECTION);
     cr_expect_eq(asked(0)->connection_id, 255);
+    rig_answer_admin();
+    rig.workers_hold = false;
+    cr_expect_str_eq(rig_text(client), "{\"connection\":{\"id\":\"00000000000000ff\"}}\n");
     rig.reached[1] = 0;
     rig.json[1] = NULL;
     rig_write_text(client, "{\"op\":\"connection\",\"connection\":\"00000000000000ff\"}\n");
