@@ -64,7 +64,6 @@ bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms)
     if (now_ms < watch->next_ms) {
         return false;
     }
-    watch->next_ms = now_ms + PRESSURE_LOOK_MS;
     if (watch->pressure.stage > PRESSURE_NONE) {
         allocated_give_back(); // what was freed since the last look is not used
     }
@@ -73,8 +72,10 @@ bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms)
     publish(watch, &reading);
     uint32_t memory_permille = pressure_permille(reading.memory);
     uint32_t tcp_permille = pressure_permille(reading.tcp);
-    bool is_changed = pressure_look(
-        &watch->pressure, memory_permille > tcp_permille ? memory_permille : tcp_permille, now_ms);
+    uint32_t permille = memory_permille > tcp_permille ? memory_permille : tcp_permille;
+    bool is_soon = permille >= PRESSURE_SOON_PERMILLE;
+    watch->next_ms = now_ms + (is_soon ? PRESSURE_LOOK_SOON_MS : PRESSURE_LOOK_MS);
+    bool is_changed = pressure_look(&watch->pressure, permille, now_ms);
     enum pressure_stage stage = watch->pressure.stage;
     if (is_changed) {
         struct pressure_board *board = &watch->board;

@@ -1,4 +1,4 @@
-// Watches the memory: reads it PRESSURE_LOOK_MS apart, steps through the stages (flow/pressure.h),
+// Watches the memory: reads it now and then, steps through the stages (flow/pressure.h),
 // writes them where the other threads see them, and tells of each change in the log. The main
 // thread alone.
 #ifndef RINGCAST_APP_MEMORY_WATCH_H

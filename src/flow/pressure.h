@@ -1,10 +1,12 @@
 // How short of memory the broker is, in stages, and what is left out in each (mission C5). Pure:
 // who calls brings the readings and the time.
 //
-// A stage is entered at its upper mark and left when the reading has stood below its lower mark for
-// PRESSURE_HOLD_MS without a break; one stage a look in either direction, so that what costs least
-// is always left out first and comes back last, and each step down has its own time to show that it
-// holds.
+// A stage is entered at its upper mark, PRESSURE_STEP_MS after the last change at the earliest, and
+// left when the reading has stood below its lower mark for PRESSURE_HOLD_MS without a break; one
+// stage at a time in either direction. So what costs least is always left out first and comes back
+// last, and each step has its own time to show what it does. Where a step back is followed by one
+// up within PRESSURE_RELAPSE_MS, the next ones back take twice as long as before, up to
+// PRESSURE_HOLD_MS_MAX: so memory that fills again as soon as it may does not swing.
 //
 //     stage  enters  leaves   what is left out, beside what the stages before it leave out
 //       1     75 %    65 %    new replays that have to be read back from disk; caches shrink
@@ -27,14 +29,24 @@ enum pressure_stage {
 };
 
 enum {
-    PRESSURE_LOOK_MS = 250, // how often the memory is looked at
+    // How often the memory is looked at; and from this reading on, since a disk fills a cache by a
+    // GiB a second.
+    PRESSURE_LOOK_MS = 250,
+    PRESSURE_SOON_PERMILLE = 500,
+    PRESSURE_LOOK_SOON_MS = 50,
+    PRESSURE_STEP_MS = 250,
     PRESSURE_HOLD_MS = 5000,
+    PRESSURE_HOLD_MS_MAX = 60 * 1000,
+    PRESSURE_RELAPSE_MS = 60 * 1000,
 };
 
 struct pressure {
     enum pressure_stage stage;
     bool is_calm;           // the last reading was below the stage's lower mark
     uint64_t calm_since_ms; // while is_calm
+    uint64_t raised_ms;     // when a stage was entered last
+    uint64_t lowered_ms;    // when one was left last, unless another was entered since; 0: not
+    uint32_t hold_ms;       // of the steps back
 };
 
 // What is used of a limit; 0 as the limit: there is none, or it is not known.

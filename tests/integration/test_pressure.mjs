@@ -128,7 +128,7 @@ async function run(broker, say) {
   await tell('new subscriptions were refused, those that were there got everything');
 
   ballast.drop();
-  await until('the pressure is over', async () => (await memory(broker)).stage === 0, 60_000);
+  await until('the pressure is over', async () => (await memory(broker)).stage === 0, 120_000);
   await tell('the producers are gone');
   assert.equal((await answerTo(broker, get('/streams/pressure/live'))).status, 200);
   assert.equal((await answerTo(broker, get('/streams/pressure/history?from=earliest'))).status, 200);

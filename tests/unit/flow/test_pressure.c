@@ -47,6 +47,16 @@ Test(pressure, a_jump_goes_through_every_stage)
     cr_assert_not(look(1000));
 }
 
+Test(pressure, each_step_up_has_its_time_however_often_it_looks)
+{
+    uint64_t began_ms = now_ms;
+    for (uint64_t passed_ms = 0; passed_ms < 1000; passed_ms += PRESSURE_LOOK_SOON_MS) {
+        (void)pressure_look(&pressure, 1000, began_ms + passed_ms);
+        uint64_t stage = 1 + passed_ms / PRESSURE_STEP_MS;
+        cr_assert_eq(pressure.stage, stage < PRESSURE_LAST ? stage : PRESSURE_LAST);
+    }
+}
+
 Test(pressure, a_stage_is_left_after_the_hold_below_its_lower_mark)
 {
     look_for(1000, 1000);
@@ -95,6 +105,36 @@ Test(pressure, it_does_not_flap)
     }
     cr_assert_eq(pressure.stage, PRESSURE_SHED);
     cr_assert_eq(changes, 2);
+}
+
+// Memory that fills again each time that it may: the swings become rare.
+Test(pressure, a_relapse_doubles_the_hold)
+{
+    static const uint32_t holds_ms[] = {5000, 10000, 20000, 40000, 60000, 60000};
+    for (size_t i = 0; i < sizeof(holds_ms) / sizeof(holds_ms[0]); i++) {
+        cr_assert(look(800));
+        uint64_t began_ms = now_ms;
+        while (pressure.stage > PRESSURE_NONE) {
+            (void)look(0);
+        }
+        cr_assert_geq(now_ms - began_ms, holds_ms[i]);
+        cr_assert_leq(now_ms - began_ms, holds_ms[i] + 2 * PRESSURE_LOOK_MS);
+    }
+    look_for(0, PRESSURE_RELAPSE_MS); // long enough ago
+    (void)look(800);
+    cr_assert_eq(pressure.hold_ms, PRESSURE_HOLD_MS);
+}
+
+// A step back and one up again count once, however far up it goes then.
+Test(pressure, a_relapse_counts_once)
+{
+    look_for(1000, 1000);
+    cr_assert_eq(pressure.stage, PRESSURE_REFUSE);
+    look_for(760, PRESSURE_HOLD_MS + PRESSURE_LOOK_MS);
+    cr_assert_eq(pressure.stage, PRESSURE_SHED);
+    look_for(1000, 1000);
+    cr_assert_eq(pressure.stage, PRESSURE_REFUSE);
+    cr_assert_eq(pressure.hold_ms, 2 * PRESSURE_HOLD_MS);
 }
 
 // However the readings go: a step back only after a hold in which nothing else changed, never two
