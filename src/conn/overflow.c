@@ -215,7 +215,11 @@ static enum walk_result step_asking(struct shard *shard, struct conn *conn,
 void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct history *history)
 {
     struct conn_overflow *overflow = conn_flow_of(shard, conn)->overflow;
-    if (overflow->stage == OVERFLOW_ASKING && history->lookup.from == LOG_FROM_LAST) {
+    bool is_answer = overflow->stage == OVERFLOW_ASKING && // and no late one to another question
+                     history->lookup.from == LOG_FROM_LAST &&
+                     history->lookup.value == overflow->newest.keep &&
+                     history->stream == stream_at(shard, conn, overflow->newest.stream);
+    if (is_answer) {
         overflow->stage = OVERFLOW_MOVING;
         overflow->end_id = history->lookup.start_id;
     }

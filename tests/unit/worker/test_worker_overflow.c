@@ -225,6 +225,7 @@ static void read_all(struct reader *reader)
 
 static const char *const targets[] = {
     "/streams/a?events_per_second=2000&burst=50&overflow=%s",
+    "/streams/a?lag_bytes=20000&overflow=%s",
     "/streams/a?overflow=%s",
     "/events?stream=a&stream=b&overflow=%s",
     "/events?envelope=0&stream=a&stream=b&overflow=%s",
@@ -252,7 +253,7 @@ static void expect_sums(enum overflow_policy policy)
 {
     for (size_t form = 0; form < sizeof targets / sizeof targets[0]; form++) {
         struct fake_options options = {.shard = {.overflow = {.limits = {.events = LAG}}}};
-        begin(&options, form < 2 ? 1 : 2);
+        begin(&options, form < 3 ? 1 : 2);
         char target[128];
         snprintf(target, sizeof target, targets[form], overflow_policy_name(policy));
         static struct reader reader;
@@ -327,7 +328,7 @@ static void expect_told_of_all(void (*damage)(void))
 {
     for (unsigned policy = OVERFLOW_DROP_OLDEST; policy <= OVERFLOW_DROP_LOWEST; policy++) {
         for (size_t form = 0; form < sizeof targets / sizeof targets[0]; form++) {
-            begin(&limited, form < 2 ? 1 : 2);
+            begin(&limited, form < 3 ? 1 : 2);
             char target[128];
             snprintf(target, sizeof target, targets[form],
                      overflow_policy_name((enum overflow_policy)policy));
