@@ -160,6 +160,43 @@ static int print_workers(struct slice workers, FILE *out, bool colour)
     return error;
 }
 
+// What subscribers did not get, and why.
+static const struct {
+    const char *key;
+    const char *name;
+} losses[] = {
+    {"dropped_oldest", "drop_oldest"}, {"dropped_newest", "drop_newest"},
+    {"dropped_lowest", "drop_lowest"}, {"dropped_shed", "for want of memory"},
+    {"lag_closes", "disconnected"},    {"stall_closes", "closed as stalled"},
+};
+enum { LOSSES = sizeof(losses) / sizeof(losses[0]) };
+
+static void add_losses(void *context, struct slice worker)
+{
+    uint64_t *sums = context;
+    for (size_t i = 0; i < LOSSES; i++) {
+        sums[i] += json_value_number(worker, losses[i].key);
+    }
+}
+
+// A line where there is something to tell.
+static void print_losses(struct slice workers, FILE *out, bool colour)
+{
+    uint64_t sums[LOSSES] = {0};
+    char text[LINE_BYTES_MAX] = "";
+    int length = 0;
+    (void)json_value_each(workers, add_losses, sums);
+    for (size_t i = 0; i < LOSSES; i++) {
+        if (sums[i] > 0) {
+            length += snprintf(text + length, sizeof(text) - (size_t)length, "%s%s %llu",
+                               length > 0 ? ", " : "", losses[i].name, (unsigned long long)sums[i]);
+        }
+    }
+    if (length > 0) {
+        print_line(out, colour, "too slow", "%s", text);
+    }
+}
+
 int status_print_summary(struct slice answer, FILE *out, bool colour)
 {
     struct slice part;
@@ -177,7 +214,11 @@ int status_print_summary(struct slice answer, FILE *out, bool colour)
     if (json_value_member(answer, "memory", &part)) {
         print_memory(part, out, colour);
     }
-    return json_value_member(answer, "workers", &part) ? print_workers(part, out, colour) : 0;
+    if (!json_value_member(answer, "workers", &part)) {
+        return 0;
+    }
+    print_losses(part, out, colour);
+    return print_workers(part, out, colour);
 }
 
 // --- lists ---

@@ -33,7 +33,9 @@ Test(status_print, summary)
         "\"memory\":{\"stage\":2,\"pressure\":\"shed\",\"changes\":3,\"used_bytes\":1782579200,"
         "\"limit_bytes\":2147483648,\"tcp_used_bytes\":0,\"tcp_limit_bytes\":0},"
         "\"workers\":[{\"connections\":2,\"streaming\":1,\"connecting\":1,\"events_sent\":20,"
-        "\"bytes_sent\":4096},{\"connections\":3,\"streaming\":3,\"events_sent\":5}]}";
+        "\"bytes_sent\":4096,\"dropped_lowest\":7,\"lag_closes\":1},{\"connections\":3,"
+        "\"streaming\":3,\"events_sent\":5,"
+        "\"dropped_lowest\":5}]}";
     FILE *out = begin();
     cr_assert_eq(status_print_summary(slice_of(answer), out, false), 0);
     expect(out,
@@ -47,6 +49,7 @@ Test(status_print, summary)
            "             buffer 0.4 % full\n"
            "memory       1.7 GiB of 2.0 GiB (83 %), TCP of the machine not known\n"
            "             pressure: shed (stage 2), 3 changes\n"
+           "too slow     drop_lowest 12, disconnected 1\n"
            "\n"
            "WORKER  CONNECTIONS  STREAMING  CONNECTING  THROTTLED  STREAMS  EVENTS    BYTES  SHORT "
            " GAPS  RESUMED\n"
