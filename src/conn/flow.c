@@ -126,6 +126,16 @@ bool conn_flow_gathers(struct shard *shard, struct conn *conn)
     UNREACHABLE();
 }
 
+void conn_flow_release(struct shard *shard, struct conn *conn)
+{
+    struct conn_flow *flow = conn_flow_of(shard, conn);
+    if (flow != NULL && flow->gathering.due_ms > shard->now_ms) {
+        gathering_resume(&flow->gathering, shard->now_ms);
+        conn_pump(shard, conn);
+        shard_flush(shard);
+    }
+}
+
 // --- rates ---
 
 void conn_flow_begin_send(const struct conn *conn, struct conn_flow *flow)

@@ -52,6 +52,9 @@ void conn_flow_trim(struct shard *shard, struct conn *conn);
 // Whether it waits for its batch: then nothing is to be sent now.
 bool conn_flow_gathers(struct shard *shard, struct conn *conn);
 
+// The batch that gathers is sent now, as far as that can be: its connection is about to be closed.
+void conn_flow_release(struct shard *shard, struct conn *conn);
+
 // What one send may take.
 struct conn_allowance {
     uint32_t events;

@@ -99,10 +99,15 @@ static void complete_batch(struct quality *quality)
     }
 }
 
-static void cap(struct quality *quality, enum quality_field field, uint32_t maximum)
+// A rate, and its burst to what that brings in a second: else one burst would be all at once.
+static void cap(struct quality *quality, enum quality_field rate, enum quality_field burst,
+                uint32_t maximum)
 {
-    if (maximum > 0 && (quality->values[field] == 0 || quality->values[field] > maximum)) {
-        quality_set(quality, field, maximum, QUALITY_FROM_SERVER);
+    if (maximum > 0 && (quality->values[rate] == 0 || quality->values[rate] > maximum)) {
+        quality_set(quality, rate, maximum, QUALITY_FROM_SERVER);
+    }
+    if (maximum > 0 && quality->values[burst] > maximum) {
+        quality_set(quality, burst, maximum, QUALITY_FROM_SERVER);
     }
 }
 
@@ -120,8 +125,8 @@ void quality_choose(struct quality *quality, const struct subscribe_request *req
 void quality_settle(struct quality *quality, const struct quality_policy *policy)
 {
     complete_batch(quality);
-    cap(quality, QUALITY_EVENTS_PER_SECOND, policy->events_per_second_max);
-    cap(quality, QUALITY_BYTES_PER_SECOND, policy->bytes_per_second_max);
+    cap(quality, QUALITY_EVENTS_PER_SECOND, QUALITY_BURST_EVENTS, policy->events_per_second_max);
+    cap(quality, QUALITY_BYTES_PER_SECOND, QUALITY_BURST_BYTES, policy->bytes_per_second_max);
 }
 
 enum quality_field quality_field_of(enum subscribe_setting setting)

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/logger.h"
+#include "conn/flow.h"
 #include "conn/slowest.h"
 #include "log/block.h"
 #include "worker/worker_internal.h"
@@ -239,7 +240,10 @@ static bool say_goodbye(struct worker *worker)
         struct conn *conn = &ring->conns[worker->stop_slot++];
         if (conn->state != CONN_FREE && conn->state != CONN_CLOSING && conn->state != CONN_LINGER) {
             uint64_t spread = prng_below(&shard->prng, GOODBYE_SPREAD_MS);
-            conn_goodbye(shard, conn, shard->options.retry_ms + (uint32_t)spread);
+            conn_flow_release(shard, conn);
+            if (conn->state != CONN_FREE) { // handlers may have ended it
+                conn_goodbye(shard, conn, shard->options.retry_ms + (uint32_t)spread);
+            }
             said++;
         }
     }

@@ -110,7 +110,9 @@ Test(quality, the_server_bounds_every_connection)
     give(&request, SUBSCRIBE_EVENTS_PER_SECOND, 51);
     cr_assert_eq(choose(&request, "", &policy).events_per_second, 50);
     give(&request, SUBSCRIBE_EVENTS_PER_SECOND, 49);
+    give(&request, SUBSCRIBE_BURST, 1000);
     quality = choose(&request, "", &policy);
+    cr_assert_eq(quality.burst_events, 50, "nor all at once in a burst");
     cr_assert_eq(quality.events_per_second, 49);
     cr_assert_eq(quality.sources[QUALITY_EVENTS_PER_SECOND], QUALITY_FROM_REQUEST);
 }

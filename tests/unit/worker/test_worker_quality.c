@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const struct fake_options defaults;
@@ -199,6 +200,30 @@ Test(worker_quality, the_broker_bounds_those_who_ask_for_nothing)
     cr_assert_geq(fake_stat("rate_waits"), 1);
     close(client);
     fake_stop();
+    fake_text_free(&text);
+}
+
+Test(worker_quality, what_gathers_is_sent_before_the_end)
+{
+    fake_start(&defaults);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a?batch_size=10&batch_timeout=10s", "");
+    fake_expect(client, &text, "retry");
+    publish_many("a", "last words", 3);
+    cr_assert_not(fake_read(client, &text, "last words", 50));
+    fake_stop();
+    char rest[1024];
+    ssize_t got;
+    size_t length = 0;
+    while ((got = recv(client, rest + length, sizeof(rest) - 1 - length, 0)) > 0) {
+        length += (size_t)got;
+    }
+    rest[length] = 0;
+    cr_assert_eq(got, 0, "closed in order");
+    const char *last = strstr(rest, "id: 3\n");
+    cr_assert_not_null(last, "%s", rest);
+    cr_assert_not_null(strstr(last, "retry: "), "goodbye comes after it");
+    close(client);
     fake_text_free(&text);
 }
 
