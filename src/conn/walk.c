@@ -66,7 +66,8 @@ static enum walk_result tell_lost(struct walk *walk, uint32_t index, const struc
 {
     const struct log_run *run = found->run;
     (void)tell_gap(walk, index, found->from, run->last_id, NOTICE_CORRUPT);
-    if (found->from < run->first_id) {
+    // What a cut leaves out was told before.
+    if (found->from < run->first_id && !overflow_cuts_any(&walk->cut)) {
         walk->gap_count = run->count;
     }
     return WALK_GAP;
