@@ -19,6 +19,12 @@
 // nothing is there twice, also when the broker was restarted in between. (Ephemeral events may be
 // lost or repeated.)
 //
+// Streams that block (rc_set_flow). While the slowest subscriber of one is too far behind,
+// rc_publish and rc_batch take one request for it at a time (a batch is its first event's): they
+// wait until that is answered, or give RC_AGAIN where options.nonblocking is set. Other streams are
+// not held. The broker keeps such an event until the subscriber has caught up, and answers
+// RC_BACKPRESSURE_EXCEEDED after the stream's time (10 s, if it was not set).
+//
 // Memory. Unacknowledged requests are kept, up to options.window_bytes; beyond it rc_publish waits
 // for acknowledgements, or gives RC_AGAIN where options.nonblocking is set.
 #ifndef RINGCAST_CLIENT_H
@@ -188,6 +194,16 @@ struct rc_pressure {
 };
 RC_API int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure *pressure,
                        int timeout_ms);
+
+// How a stream's subscribers keep up. Of one that does not block (see rc_flow): 0 and
+// RC_CREDIT_UNLIMITED.
+struct rc_stream_pressure {
+    double full;           // how far the slowest is behind, 1 being the limit
+    uint64_t credit_bytes; // of its events that may be unanswered
+    uint64_t listeners;
+};
+RC_API int rc_stream_pressure(struct rc_client *client, const char *stream,
+                              struct rc_stream_pressure *pressure, int timeout_ms);
 
 // For poll(2) in the program's own loop, with the events to wait for; -1 while there is no
 // connection (then call rc_poll at least every 100 ms). It changes with each reconnection.

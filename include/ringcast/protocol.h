@@ -6,7 +6,8 @@
 //     HELLO, 24 bytes, once
 //         0   4  magic F7 'R' 'C' 'P'. F7 begins no UTF-8 text, so the broker tells this protocol
 //                from its line protocol (one JSON object a line) by the first byte
-//         4   2  version: the highest that the producer speaks; 1
+//         4   2  version: the highest that the producer speaks. 1; 2 has STREAM_CREDIT and a longer
+//                PRESSURE_NOW beside it
 //         6   2  zero
 //         8   8  producer id, or 0: no idempotency
 //        16   4  epoch: a higher one shuts out older instances of the same producer id
@@ -88,7 +89,7 @@
 //                RC_ERROR_MORE before
 //        28   4  zero
 //     At level received the answer is immediate: before the event has an id, and before it is
-//     written.
+//     written; but for an event that is held (STREAM_CREDIT), which is answered when it is taken.
 //   ERROR         the final answer to a request that failed whole; with RC_ERROR_MORE about one
 //   event
 //         0   2  code (RC_ERRORS): stable
@@ -104,6 +105,17 @@
 //   CREDIT        0  8  the new credit; it replaces the former. The broker lowers it under load. A
 //   producer
 //     that has more unanswered stops sending until it has less; one request is always allowed
+//   STREAM_CREDIT (version 2) the same for one stream, of those that the producer has published to:
+//   the bytes of requests for it that may be unanswered. A stream that blocks lowers it when its
+//   slowest subscriber is behind by its threshold, to 0 when it is behind by its limit, and lifts
+//   it again. Requests for it (a batch is its first event's) count no more against CREDIT from the
+//   first of these frames on until the last. What is sent nevertheless is held by the broker, and
+//   answered late: ACK, or ERROR backpressure_exceeded after the stream's time. Requests for
+//   other streams overtake it. At most RC_STREAM_CREDITS_MAX streams have one at a time
+//         0   8  the credit; RC_CREDIT_UNLIMITED: no limit of its own any more
+//         8   4  how far the slowest subscriber is behind, in 1/1000 of the limit
+//        12   4  zero
+//        16      the stream's name
 //   PONG          what PING carried
 //   PRESSURE_NOW
 //         0   4  how full the broker's buffer is, in 1/1000
@@ -112,6 +124,10 @@
 //        16   8  bytes of this producer's requests that are unanswered
 //        24   8  subscribers of the stream that was asked about; RC_LISTENERS_UNKNOWN without a
 //        stream
+//        32   8  version 2: the credit of that stream; RC_CREDIT_UNLIMITED
+//        40   4  version 2: how far its slowest subscriber is behind, in 1/1000 of the limit; 0
+//                where it does not block
+//        44   4  zero
 //
 // Faults. A frame that is well framed but wrong inside (unknown kind, bad lengths, bad text) gets
 // an ERROR and the connection goes on with the next frame; so does one that is longer than allowed,
@@ -124,9 +140,11 @@
 #define RC_PROTOCOL_FIRST_BYTE 0xf7
 #define RC_OFFSET_NONE         0xffffffffu
 #define RC_LISTENERS_UNKNOWN   0xffffffffffffffffu
+#define RC_CREDIT_UNLIMITED    0xffffffffffffffffu
 
 enum {
-    RC_PROTOCOL_VERSION = 1,
+    RC_PROTOCOL_VERSION = 2,
+    RC_PROTOCOL_STREAM_CREDITS = 2, // from this version on
 
     RC_HELLO_BYTES = 24,
     RC_HEADER_BYTES = 16,
@@ -137,7 +155,9 @@ enum {
     RC_ACK_BYTES = 32,
     RC_ERROR_BYTES = 16,
     RC_CREDIT_BYTES = 8,
+    RC_STREAM_CREDIT_BYTES = 16,
     RC_PRESSURE_BYTES = 32,
+    RC_PRESSURE_STREAM_BYTES = 48, // with what version 2 has
 
     RC_PING_BYTES_MAX = 64,
     RC_BATCH_ERRORS_MAX = 16,
@@ -145,6 +165,7 @@ enum {
     RC_NAME_BYTES_MAX = 255,
     RC_TYPE_BYTES_MAX = 255,
     RC_ERROR_MESSAGE_BYTES_MAX = 1024,
+    RC_STREAM_CREDITS_MAX = 64,
 
     // Producer to broker
     RC_FRAME_PUBLISH = 1,
@@ -161,6 +182,7 @@ enum {
     RC_FRAME_CREDIT = 68,
     RC_FRAME_PONG = 69,
     RC_FRAME_PRESSURE_NOW = 70,
+    RC_FRAME_STREAM_CREDIT = 71,
 
     RC_LEVEL_RECEIVED = 0, // answered at once
     RC_LEVEL_WRITTEN = 1,  // survives a crash of the broker

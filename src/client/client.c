@@ -179,13 +179,20 @@ void rc_close(struct rc_client *client)
 
 // ---- publishing --------------------------------------------------------------------------------
 
-// Room in the window for a frame, waiting for answers where that is wanted.
-static int reserve(struct rc_client *client, size_t length)
+static int room_for(struct rc_client *client, const char *stream, size_t length)
+{
+    return rc_limits_admit(client, stream, length) ? rc_window_reserve(&client->window, length)
+                                                   : RC_AGAIN;
+}
+
+// Room in the window for a frame, and in the stream's credit (NULL: of none), waiting for answers
+// where that is wanted.
+static int reserve(struct rc_client *client, const char *stream, size_t length)
 {
     if (client->state == RC_STATE_FAILED) {
         return client->failure;
     }
-    int result = rc_window_reserve(&client->window, length);
+    int result = room_for(client, stream, length);
     while (result == RC_AGAIN) {
         bool may_wait = !client->options.nonblocking && !client->is_in_callback;
         if (client->is_in_callback) {
@@ -195,12 +202,14 @@ static int reserve(struct rc_client *client, size_t length)
         if (failure != RC_OK) {
             return failure;
         }
-        result = rc_window_reserve(&client->window, length);
+        result = room_for(client, stream, length);
         if (!may_wait) {
             break;
         }
     }
-    if (result == RC_AGAIN) {
+    if (result == RC_AGAIN && !rc_limits_admit(client, stream, length)) {
+        rc_client_say(client, "the subscribers of \"%s\" are too far behind to take more", stream);
+    } else if (result == RC_AGAIN) {
         rc_client_say(client, "%zu bytes are waiting for acknowledgements, the limit is %zu",
                       client->window.end - client->window.start, client->options.window_bytes);
     } else if (result == RC_NO_MEMORY) {
@@ -216,7 +225,9 @@ static uint64_t take_sequence(struct rc_client *client)
 
 static void add(struct rc_client *client, size_t length, rc_done done, void *context)
 {
+    uint64_t number = client->window.tail;
     rc_window_add(&client->window, length, done, context);
+    rc_limits_add(client, rc_window_find(&client->window, number));
     if (client->is_in_callback) {
         return; // it goes out when the callback has returned
     }
@@ -242,7 +253,7 @@ int rc_publish(struct rc_client *client, const struct rc_event *event, rc_done d
         rc_client_say(client, "the event's attributes are too long");
         return RC_TOO_LARGE;
     }
-    result = reserve(client, RC_HEADER_BYTES + length);
+    result = reserve(client, event->stream, RC_HEADER_BYTES + length);
     if (result != RC_OK) {
         return result;
     }
@@ -273,7 +284,7 @@ int rc_batch(struct rc_client *client, const struct rc_event *events, size_t cou
         rc_client_say(client, "a batch has at least one event");
         return RC_BAD_ARGUMENT;
     }
-    int result = reserve(client, RC_HEADER_BYTES + length);
+    int result = reserve(client, events[0].stream, RC_HEADER_BYTES + length);
     if (result != RC_OK) {
         return result;
     }
@@ -419,7 +430,7 @@ int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure
         rc_client_say(client, "a stream's name is at most %d bytes long", RC_NAME_BYTES_MAX);
         return RC_BAD_ARGUMENT;
     }
-    int code = reserve(client, RC_HEADER_BYTES + length);
+    int code = reserve(client, NULL, RC_HEADER_BYTES + length);
     if (code != RC_OK) {
         return code;
     }
@@ -439,6 +450,21 @@ int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure
     return code;
 }
 
+int rc_stream_pressure(struct rc_client *client, const char *stream,
+                       struct rc_stream_pressure *pressure, int timeout_ms)
+{
+    struct rc_pressure of_broker;
+    if (stream == NULL) {
+        rc_client_say(client, "no stream is given");
+        return RC_BAD_ARGUMENT;
+    }
+    int code = rc_pressure(client, stream, &of_broker, timeout_ms);
+    if (code == RC_OK) {
+        *pressure = client->stream_pressure;
+    }
+    return code;
+}
+
 int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_flow *flow,
                 int timeout_ms)
 {
@@ -451,7 +477,7 @@ int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_fl
         rc_client_say(client, "the stream's name, the policy or the threshold is out of bounds");
         return RC_BAD_ARGUMENT;
     }
-    int code = reserve(client, RC_HEADER_BYTES + RC_SET_FLOW_BYTES + length);
+    int code = reserve(client, NULL, RC_HEADER_BYTES + RC_SET_FLOW_BYTES + length);
     if (code != RC_OK) {
         return code;
     }

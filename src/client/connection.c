@@ -82,8 +82,8 @@ static void connect_now(struct rc_client *client)
 
 static bool handle_welcome(struct rc_client *client, const uint8_t *payload, size_t length)
 {
-    if (client->state != RC_STATE_HELLO || length < RC_WELCOME_BYTES ||
-        get_le(payload, 2) != RC_PROTOCOL_VERSION) {
+    uint64_t version = length < RC_WELCOME_BYTES ? 0 : get_le(payload, 2);
+    if (client->state != RC_STATE_HELLO || version < 1 || version > RC_PROTOCOL_VERSION) {
         return false;
     }
     client->frame_bytes_max = (uint32_t)get_le(payload + 4, 4);
@@ -93,6 +93,7 @@ static bool handle_welcome(struct rc_client *client, const uint8_t *payload, siz
     client->retry_ms = RC_RETRY_MS_MIN;
     client->reconnects += client->was_ready;
     client->was_ready = true;
+    rc_limits_forget(client);
     rc_window_rewind(&client->window);
     client->sent = client->window.start_position;
     client->allowed = client->sent;
@@ -114,10 +115,7 @@ static bool is_kept_for_later(const struct rc_client *client, const struct rc_re
 static void finish(struct rc_client *client, struct rc_request *request,
                    const struct rc_result *result)
 {
-    if (request->is_sent) {
-        client->in_flight_bytes -= request->length;
-        request->is_sent = false;
-    }
+    rc_limits_finish(client, request);
     if (is_kept_for_later(client, result)) {
         client->is_leaving = true;
         return;
@@ -214,7 +212,25 @@ static bool handle_pressure(struct rc_client *client, uint64_t number, const uin
         .unanswered_bytes = get_le(payload + 16, 8),
         .listeners = get_le(payload + 24, 8),
     };
+    client->stream_pressure = (struct rc_stream_pressure){
+        .credit_bytes = RC_CREDIT_UNLIMITED,
+        .listeners = client->pressure.listeners,
+    };
+    if (length >= RC_PRESSURE_STREAM_BYTES) {
+        client->stream_pressure.credit_bytes = get_le(payload + 32, 8);
+        client->stream_pressure.full = (double)get_le(payload + 40, 4) / 1000;
+    }
     finish(client, request, &(struct rc_result){.code = RC_OK, .message = ""});
+    return true;
+}
+
+static bool handle_stream_credit(struct rc_client *client, const uint8_t *payload, size_t length)
+{
+    size_t name_length = length - RC_STREAM_CREDIT_BYTES;
+    if (length <= RC_STREAM_CREDIT_BYTES || name_length > RC_NAME_BYTES_MAX) {
+        return false;
+    }
+    rc_limits_set(client, payload + RC_STREAM_CREDIT_BYTES, name_length, get_le(payload, 8));
     return true;
 }
 
@@ -235,6 +251,7 @@ static bool handle_frame(struct rc_client *client, const uint8_t *frame, size_t 
     case RC_FRAME_CREDIT:
         client->credit_bytes = length < RC_CREDIT_BYTES ? 0 : get_le(payload, 8);
         return length >= RC_CREDIT_BYTES;
+    case RC_FRAME_STREAM_CREDIT: return handle_stream_credit(client, payload, length);
     default: return false;
     }
 }
@@ -297,12 +314,13 @@ static void allow_more(struct rc_client *client)
     while (client->next < client->window.tail && !client->is_leaving) {
         struct rc_request *request = rc_window_find(&client->window, client->next);
         if (request != NULL) {
-            if (client->in_flight_bytes > 0 &&
+            bool is_limited = request->limit != 0;
+            if (!is_limited && client->in_flight_bytes > 0 &&
                 client->in_flight_bytes + request->length > client->credit_bytes) {
                 return;
             }
             request->is_sent = true;
-            client->in_flight_bytes += request->length;
+            client->in_flight_bytes += is_limited ? 0 : request->length;
             client->allowed = request->position + request->length;
         }
         client->next++;

@@ -2,6 +2,7 @@
 //
 //     window.c      requests without an answer, as the bytes of their frames, in order
 //     encode.c      events as frames
+//     limits.c      streams with a credit of their own
 //     connection.c  connecting, sending, receiving, reconnecting
 //     client.c      the public functions
 #ifndef RINGCAST_CLIENT_INTERNAL_H
@@ -33,8 +34,9 @@ struct rc_request {
     uint32_t length;
     int code; // of the first event of a batch that was refused
     uint32_t index;
-    bool is_sent; // on this connection, at least in part: counts against the credit
-    bool is_done; // answered; its place is freed when it is the oldest
+    bool is_sent;  // on this connection, at least in part: counts against the credit
+    uint8_t limit; // place in rc_client.limits + 1: counts against that credit; 0: the connection's
+    bool is_done;  // answered; its place is freed when it is the oldest
 };
 
 struct rc_window {
@@ -70,6 +72,14 @@ const uint8_t *rc_window_bytes(const struct rc_window *window, uint64_t position
 // The position behind the last byte.
 uint64_t rc_window_end(const struct rc_window *window);
 
+// A stream whose credit is limited.
+struct rc_limit {
+    uint64_t credit_bytes;
+    uint64_t unanswered_bytes; // of its requests, sent or not
+    uint8_t name_length;       // 0: this place is free
+    uint8_t name[RC_NAME_BYTES_MAX];
+};
+
 enum rc_state {
     RC_STATE_DOWN,  // until retry_at_ms
     RC_STATE_HELLO, // waits for WELCOME
@@ -101,6 +111,8 @@ struct rc_client {
     uint64_t next;     // the request whose frame begins at `allowed`
     uint64_t in_flight_bytes;
     uint64_t credit_bytes;
+    uint32_t limit_count;
+    struct rc_limit limits[RC_STREAM_CREDITS_MAX];
     uint32_t frame_bytes_max;
     uint32_t event_bytes_max;
 
@@ -110,7 +122,8 @@ struct rc_client {
     uint32_t unlooked;
 
     struct rc_pressure pressure; // of the last PRESSURE_NOW
-    uint64_t refusal_request;    // whose first refusal `refusal_message` tells of
+    struct rc_stream_pressure stream_pressure;
+    uint64_t refusal_request; // whose first refusal `refusal_message` tells of
     char refusal_message[RC_MESSAGE_BYTES];
     char message[RC_MESSAGE_BYTES];
     char result_message[RC_MESSAGE_BYTES];
@@ -145,6 +158,19 @@ static inline uint64_t get_le(const uint8_t *at, int bytes)
     }
     return value;
 }
+
+// ---- limits.c
+
+// STREAM_CREDIT.
+void rc_limits_set(struct rc_client *client, const uint8_t *name, size_t length, uint64_t credit);
+// Whether a frame of this length may be added now for the stream; NULL: for none.
+bool rc_limits_admit(struct rc_client *client, const char *stream, size_t length);
+// The request, not sent yet, was added to the window.
+void rc_limits_add(struct rc_client *client, struct rc_request *request);
+// It is answered, or as if never sent: it counts against no credit.
+void rc_limits_finish(struct rc_client *client, struct rc_request *request);
+// A new connection begins without any.
+void rc_limits_forget(struct rc_client *client);
 
 // ---- connection.c
 

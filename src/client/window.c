@@ -143,6 +143,7 @@ void rc_window_rewind(struct rc_window *window)
         struct rc_request *request = request_at(window, number);
         size_t length = request->length;
         request->is_sent = false;
+        request->limit = 0;
         request->code = RC_OK;
         if (request->is_done) {
             request->length = 0;

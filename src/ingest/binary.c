@@ -45,7 +45,8 @@ bool binary_read_hello(const uint8_t *bytes, struct binary_hello *hello, struct 
     }
     uint16_t version = load_le16(bytes + 4);
     if (version == 0) {
-        return fail(fault, ERR_UNSUPPORTED_VERSION, 4, "this broker speaks protocol version 1");
+        return fail(fault, ERR_UNSUPPORTED_VERSION, 4,
+                    "this broker speaks protocol versions 1 and 2");
     }
     if (load_le16(bytes + 6) != 0) {
         return fail(fault, ERR_INVALID_REQUEST, 6, "a reserved field of HELLO is not zero");
@@ -280,6 +281,21 @@ void binary_write_credit(struct buffer *out, uint64_t credit_bytes)
     buffer_commit(out, RC_HEADER_BYTES + RC_CREDIT_BYTES);
 }
 
+void binary_write_stream_credit(struct buffer *out, uint64_t credit_bytes, uint32_t full_permille,
+                                struct slice stream)
+{
+    size_t length = RC_STREAM_CREDIT_BYTES + stream.length;
+    uint8_t *payload = frame_begin(out, RC_FRAME_STREAM_CREDIT, 0, length);
+    if (payload == NULL) {
+        return;
+    }
+    store_le64(payload, credit_bytes);
+    store_le32(payload + 8, full_permille);
+    store_le32(payload + 12, 0);
+    memcpy(payload + RC_STREAM_CREDIT_BYTES, stream.at, stream.length);
+    buffer_commit(out, RC_HEADER_BYTES + length);
+}
+
 void binary_write_pong(struct buffer *out, uint64_t request, struct slice payload)
 {
     uint8_t *bytes = frame_begin(out, RC_FRAME_PONG, request, payload.length);
@@ -295,7 +311,8 @@ void binary_write_pong(struct buffer *out, uint64_t request, struct slice payloa
 void binary_write_pressure(struct buffer *out, uint64_t request,
                            const struct binary_pressure *pressure)
 {
-    uint8_t *payload = frame_begin(out, RC_FRAME_PRESSURE_NOW, request, RC_PRESSURE_BYTES);
+    size_t length = pressure->has_stream ? RC_PRESSURE_STREAM_BYTES : RC_PRESSURE_BYTES;
+    uint8_t *payload = frame_begin(out, RC_FRAME_PRESSURE_NOW, request, length);
     if (payload == NULL) {
         return;
     }
@@ -304,5 +321,10 @@ void binary_write_pressure(struct buffer *out, uint64_t request,
     store_le64(payload + 8, pressure->credit_bytes);
     store_le64(payload + 16, pressure->unanswered_bytes);
     store_le64(payload + 24, pressure->listeners);
-    buffer_commit(out, RC_HEADER_BYTES + RC_PRESSURE_BYTES);
+    if (pressure->has_stream) {
+        store_le64(payload + 32, pressure->stream_credit_bytes);
+        store_le32(payload + 40, pressure->stream_permille);
+        store_le32(payload + 44, 0);
+    }
+    buffer_commit(out, RC_HEADER_BYTES + length);
 }

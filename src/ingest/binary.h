@@ -88,6 +88,8 @@ void binary_write_error(struct buffer *out, uint64_t request, uint16_t flags, ui
                         const struct binary_fault *fault);
 
 void binary_write_credit(struct buffer *out, uint64_t credit_bytes);
+void binary_write_stream_credit(struct buffer *out, uint64_t credit_bytes, uint32_t full_permille,
+                                struct slice stream);
 void binary_write_pong(struct buffer *out, uint64_t request, struct slice payload);
 
 struct binary_pressure {
@@ -95,6 +97,9 @@ struct binary_pressure {
     uint64_t credit_bytes;
     uint64_t unanswered_bytes;
     uint64_t listeners;
+    bool has_stream; // the rest is written
+    uint64_t stream_credit_bytes;
+    uint32_t stream_permille;
 };
 void binary_write_pressure(struct buffer *out, uint64_t request,
                            const struct binary_pressure *pressure);

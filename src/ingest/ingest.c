@@ -156,6 +156,7 @@ static void ingest_sweep(void *context, struct loop *loop, struct wheel_timer *t
     for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
         is_watched = producer_sweep(pool_at(&ingest->producers, slot), now_ms) || is_watched;
     }
+    is_watched = hold_sweep(ingest, now_ms) || is_watched;
     operation_post_all(ingest);
     ingest_resume_accept(ingest);
     ingest_measure(ingest);
@@ -229,7 +230,21 @@ static bool ingest_allocate(struct ingest *ingest, char *message, size_t message
         line_scratch_free(&ingest->scratch);
         return false;
     }
+    if (hold_init(ingest) < 0) {
+        snprintf(message, message_size, "no memory for what producers hold");
+        pool_destroy(&ingest->producers);
+        line_scratch_free(&ingest->scratch);
+        return false;
+    }
     return true;
+}
+
+static void ingest_release(struct ingest *ingest)
+{
+    hold_free(ingest);
+    pool_destroy(&ingest->producers);
+    line_scratch_free(&ingest->scratch);
+    free(ingest);
 }
 
 struct ingest *ingest_create(struct loop *loop, struct log *log,
@@ -256,9 +271,7 @@ struct ingest *ingest_create(struct loop *loop, struct log *log,
     }
     if (listen_unix_open(&ingest->listener, options->socket_path, ingest->options.socket_mode,
                          message, message_size) < 0) {
-        pool_destroy(&ingest->producers);
-        line_scratch_free(&ingest->scratch);
-        free(ingest);
+        ingest_release(ingest);
         return NULL;
     }
     ingest->options.socket_path = ingest->listener.path;
@@ -279,6 +292,7 @@ struct ingest *ingest_create(struct loop *loop, struct log *log,
 bool ingest_round(struct ingest *ingest)
 {
     ingest_resume_accept(ingest);
+    bool has_held = hold_release(ingest, INGEST_RELEASE_BYTES); // they came first
     size_t left = INGEST_ROUND_BYTES;
     while (left > 0 && !list_is_empty(&ingest->runnable)) {
         struct list_node *node = list_pop_front(&ingest->runnable);
@@ -294,7 +308,7 @@ bool ingest_round(struct ingest *ingest)
         ingest->has_appended = false;
         ingest_measure(ingest);
     }
-    return !list_is_empty(&ingest->runnable);
+    return has_held || !list_is_empty(&ingest->runnable);
 }
 
 bool ingest_flush(struct ingest *ingest)
@@ -302,6 +316,7 @@ bool ingest_flush(struct ingest *ingest)
     if (ingest->operations_unposted) {
         operation_post_all(ingest);
     }
+    hold_tell(ingest);
     struct list now;
     list_init(&now);
     list_move_all(&now, &ingest->dirty);
@@ -311,7 +326,8 @@ bool ingest_flush(struct ingest *ingest)
     LIST_EACH_SAFE (node, &ingest->closed) {
         producer_release(LIST_ENTRY(node, struct producer, dirty));
     }
-    return !list_is_empty(&ingest->runnable) || !list_is_empty(&ingest->dirty);
+    bool has_held = !list_is_empty(&ingest->hold.ready) && !ingest->log_is_full;
+    return has_held || !list_is_empty(&ingest->runnable) || !list_is_empty(&ingest->dirty);
 }
 
 void ingest_acknowledge(struct ingest *ingest, const struct log_acknowledgement *acknowledgement)
@@ -337,6 +353,11 @@ void ingest_room(struct ingest *ingest)
 {
     ingest->log_is_full = false;
     ingest_wake_all(ingest);
+}
+
+void ingest_pressure(struct ingest *ingest, const struct log_pressure *pressure)
+{
+    hold_pressure(ingest, pressure);
 }
 
 void ingest_handle_message(struct ingest *ingest, const struct log_message *message)
@@ -406,6 +427,7 @@ void ingest_stop(struct ingest *ingest)
     } else {
         listen_unix_close(&ingest->listener);
     }
+    hold_refuse_all(ingest, ERR_SHUTTING_DOWN);
     // Those that wait for room are told that there will be none.
     ingest_wake_all(ingest);
 }
@@ -419,7 +441,7 @@ bool ingest_is_idle(const struct ingest *ingest)
     uint32_t slot = pool_next_live(&ingest->producers, 0);
     for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
         const struct producer *producer = pool_at(&ingest->producers, slot);
-        if (producer->send_inflight || requests_count(&producer->requests) > 0 ||
+        if (producer->send_inflight || !requests_are_none(&producer->requests) ||
             buffer_length(&producer->output) > 0) {
             return false;
         }
@@ -465,9 +487,7 @@ void ingest_destroy(struct ingest *ingest)
                   pool_used(&ingest->producers));
         return;
     }
-    pool_destroy(&ingest->producers);
-    line_scratch_free(&ingest->scratch);
-    free(ingest);
+    ingest_release(ingest);
 }
 
 void ingest_get_status(const struct ingest *ingest, struct ingest_status *status)
@@ -475,4 +495,5 @@ void ingest_get_status(const struct ingest *ingest, struct ingest_status *status
     *status = ingest->status;
     status->producers = ingest->live;
     status->receive_bytes = ingest->budget.used_bytes;
+    status->pressed_streams = pool_used(&ingest->hold.pressed);
 }

@@ -10,8 +10,8 @@
 //     log_handle_message each round (on_round)    ingest_round (read, parse, append), log_round
 //     (close the block,
 //                              submit its write), ingest_flush (send the answers that are ready)
-//     log_callbacks            acknowledge: ingest_acknowledge; room: ingest_room. From inside
-//     log_append too
+//     log_callbacks            acknowledge: ingest_acknowledge; room: ingest_room; pressure:
+//                              ingest_pressure. From inside log_append too
 // The round does not wait when ingest_round or ingest_flush returned true.
 //
 // All functions on the loop's thread, except ingest_create, which may run on another before the
@@ -72,6 +72,9 @@ void ingest_acknowledge(struct ingest *ingest, const struct log_acknowledgement 
 // The log has room again.
 void ingest_room(struct ingest *ingest);
 
+// A stream that blocks is under pressure, or no more.
+void ingest_pressure(struct ingest *ingest, const struct log_pressure *pressure);
+
 // MESSAGE_ADMIN_DONE from a worker.
 void ingest_handle_message(struct ingest *ingest, const struct log_message *message);
 
@@ -94,17 +97,21 @@ bool ingest_is_idle(const struct ingest *ingest);
 void ingest_destroy(struct ingest *ingest);
 
 struct ingest_status {
-    uint32_t producers;     // connected now
-    uint64_t connections;   // accepted since start
-    uint64_t refused;       // by credentials or the limit
-    uint64_t requests;      // frames and lines
-    uint64_t events;        // taken by the log
-    uint64_t errors;        // answered
-    uint64_t bytes;         // received
-    uint64_t waits;         // times that a producer had to wait for room
-    uint64_t rate_waits;    // and for its own rate
-    uint64_t receive_bytes; // receive buffers held now
-    uint32_t full_permille; // how full the log's tail is
+    uint32_t producers;       // connected now
+    uint64_t connections;     // accepted since start
+    uint64_t refused;         // by credentials or the limit
+    uint64_t requests;        // frames and lines
+    uint64_t events;          // taken by the log
+    uint64_t errors;          // answered
+    uint64_t bytes;           // received
+    uint64_t waits;           // times that a producer had to wait for room
+    uint64_t rate_waits;      // and for its own rate
+    uint64_t receive_bytes;   // receive buffers held now
+    uint64_t held_events;     // that wait for subscribers of their streams, now
+    uint64_t holds;           // events that had to, ever
+    uint64_t hold_refusals;   // of these, those that waited for too long
+    uint64_t pressed_streams; // streams that block and whose subscribers lag, now
+    uint32_t full_permille;   // how full the log's tail is
 };
 void ingest_get_status(const struct ingest *ingest, struct ingest_status *status);
 

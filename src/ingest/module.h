@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/pool.h"
+#include "ingest/hold.h"
 #include "ingest/ingest.h"
 #include "ingest/input.h"
 #include "ingest/line.h"
@@ -30,6 +31,7 @@ enum {
     // that the log closes its block about each millisecond under full load, and nobody is starved.
     INGEST_ROUND_BYTES = 1 << 20,
     INGEST_TURN_BYTES = 64 << 10,
+    INGEST_RELEASE_BYTES = 256 << 10, // of events that were held
 
     INGEST_OPERATIONS_MAX = 64,
     INGEST_LISTS_MAX = 64, // uids or gids in the options
@@ -78,6 +80,7 @@ struct ingest {
     bool log_is_full;      // an append found no room since the last room()
     bool has_appended;     // in this round
 
+    struct hold hold;
     struct ingest_status status;
 };
 

@@ -55,6 +55,7 @@ struct producer *producer_open(struct ingest *ingest, int fd, const struct peer 
         .pid = peer->pid,
     };
     rate_begin(producer);
+    hold_begin_producer(producer);
     input_init(&producer->input, &ingest->budget);
     requests_init(&producer->requests);
     buffer_init(&producer->texts, PRODUCER_TEXTS_BYTES_MAX);
@@ -100,6 +101,7 @@ void producer_close(struct producer *producer)
     }
     producer->state = PRODUCER_CLOSED;
     rate_end(producer);
+    hold_end_producer(producer);
     // Brings back what is in flight.
     shutdown(producer->fd, SHUT_RDWR);
     list_leave(&producer->runnable);
@@ -141,7 +143,7 @@ void producer_check_end(struct producer *producer)
 {
     bool is_sent = !producer->send_inflight && buffer_length(&producer->output) == 0;
     bool is_answered =
-        input_length(&producer->input) == 0 && requests_count(&producer->requests) == 0;
+        input_length(&producer->input) == 0 && requests_are_none(&producer->requests);
     if (is_sent && (producer->state == PRODUCER_CLOSING ||
                     (producer->state == PRODUCER_ENDING && is_answered))) {
         producer_close(producer);

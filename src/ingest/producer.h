@@ -10,6 +10,7 @@
 #ifndef RINGCAST_INGEST_PRODUCER_H
 #define RINGCAST_INGEST_PRODUCER_H
 
+#include "ingest/hold.h"
 #include "ingest/module.h"
 #include "ingest/rate.h"
 #include "ingest/requests.h"
@@ -56,6 +57,7 @@ struct producer {
     bool send_inflight;
     bool is_held; // something has to happen before it is read from again
     bool is_welcome;
+    uint16_t version; // binary: that is spoken
 
     struct input input;
     int64_t turn_bytes;      // what it may still take in this turn
@@ -67,8 +69,10 @@ struct producer {
     bool skip_line;      // lines: the same, up to the next LF
 
     struct requests requests;
-    struct buffer texts; // lines: see requests.h
-    uint64_t unanswered_bytes;
+    struct buffer texts;       // lines: see requests.h
+    uint64_t unanswered_bytes; // of requests, without those of which something is held
+    uint64_t holding_bytes;    // of these
+    struct producer_hold hold;
 
     struct buffer output;  // answers to come
     struct buffer sending; // answers under way
@@ -155,6 +159,12 @@ enum take producer_discard(struct producer *producer, uint64_t counter, struct s
 // An event of the request was refused. offset: RC_OFFSET_NONE or in the frame (binary).
 void producer_refuse(struct producer *producer, struct request *request, uint32_t index,
                      enum rc_error error, uint32_t offset, const char *message);
+// A held event goes to the log. LOG_APPEND_FULL: it stays held.
+enum log_append_result producer_append_held(struct producer *producer, uint64_t counter,
+                                            uint32_t index, const struct event *event,
+                                            enum ack_level level, enum rc_error *error);
+void producer_held_refused(struct producer *producer, uint64_t counter, uint32_t index,
+                           enum rc_error error);
 // Nothing more of it is to come but answers of the log.
 void producer_finish_reading(struct producer *producer, uint64_t counter);
 void producer_acknowledge(struct producer *producer,

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+static void producer_settle(struct producer *producer, struct request *request);
+
 enum { INDEX_MASK = (1 << PRODUCER_INDEX_BITS) - 1 };
 
 // The producer as the log names it in its acknowledgements.
@@ -19,6 +21,9 @@ static uint64_t producer_reference(const struct producer *producer)
 
 bool producer_may_begin(struct producer *producer)
 {
+    if (producer->protocol == PROTOCOL_BINARY) { // lines are answered in order
+        requests_make_room(&producer->requests);
+    }
     uint32_t count = requests_count(&producer->requests);
     size_t unsent = buffer_length(&producer->output) + buffer_length(&producer->sending);
     bool may = count < REQUESTS_MAX && unsent < PRODUCER_OUTPUT_HOLD_BYTES &&
@@ -67,12 +72,11 @@ void producer_consume(struct producer *producer, size_t length_bytes)
 
 // ---- to the log --------------------------------------------------------------------------------
 
-// The log has no room. Either the request waits, or it has waited long enough.
+// There is no room for it. Either the request waits, or it has waited long enough.
 static enum take producer_wait(struct producer *producer, enum rc_error *error)
 {
     struct ingest *ingest = producer->ingest;
     uint64_t position = producer->received_bytes - input_length(&producer->input);
-    ingest->log_is_full = true;
     if (position < producer->expired_bytes) {
         *error = ERR_BACKPRESSURE_EXCEEDED;
         return TAKE_REFUSED;
@@ -97,7 +101,65 @@ static enum take producer_taken(struct producer *producer, struct request *reque
     }
     ASSERT(request->pending > 0);
     request->pending--;
-    return result == LOG_APPEND_FULL ? producer_wait(producer, error) : TAKE_REFUSED;
+    if (result == LOG_APPEND_REFUSED) {
+        return TAKE_REFUSED;
+    }
+    producer->ingest->log_is_full = true;
+    return producer_wait(producer, error);
+}
+
+// The stream's subscribers are at its limit.
+static enum take producer_hold(struct producer *producer, struct pressed *pressed, uint64_t counter,
+                               uint32_t index, const struct event *event, enum ack_level level,
+                               enum rc_error *error)
+{
+    struct request *request = requests_at(&producer->requests, counter);
+    if (!hold_event(producer, pressed, counter, index, event, level)) {
+        request->pending--;
+        return producer_wait(producer, error);
+    }
+    producer->waiting_since_ms = 0;
+    if (!request->is_holding) { // what is held has a bound of its own
+        request->is_holding = true;
+        producer->unanswered_bytes -= request->bytes;
+        producer->holding_bytes += request->bytes;
+    }
+    return TAKE_TAKEN;
+}
+
+enum log_append_result producer_append_held(struct producer *producer, uint64_t counter,
+                                            uint32_t index, const struct event *event,
+                                            enum ack_level level, enum rc_error *error)
+{
+    struct ingest *ingest = producer->ingest;
+    struct request *request = requests_at(&producer->requests, counter);
+    ASSERT(request != NULL && request->pending > 0);
+    bool is_acknowledged = level != ACK_RECEIVED;
+    request->has_level = request->has_level || is_acknowledged;
+    enum log_append_result result =
+        log_append(ingest->log, event, level, producer_reference(producer),
+                   counter << PRODUCER_INDEX_BITS | index, error);
+    if (result != LOG_APPEND_TAKEN) {
+        return result;
+    }
+    ingest->status.events++;
+    ingest->has_appended = true;
+    if (!is_acknowledged) { // else the request may be answered by now
+        request->pending--;
+        request->accepted++;
+        producer_settle(producer, request);
+    }
+    return LOG_APPEND_TAKEN;
+}
+
+void producer_held_refused(struct producer *producer, uint64_t counter, uint32_t index,
+                           enum rc_error error)
+{
+    struct request *request = requests_at(&producer->requests, counter);
+    ASSERT(request != NULL && request->pending > 0);
+    request->pending--;
+    producer_refuse(producer, request, index, error, RC_OFFSET_NONE, NULL);
+    producer_settle(producer, request);
 }
 
 enum take producer_append(struct producer *producer, uint64_t counter, uint32_t index,
@@ -128,12 +190,22 @@ enum take producer_append(struct producer *producer, uint64_t counter, uint32_t 
     }
     // An ephemeral event reaches no level: it is taken, and that is all there is to say.
     bool is_acknowledged = level != ACK_RECEIVED && !event->ephemeral;
+    level = is_acknowledged ? level : ACK_RECEIVED;
+    struct pressed *pressed = event->ephemeral ? NULL : hold_find(producer, event->stream);
     request->pending++;
-    enum take take = producer_taken(
-        producer, request,
-        log_append(ingest->log, event, is_acknowledged ? level : ACK_RECEIVED,
-                   producer_reference(producer), counter << PRODUCER_INDEX_BITS | index, error),
-        error);
+    request->pressure_permille = pressed == NULL ? 0 : (uint16_t)pressed->full_permille;
+    if (pressed != NULL && hold_is_due(pressed)) {
+        enum take take = producer_hold(producer, pressed, counter, index, event, level, error);
+        if (take == TAKE_TAKEN) {
+            rate_take(producer, data_bytes);
+        }
+        return take;
+    }
+    enum take take =
+        producer_taken(producer, request,
+                       log_append(ingest->log, event, level, producer_reference(producer),
+                                  counter << PRODUCER_INDEX_BITS | index, error),
+                       error);
     if (take == TAKE_TAKEN) {
         ingest->status.events++;
         rate_take(producer, data_bytes);
@@ -210,6 +282,7 @@ static void producer_answer_in_order(struct producer *producer)
         requests_pop(&producer->requests);
         first = requests_first(&producer->requests);
     }
+    requests_trim(&producer->requests);
 }
 
 // Answers the request if there is nothing left to wait for.
@@ -227,8 +300,10 @@ static void producer_settle(struct producer *producer, struct request *request)
         return;
     }
     request->is_done = true;
-    ASSERT(producer->unanswered_bytes >= request->bytes);
-    producer->unanswered_bytes -= request->bytes;
+    uint64_t *account =
+        request->is_holding ? &producer->holding_bytes : &producer->unanswered_bytes;
+    ASSERT(*account >= request->bytes);
+    *account -= request->bytes;
     if (producer->protocol == PROTOCOL_BINARY) {
         binary_answer(producer, request);
     }

@@ -59,6 +59,10 @@ static void write_ingest(struct json_writer *writer, const struct ingest *ingest
     json_write_member_u64(writer, "bytes", status.bytes);
     json_write_member_u64(writer, "waits", status.waits);
     json_write_member_u64(writer, "rate_waits", status.rate_waits);
+    json_write_member_u64(writer, "pressed_streams", status.pressed_streams);
+    json_write_member_u64(writer, "held_events", status.held_events);
+    json_write_member_u64(writer, "holds", status.holds);
+    json_write_member_u64(writer, "hold_refusals", status.hold_refusals);
     json_write_member_u64(writer, "receive_bytes", status.receive_bytes);
     json_write_member_u64(writer, "full_permille", status.full_permille);
     json_write_object_close(writer);
@@ -167,6 +171,25 @@ static void write_stream(void *context, const struct log_stream_info *info)
     json_write_object_close(writer);
 }
 
+// Of a stream that blocks and has subscribers.
+static void write_stream_pressure(struct json_writer *writer, const struct ingest *ingest,
+                                  struct slice stream)
+{
+    struct log_pressure pressure;
+    if (!log_stream_pressure(ingest->log, stream, &pressure)) {
+        return;
+    }
+    json_write_key(writer, "stream");
+    json_write_object_open(writer);
+    json_write_key(writer, "full");
+    json_write_decimal(writer, pressure.full_permille / 1000.0, 3);
+    json_write_member_u64(writer, "lag_events", pressure.lag_events);
+    json_write_member_u64(writer, "lag_bytes", pressure.lag_bytes);
+    json_write_key(writer, "holds");
+    json_write_boolean(writer, hold_credit(ingest, stream) == 0);
+    json_write_object_close(writer);
+}
+
 static void write_pressure(struct json_writer *writer, const struct operation *operation)
 {
     const struct ingest *ingest = operation->ingest;
@@ -178,9 +201,11 @@ static void write_pressure(struct json_writer *writer, const struct operation *o
     writer->needs_comma = true;
     json_write_member_u64(writer, "credit_bytes", ingest->credit_bytes);
     json_write_member_u64(writer, "unanswered_bytes",
-                          producer == NULL ? 0 : producer->unanswered_bytes);
+                          producer == NULL ? 0
+                                           : producer->unanswered_bytes + producer->holding_bytes);
     if (operation->asks_workers) {
         json_write_member_u64(writer, "listeners", operation->reached);
+        write_stream_pressure(writer, ingest, operation->admin.stream);
     }
 }
 

@@ -36,27 +36,49 @@ struct request {
     uint32_t
         text_bytes; // lines: at the front of the producer's texts: the ref, or the ready answer
     uint16_t error; // the first refusal's
+    uint16_t pressure_permille; // of the stream of its event, where it is under pressure; else 0
     uint8_t kind;
-    bool has_level; // the answer carries an id: it was not acknowledged as received
-    bool is_open;   // still being read or started: not to be answered yet
+    bool has_level;  // the answer carries an id: it was not acknowledged as received
+    bool is_holding; // something of it is held (hold.h)
+    bool is_open;    // still being read or started: not to be answered yet
     bool is_done;
 };
 
-// A ring, addressed by a counter that only rises.
+struct request_aside {
+    uint64_t counter;
+    struct request request;
+};
+
+// A ring, addressed by a counter that only rises. Requests that hold something are set aside where
+// they would keep the ring full; those stand by their counters, all of them lower than the ring's.
 struct requests {
     struct request *entries;
-    uint32_t capacity; // 0 or a power of two
-    uint64_t head;     // the oldest
-    uint64_t tail;     // the next
+    uint32_t capacity;           // 0 or a power of two
+    uint64_t head;               // the oldest
+    uint64_t tail;               // the next
+    struct request_aside *aside; // REQUESTS_MAX of them, once there is one
+    uint32_t aside_count;        // answered ones among them included
 };
 
 void requests_init(struct requests *requests);
 void requests_free(struct requests *requests);
 
+// Without those aside.
 static inline uint32_t requests_count(const struct requests *requests)
 {
     return (uint32_t)(requests->tail - requests->head);
 }
+
+static inline bool requests_are_none(const struct requests *requests)
+{
+    return requests->tail == requests->head && requests->aside_count == 0;
+}
+
+// Where the ring is full: sets the oldest ones aside, as far as they hold something and there is
+// room.
+void requests_make_room(struct requests *requests);
+// Forgets those aside that are done.
+void requests_trim(struct requests *requests);
 
 // Adds one, zeroed but open. NULL: REQUESTS_MAX are there, or no memory. Pointers to others become
 // invalid.

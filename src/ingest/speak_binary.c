@@ -65,6 +65,7 @@ static enum step binary_welcome(struct producer *producer)
     }
     producer_consume(producer, RC_HELLO_BYTES);
     producer->is_welcome = true;
+    producer->version = hello.version;
     producer->producer_id = hello.producer_id;
     producer->producer_epoch = hello.producer_epoch;
     struct log_status status;
@@ -371,6 +372,28 @@ void binary_refuse_event(struct producer *producer, const struct request *reques
                        &fault);
 }
 
+static void binary_answer_pressure(struct producer *producer, const struct request *request)
+{
+    const struct ingest *ingest = producer->ingest;
+    struct binary_pressure pressure = {
+        .full_permille = ingest->status.full_permille,
+        .credit_bytes = ingest->credit_bytes,
+        .unanswered_bytes = producer->unanswered_bytes + producer->holding_bytes,
+        .listeners = RC_LISTENERS_UNKNOWN,
+    };
+    const struct operation *operation = request->operation;
+    if (operation != NULL) {
+        pressure.listeners = operation->reached;
+        pressure.has_stream = producer->version >= RC_PROTOCOL_STREAM_CREDITS;
+        pressure.stream_credit_bytes = hold_credit(ingest, operation->admin.stream);
+        struct log_pressure of_stream;
+        if (log_stream_pressure(ingest->log, operation->admin.stream, &of_stream)) {
+            pressure.stream_permille = of_stream.full_permille;
+        }
+    }
+    binary_write_pressure(&producer->output, request->number, &pressure);
+}
+
 void binary_answer(struct producer *producer, struct request *request)
 {
     // Other requests than batches were answered by their one ERROR.
@@ -378,15 +401,7 @@ void binary_answer(struct producer *producer, struct request *request)
         return;
     }
     if (request->kind == REQUEST_OPERATION) {
-        binary_write_pressure(&producer->output, request->number,
-                              &(struct binary_pressure){
-                                  .full_permille = producer->ingest->status.full_permille,
-                                  .credit_bytes = producer->ingest->credit_bytes,
-                                  .unanswered_bytes = producer->unanswered_bytes,
-                                  .listeners = request->operation != NULL
-                                                   ? request->operation->reached
-                                                   : RC_LISTENERS_UNKNOWN,
-                              });
+        binary_answer_pressure(producer, request);
         return;
     }
     binary_write_ack(&producer->output, &(struct binary_ack){

@@ -245,6 +245,10 @@ static void lines_write_publish(struct json_writer *writer, const struct request
         json_write_key(writer, "duplicate");
         json_write_boolean(writer, true);
     }
+    if (request->pressure_permille > 0) {
+        json_write_key(writer, "pressure");
+        json_write_decimal(writer, request->pressure_permille / 1000.0, 3);
+    }
     if (request->operation != NULL) {
         json_write_key(writer, "reached");
         json_write_u64(writer, request->operation->reached);

@@ -4,7 +4,7 @@
 // The binary protocol from the socket to the log and back: whatever a producer sends, the answers
 // are whole frames, the connection ends after its input ended, and nothing is said after the broker
 // said that it closes. The first byte is the plan of ingest_rig; the second tells whether a good
-// HELLO stands before the rest.
+// HELLO stands before the rest, and of which version.
 #include "fuzz/ingest_rig.h"
 
 #include <ringcast/protocol.h>
@@ -34,7 +34,12 @@ static size_t check_frame(struct slice rest, bool is_first, bool *is_closing)
     case RC_FRAME_ACK: ASSERT(length == RC_ACK_BYTES); break;
     case RC_FRAME_CREDIT: ASSERT(length == RC_CREDIT_BYTES); break;
     case RC_FRAME_PONG: ASSERT(length <= RC_PING_BYTES_MAX); break;
-    case RC_FRAME_PRESSURE_NOW: ASSERT(length == RC_PRESSURE_BYTES); break;
+    case RC_FRAME_STREAM_CREDIT:
+        ASSERT(length > RC_STREAM_CREDIT_BYTES && load_le32(payload.at + 12) == 0);
+        break;
+    case RC_FRAME_PRESSURE_NOW:
+        ASSERT(length == RC_PRESSURE_BYTES || length == RC_PRESSURE_STREAM_BYTES);
+        break;
     case RC_FRAME_ERROR:
         check_error(payload);
         *is_closing = (load_le16(payload.at + 2) & RC_ERROR_CLOSING) != 0;
@@ -55,6 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *bytes = malloc(length);
     ASSERT(bytes != NULL);
     memcpy(bytes, hello, length < sizeof(hello) ? length : sizeof(hello));
+    if (is_welcome) {
+        bytes[4] = (uint8_t)(1 + (data[1] >> 3) % RC_PROTOCOL_VERSION);
+    }
     memcpy(bytes + length - (size - 2), data + 2, size - 2);
     struct slice answers = ingest_rig_converse(data[0], slice_from(bytes, length));
     bool is_closing = false;

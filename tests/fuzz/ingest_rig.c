@@ -25,6 +25,7 @@ static uint64_t last_id;
 static uint32_t appends;
 static uint8_t plan;
 static bool is_full;
+static uint32_t rests;
 static struct admin_request *asked[WORKERS * 64];
 static uint32_t asked_count;
 
@@ -69,6 +70,21 @@ static enum log_append_result take(enum ack_level level, uint64_t producer, uint
     return LOG_APPEND_TAKEN;
 }
 
+// The stream "s" blocks: its subscriber falls behind with every third event, and catches up.
+static void press(enum log_pressure_stage stage)
+{
+    struct log_pressure pressure = {
+        .name = slice_of("s"), .stage = stage, .full_permille = 300 * stage, .wait_ms = 1};
+    ingest_pressure(ingest, &pressure);
+}
+
+bool log_stream_pressure(const struct log *log, struct slice name, struct log_pressure *pressure)
+{
+    (void)log;
+    *pressure = (struct log_pressure){.name = name, .full_permille = 7};
+    return slice_equal_text(name, "s");
+}
+
 enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level,
                                   uint64_t producer, uint64_t reference, enum rc_error *error)
 {
@@ -76,6 +92,9 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
     char message[256];
     ASSERT(event_validate(event, message, sizeof(message)) == ERR_NONE);
     ASSERT(event->data.length <= INGEST_RIG_EVENT_BYTES_MAX);
+    if (plan_has(2) && slice_equal_text(event->stream, "s")) {
+        press((enum log_pressure_stage)(appends % 3));
+    }
     return take(level, producer, reference, error);
 }
 
@@ -146,6 +165,9 @@ static void answer_log(void)
         ingest_acknowledge(ingest, &now);
     }
     pending_count = 0;
+    if (plan_has(2) && ++rests % 4 != 0) { // now and then it stays so for longer
+        press((enum log_pressure_stage)(rests % 2));
+    }
     if (is_full) {
         is_full = false;
         ingest_room(ingest);
@@ -211,6 +233,8 @@ struct slice ingest_rig_converse(uint8_t new_plan, struct slice bytes)
     }
     plan = new_plan;
     appends = 0;
+    rests = 0;
+    press(LOG_PRESSURE_NONE);
     buffer_clear(&answers);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     ASSERT(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);

@@ -19,6 +19,7 @@ static struct broker {
     atomic_bool is_ready;
     atomic_bool should_stop;
     atomic_uint room_rounds; // every so many rounds there is room for some appends; 0: always
+    atomic_uint stage;       // enum log_pressure_stage of the stream "held"
     struct ingest_options options;
 } broker;
 
@@ -27,12 +28,17 @@ static void *run(void *context)
     (void)context;
     rig_begin(broker.options);
     unsigned rounds = 0;
+    unsigned stage = LOG_PRESSURE_NONE;
     if (atomic_load(&broker.room_rounds) > 0) {
         fake_log.room = 0;
     }
     atomic_store(&broker.is_ready, true);
     while (!atomic_load(&broker.should_stop)) {
         rig_round();
+        if (atomic_load(&broker.stage) != stage) {
+            stage = atomic_load(&broker.stage);
+            fake_log_press("held", (enum log_pressure_stage)stage);
+        }
         unsigned every = atomic_load(&broker.room_rounds);
         if (every > 0 && ++rounds % every == 0) {
             fake_log_make_room(7);
@@ -215,6 +221,77 @@ Test(with_ingest, a_small_credit)
     broker.options.credit_bytes = 200;
     start();
     publish_much(2000);
+}
+
+// Publishes without waiting; false: RC_AGAIN.
+static bool try_publish(struct rc_client *client, const char *stream, struct tally *tally)
+{
+    const struct rc_event event = {.stream = stream, .data = "x", .data_length = 1};
+    int code = rc_publish(client, &event, count_answer, tally);
+    cr_assert(code == RC_OK || code == RC_AGAIN, "%d", code);
+    return code == RC_OK;
+}
+
+Test(with_ingest, a_stream_that_is_held_holds_no_other)
+{
+    enum { OTHERS = 20000 };
+    start();
+    struct rc_client *client;
+    const struct rc_options options = {.producer_id = 42, .epoch = 7, .nonblocking = true};
+    cr_assert_eq(rc_client_open(rig.path, &options, &client), RC_OK);
+    atomic_store(&broker.stage, LOG_PRESSURE_FULL);
+    struct tally held = {0};
+    struct tally others = {0};
+    uint32_t taken = 0;
+    while (try_publish(client, "held", &held)) {
+        taken++;
+        cr_assert_lt(taken, 1000 * 1000, "it is never told of the limit");
+        rc_poll(client, 1);
+    }
+    cr_expect_not_null(strstr(rc_message(client), "held"), "%s", rc_message(client));
+    for (uint32_t i = 0; i < OTHERS; i++) {
+        while (!try_publish(client, "other", &others)) {
+            rc_poll(client, 10);
+        }
+    }
+    while (others.answered < OTHERS) {
+        cr_assert_geq(rc_poll(client, 10000), 0);
+    }
+    cr_expect_lt(held.answered, taken);
+    cr_expect_not(try_publish(client, "held", &held));
+    struct rc_stream_pressure pressure;
+    cr_assert_eq(rc_stream_pressure(client, "held", &pressure, 10000), RC_OK);
+    cr_expect_eq(pressure.credit_bytes, 0);
+    cr_expect_float_eq(pressure.full, 1, 0.001);
+    atomic_store(&broker.stage, LOG_PRESSURE_NONE);
+    cr_assert_eq(rc_flush(client, 10000), RC_OK);
+    cr_expect_eq(held.accepted, taken);
+    while (!try_publish(client, "held", &held)) { // the news may come behind the answer
+        rc_poll(client, 1);
+    }
+    cr_assert_eq(rc_flush(client, 10000), RC_OK);
+    cr_assert_eq(rc_stream_pressure(client, "other", &pressure, 10000), RC_OK);
+    cr_expect_eq(pressure.credit_bytes, RC_CREDIT_UNLIMITED);
+    rc_close(client);
+    stop();
+}
+
+Test(with_ingest, who_may_wait_waits_for_a_stream_that_is_held)
+{
+    start();
+    struct rc_client *client = open_client();
+    atomic_store(&broker.stage, LOG_PRESSURE_FULL);
+    const struct rc_event event = {.stream = "held", .data = "x", .data_length = 1};
+    struct rc_result result;
+    while (rc_publish_wait(client, &event, &result, 50) == RC_OK) {
+    }
+    cr_expect_eq(result.code, RC_TIMED_OUT);
+    const struct rc_event other = {.stream = "other", .data = "x", .data_length = 1};
+    cr_expect_eq(rc_publish_wait(client, &other, &result, 10000), RC_OK);
+    atomic_store(&broker.stage, LOG_PRESSURE_SLOW);
+    cr_expect_eq(rc_publish_wait(client, &event, &result, 10000), RC_OK);
+    rc_close(client);
+    stop();
 }
 
 Test(with_ingest, refused_where_only_others_may)

@@ -57,6 +57,26 @@ void fake_log_make_room(uint32_t appends)
     ingest_room(fake_log.ingest);
 }
 
+void fake_log_press(const char *stream, enum log_pressure_stage stage)
+{
+    static const uint32_t permilles[] = {
+        [LOG_PRESSURE_NONE] = 100, [LOG_PRESSURE_SLOW] = 800, [LOG_PRESSURE_FULL] = 1000};
+    fake_log.pressure = (struct log_pressure){.name = slice_of(stream),
+                                              .stage = stage,
+                                              .full_permille = permilles[stage],
+                                              .wait_ms = fake_log.wait_ms,
+                                              .lag_events = permilles[stage],
+                                              .lag_bytes = 10 * permilles[stage]};
+    ingest_pressure(fake_log.ingest, &fake_log.pressure);
+}
+
+bool log_stream_pressure(const struct log *log, struct slice name, struct log_pressure *pressure)
+{
+    (void)log;
+    *pressure = fake_log.pressure;
+    return slice_equal(name, fake_log.pressure.name);
+}
+
 static void copy_text(char *into, size_t size, struct slice text)
 {
     size_t length = text.length < size - 1 ? text.length : size - 1;

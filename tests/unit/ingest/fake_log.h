@@ -46,7 +46,9 @@ struct fake_log {
     enum rc_error refusal; // of every append
     enum rc_error failure; // in every acknowledgement
     uint64_t unsynced_bytes;
-    uint32_t full_count; // appends that found no room
+    uint32_t full_count;          // appends that found no room
+    uint32_t wait_ms;             // that its events are held
+    struct log_pressure pressure; // of the one stream that blocks, once fake_log_press was called
 };
 
 extern struct fake_log fake_log;
@@ -56,6 +58,8 @@ void fake_log_end(void);
 // What log_round does: acknowledges all, unless it holds.
 void fake_log_round(void);
 void fake_log_acknowledge_all(void);
+// The stream, which blocks, enters a stage.
+void fake_log_press(const char *stream, enum log_pressure_stage stage);
 // Room again.
 void fake_log_make_room(uint32_t appends);
 

@@ -134,7 +134,12 @@ bool frames_take(struct slice *bytes, struct frames_answer *answer)
         cr_assert_eq(length, 8);
         answer->credit = get(payload, 8);
         break;
-    case RC_FRAME_PRESSURE_NOW: cr_assert_eq(length, 32); break;
+    case RC_FRAME_STREAM_CREDIT:
+        cr_assert_gt(length, 16);
+        answer->credit = get(payload, 8);
+        cr_assert_eq(get(payload + 12, 4), 0);
+        break;
+    case RC_FRAME_PRESSURE_NOW: cr_assert(length == 32 || length == 48); break;
     case RC_FRAME_PONG: break;
     default: cr_assert_fail("unknown kind %u", answer->kind);
     }

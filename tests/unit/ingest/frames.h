@@ -49,7 +49,7 @@ struct frames_answer {
     uint32_t index;
     uint32_t offset;
     char message[1025];
-    // CREDIT, WELCOME
+    // CREDIT, STREAM_CREDIT, WELCOME
     uint64_t credit;
 };
 

@@ -304,7 +304,7 @@ Test(binary, answers)
     binary_write_credit(&bytes, 16);
     binary_write_pong(&bytes, 17, slice_of("ping"));
     binary_write_pong(&bytes, 18, slice_empty());
-    binary_write_pressure(&bytes, 19, &(struct binary_pressure){20, 21, 22, 23});
+    binary_write_pressure(&bytes, 19, &(struct binary_pressure){20, 21, 22, 23, false, 0, 0});
     struct slice rest = buffer_slice(&bytes);
     struct frames_answer answer;
     cr_assert(frames_take(&rest, &answer));

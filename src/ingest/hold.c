@@ -1,0 +1,416 @@
+#include "ingest/hold.h"
+
+#include "base/assert.h"
+#include "base/logger.h"
+#include "ingest/binary.h"
+#include "ingest/producer.h"
+
+#include <stdlib.h>
+
+// A held event. Its slices point into bytes, which are its own.
+struct held_event {
+    struct list_node of_stream;
+    struct list_node of_producer;
+    struct pressed *pressed;
+    struct producer *producer;
+    uint64_t counter; // its request, and its index in that
+    uint32_t index;
+    enum ack_level level;
+    uint64_t since_ms;
+    uint64_t size_bytes; // of all this
+    struct event event;
+    uint8_t *bytes;
+};
+STATIC_ASSERT(HOLD_BYTES_MAX / sizeof(struct held_event) < HOLD_EVENTS_MAX, "bytes are the bound");
+
+// A producer that publishes to the stream, and the credit that it was told.
+struct stream_credit {
+    struct list_node of_stream;
+    struct list_node of_producer;
+    struct pressed *pressed;
+    struct producer *producer;
+    uint64_t told;
+};
+
+static struct slice name_of(const struct pressed *pressed)
+{
+    return slice_from(pressed->name, pressed->name_length);
+}
+
+static struct slice key_of(const void *owner, uint32_t value)
+{
+    const struct hold *hold = owner;
+    return name_of(pool_at(&hold->pressed, value));
+}
+
+int hold_init(struct ingest *ingest)
+{
+    struct hold *hold = &ingest->hold;
+    name_map_init(&hold->by_name, key_of, hold);
+    list_init(&hold->ready);
+    list_init(&hold->retell);
+    int error = pool_init(&hold->pressed, sizeof(struct pressed), _Alignof(struct pressed),
+                          HOLD_STREAMS_MAX);
+    if (error == 0) {
+        error = pool_init(&hold->events, sizeof(struct held_event), _Alignof(struct held_event),
+                          HOLD_EVENTS_MAX);
+        if (error != 0) {
+            pool_destroy(&hold->pressed);
+        }
+    }
+    return error;
+}
+
+void hold_free(struct ingest *ingest)
+{
+    name_map_free(&ingest->hold.by_name);
+    pool_destroy(&ingest->hold.events);
+    pool_destroy(&ingest->hold.pressed);
+}
+
+// ---- streams under pressure --------------------------------------------------------------------
+
+static struct pressed *find(const struct ingest *ingest, struct slice name)
+{
+    uint32_t index;
+    return pool_used(&ingest->hold.pressed) > 0 && name_map_get(&ingest->hold.by_name, name, &index)
+               ? pool_at(&ingest->hold.pressed, index)
+               : NULL;
+}
+
+static struct pressed *make(struct ingest *ingest, struct slice name)
+{
+    struct hold *hold = &ingest->hold;
+    struct pressed *pressed = pool_alloc(&hold->pressed);
+    if (pressed == NULL) {
+        return NULL;
+    }
+    *pressed = (struct pressed){.name_length = (uint8_t)name.length};
+    memcpy(pressed->name, name.at, name.length);
+    list_init(&pressed->held);
+    list_init(&pressed->credits);
+    if (name_map_put(&hold->by_name, name, pool_index(&hold->pressed, pressed)) != 0) {
+        pool_free(&hold->pressed, pressed);
+        return NULL;
+    }
+    return pressed;
+}
+
+static void leave_list(struct list_node *node)
+{
+    if (list_is_linked(node)) {
+        list_remove(node);
+    }
+}
+
+static void join_list(struct list *list, struct list_node *node)
+{
+    if (!list_is_linked(node)) {
+        list_push_back(list, node);
+    }
+}
+
+static uint64_t credit_of(const struct pressed *pressed)
+{
+    if (pressed->stage == LOG_PRESSURE_FULL || !list_is_empty(&pressed->held)) {
+        return 0;
+    }
+    return pressed->stage == LOG_PRESSURE_SLOW ? (uint64_t)HOLD_SLOW_CREDIT_BYTES
+                                               : RC_CREDIT_UNLIMITED;
+}
+
+uint64_t hold_credit(const struct ingest *ingest, struct slice stream)
+{
+    const struct pressed *pressed = find(ingest, stream);
+    return pressed == NULL ? RC_CREDIT_UNLIMITED : credit_of(pressed);
+}
+
+void hold_pressure(struct ingest *ingest, const struct log_pressure *pressure)
+{
+    struct pressed *pressed = find(ingest, pressure->name);
+    if (pressed == NULL && (pressed = make(ingest, pressure->name)) == NULL) {
+        LOGGER_EVERY(1000, LOGGER_WARN, "ingest",
+                     "too many streams hold their producers: a further one does not");
+        return;
+    }
+    pressed->stage = pressure->stage;
+    pressed->full_permille = pressure->full_permille;
+    pressed->wait_ms = pressure->wait_ms != 0 ? pressure->wait_ms : ingest->options.wait_ms_max;
+    join_list(&ingest->hold.retell, &pressed->retell_node);
+    if (pressed->stage != LOG_PRESSURE_FULL && !list_is_empty(&pressed->held)) {
+        join_list(&ingest->hold.ready, &pressed->ready_node);
+    }
+}
+
+// ---- credits -----------------------------------------------------------------------------------
+
+static void credit_free(struct stream_credit *credit)
+{
+    list_remove(&credit->of_stream);
+    list_remove(&credit->of_producer);
+    credit->producer->hold.credit_count--;
+    free(credit);
+}
+
+// A producer without one is held all the same.
+static void need_credit(struct producer *producer, struct pressed *pressed)
+{
+    if (producer->version < RC_PROTOCOL_STREAM_CREDITS ||
+        producer->hold.credit_count == RC_STREAM_CREDITS_MAX) {
+        return;
+    }
+    LIST_EACH (node, &producer->hold.credits) {
+        if (LIST_ENTRY(node, struct stream_credit, of_producer)->pressed == pressed) {
+            return;
+        }
+    }
+    struct stream_credit *credit = calloc(1, sizeof *credit);
+    if (credit == NULL) {
+        return;
+    }
+    credit->producer = producer;
+    credit->pressed = pressed;
+    credit->told = RC_CREDIT_UNLIMITED;
+    list_push_back(&pressed->credits, &credit->of_stream);
+    list_push_back(&producer->hold.credits, &credit->of_producer);
+    producer->hold.credit_count++;
+    join_list(&producer->ingest->hold.retell, &pressed->retell_node);
+}
+
+static void tell(struct pressed *pressed)
+{
+    uint64_t now = credit_of(pressed);
+    LIST_EACH (node, &pressed->credits) {
+        struct stream_credit *credit = LIST_ENTRY(node, struct stream_credit, of_stream);
+        if (credit->told != now && credit->producer->state == PRODUCER_OPEN) {
+            credit->told = now;
+            binary_write_stream_credit(&credit->producer->output, now, pressed->full_permille,
+                                       name_of(pressed));
+            producer_touch(credit->producer);
+        }
+    }
+}
+
+void hold_tell(struct ingest *ingest)
+{
+    struct hold *hold = &ingest->hold;
+    for (struct list_node *node; (node = list_pop_front(&hold->retell)) != NULL;) {
+        struct pressed *pressed = LIST_ENTRY(node, struct pressed, retell_node);
+        tell(pressed);
+        if (pressed->stage != LOG_PRESSURE_NONE || !list_is_empty(&pressed->held)) {
+            continue;
+        }
+        LIST_EACH_SAFE (credit, &pressed->credits) {
+            credit_free(LIST_ENTRY(credit, struct stream_credit, of_stream));
+        }
+        leave_list(&pressed->ready_node);
+        bool was_there = name_map_remove(&hold->by_name, name_of(pressed), NULL);
+        ASSERT(was_there);
+        pool_free(&hold->pressed, pressed);
+    }
+}
+
+// ---- holding -----------------------------------------------------------------------------------
+
+struct pressed *hold_find(struct producer *producer, struct slice stream)
+{
+    struct pressed *pressed = find(producer->ingest, stream);
+    if (pressed != NULL) {
+        need_credit(producer, pressed);
+    }
+    return pressed;
+}
+
+bool hold_is_due(const struct pressed *pressed)
+{
+    return pressed->stage == LOG_PRESSURE_FULL || !list_is_empty(&pressed->held);
+}
+
+static struct slice keep(uint8_t **at, struct slice bytes)
+{
+    struct slice kept = slice_from(*at, bytes.length);
+    if (bytes.length > 0) {
+        memcpy(*at, bytes.at, bytes.length);
+    }
+    *at += bytes.length;
+    return kept;
+}
+
+static uint64_t texts_bytes(const struct event *event)
+{
+    return event->stream.length + event->type.length + event->attributes.length +
+           event->data.length;
+}
+
+static struct held_event *copy_event(struct hold *hold, const struct event *event)
+{
+    uint8_t *bytes = malloc(texts_bytes(event));
+    struct held_event *held = bytes == NULL ? NULL : pool_alloc(&hold->events);
+    if (held == NULL) {
+        free(bytes);
+        return NULL;
+    }
+    *held = (struct held_event){.event = *event, .bytes = bytes};
+    uint8_t *at = bytes;
+    held->event.stream = keep(&at, event->stream);
+    held->event.type = keep(&at, event->type);
+    held->event.attributes = keep(&at, event->attributes);
+    held->event.data = keep(&at, event->data);
+    return held;
+}
+
+bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t counter,
+                uint32_t index, const struct event *event, enum ack_level level)
+{
+    struct ingest *ingest = producer->ingest;
+    uint64_t size_bytes = sizeof(struct held_event) + texts_bytes(event);
+    // One is always held, however large.
+    bool is_over = (producer->hold.bytes > 0 && producer->hold.bytes + size_bytes >
+                                                    HOLD_CREDITS * ingest->options.credit_bytes) ||
+                   (ingest->hold.bytes > 0 && ingest->hold.bytes + size_bytes > HOLD_BYTES_MAX);
+    struct held_event *held = is_over ? NULL : copy_event(&ingest->hold, event);
+    if (held == NULL) {
+        ingest->hold.is_wanted = true;
+        return false;
+    }
+    held->size_bytes = size_bytes;
+    held->pressed = pressed;
+    held->producer = producer;
+    held->counter = counter;
+    held->index = index;
+    held->level = level;
+    held->since_ms = loop_now_ms(ingest->loop);
+    list_push_back(&pressed->held, &held->of_stream);
+    list_push_back(&producer->hold.held, &held->of_producer);
+    join_list(&ingest->hold.retell, &pressed->retell_node);
+    producer->hold.bytes += size_bytes;
+    ingest->hold.bytes += size_bytes;
+    ingest->status.held_events++;
+    ingest->status.holds++;
+    ingest_watch(ingest);
+    return true;
+}
+
+static void held_free(struct held_event *held)
+{
+    struct ingest *ingest = held->producer->ingest;
+    list_remove(&held->of_stream);
+    list_remove(&held->of_producer);
+    held->producer->hold.bytes -= held->size_bytes;
+    ingest->hold.bytes -= held->size_bytes;
+    ingest->status.held_events--;
+    if (list_is_empty(&held->pressed->held)) {
+        leave_list(&held->pressed->ready_node);
+        join_list(&ingest->hold.retell, &held->pressed->retell_node);
+    }
+    free(held->bytes);
+    pool_free(&ingest->hold.events, held);
+    if (ingest->hold.is_wanted) {
+        ingest->hold.is_wanted = false;
+        ingest_wake_all(ingest);
+    }
+}
+
+void hold_begin_producer(struct producer *producer)
+{
+    list_init(&producer->hold.held);
+    list_init(&producer->hold.credits);
+}
+
+void hold_end_producer(struct producer *producer)
+{
+    LIST_EACH_SAFE (node, &producer->hold.held) {
+        held_free(LIST_ENTRY(node, struct held_event, of_producer));
+    }
+    LIST_EACH_SAFE (node, &producer->hold.credits) {
+        credit_free(LIST_ENTRY(node, struct stream_credit, of_producer));
+    }
+}
+
+// ---- letting go --------------------------------------------------------------------------------
+
+static void refuse(struct held_event *held, enum rc_error error)
+{
+    struct producer *producer = held->producer;
+    uint64_t counter = held->counter;
+    uint32_t index = held->index;
+    producer->ingest->status.hold_refusals++;
+    held_free(held);
+    producer_held_refused(producer, counter, index, error);
+}
+
+// False: the log has no room.
+static bool release_first(struct ingest *ingest, struct pressed *pressed, size_t *taken_bytes)
+{
+    struct held_event *held = LIST_ENTRY(list_first(&pressed->held), struct held_event, of_stream);
+    enum rc_error error = ERR_NONE;
+    switch (producer_append_held(held->producer, held->counter, held->index, &held->event,
+                                 held->level, &error)) {
+    case LOG_APPEND_FULL: ingest->log_is_full = true; return false;
+    case LOG_APPEND_REFUSED: refuse(held, error); break;
+    case LOG_APPEND_TAKEN:
+        *taken_bytes += held->size_bytes;
+        held_free(held);
+        break;
+    }
+    return true;
+}
+
+bool hold_release(struct ingest *ingest, size_t budget_bytes)
+{
+    struct hold *hold = &ingest->hold;
+    size_t taken_bytes = 0;
+    while (!ingest->log_is_full && !list_is_empty(&hold->ready)) {
+        if (taken_bytes >= budget_bytes) {
+            return true;
+        }
+        struct pressed *pressed = LIST_ENTRY(list_first(&hold->ready), struct pressed, ready_node);
+        // The others have their turn after each event.
+        list_remove(&pressed->ready_node);
+        if (pressed->stage == LOG_PRESSURE_FULL || list_is_empty(&pressed->held)) {
+            continue;
+        }
+        bool is_taken = release_first(ingest, pressed, &taken_bytes);
+        if (!list_is_empty(&pressed->held) && (!is_taken || pressed->stage != LOG_PRESSURE_FULL)) {
+            join_list(&hold->ready, &pressed->ready_node);
+        }
+    }
+    return false;
+}
+
+// Those that are held since then or before.
+static void refuse_since(struct pressed *pressed, uint64_t since_ms, enum rc_error error)
+{
+    LIST_EACH_SAFE (node, &pressed->held) {
+        struct held_event *held = LIST_ENTRY(node, struct held_event, of_stream);
+        if (held->since_ms > since_ms) {
+            break;
+        }
+        refuse(held, error);
+    }
+}
+
+bool hold_sweep(struct ingest *ingest, uint64_t now_ms)
+{
+    const struct pool *pool = &ingest->hold.pressed;
+    if (ingest->hold.bytes == 0) {
+        return false;
+    }
+    for (uint32_t i = pool_next_live(pool, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(pool, i + 1)) {
+        struct pressed *pressed = pool_at(pool, i);
+        if (now_ms >= pressed->wait_ms) {
+            refuse_since(pressed, now_ms - pressed->wait_ms, ERR_BACKPRESSURE_EXCEEDED);
+        }
+    }
+    return ingest->hold.bytes > 0;
+}
+
+void hold_refuse_all(struct ingest *ingest, enum rc_error error)
+{
+    const struct pool *pool = &ingest->hold.pressed;
+    for (uint32_t i = pool_next_live(pool, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(pool, i + 1)) {
+        refuse_since(pool_at(pool, i), UINT64_MAX, error);
+    }
+}
