@@ -70,6 +70,14 @@ static void room(void *context)
     }
 }
 
+static void take_pressure(void *context, const struct log_pressure *pressure)
+{
+    struct log_thread *thread = context;
+    if (thread->ingest != NULL) {
+        ingest_pressure(thread->ingest, pressure);
+    }
+}
+
 static bool post_to_worker(void *context, unsigned worker, const struct log_message *message)
 {
     return deliver(context, worker, message, 0);
@@ -185,6 +193,7 @@ static bool open_log(struct log_thread *thread, char *message, size_t message_si
         .stream_idle_ms = options->stream_idle_ms,
         .streams_max = (uint32_t)options->streams_max,
         .producers_max = (uint32_t)options->idempotency_max,
+        .flow = options_flow(options),
         .readers = thread->options.readers,
         .reader_reserve = WORKER_INBOX_RESERVE,
     };
@@ -194,6 +203,7 @@ static bool open_log(struct log_thread *thread, char *message, size_t message_si
         .wake = wake,
         .acknowledge = acknowledge,
         .room = room,
+        .pressure = take_pressure,
     };
     thread->disk = disk_open(thread->options.data_dir, message, message_size);
     if (thread->disk == NULL) {
@@ -246,6 +256,7 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
         .bytes_per_second = (uint32_t)options->producer_bytes_per_second,
         .event_bytes_max = (uint32_t)options->event_bytes_max,
         .tail_bytes = options->tail_bytes,
+        .wait_ms_max = (uint32_t)options->backpressure_wait_ms,
         .workers = thread->options.readers,
         .pressure = thread->options.pressure,
     };

@@ -31,6 +31,7 @@ enum {
 // In the order of enum overflow_policy, from OVERFLOW_DROP_OLDEST on.
 static const char *const lag_policies[] = {"drop_oldest", "drop_newest", "drop_lowest",
                                            "disconnect",  "block",       NULL};
+static const char *const backpressure_strategies[] = {"buffer", "pause", "drop", NULL};
 static const char *const unknown_streams[] = {"wait", "404", NULL};
 static const char *const rules_for[] = {"chosen", "all", NULL};
 static const char *const memory_watches[] = {"on", "off", NULL};
@@ -195,6 +196,27 @@ static const struct setting settings[] = {
      .default_text = "drop_oldest",
      .choices = lag_policies,
      .help = "what happens to one that is further behind"},
+    {.key = "backpressure-strategy",
+     .kind = SETTING_CHOICE,
+     .offset = AT(backpressure_strategy),
+     .default_text = "buffer",
+     .choices = backpressure_strategies,
+     .help = "the same in other words: block, drop_newest, or as --lag-policy says"},
+    {.key = "backpressure-threshold",
+     .kind = SETTING_DECIMAL,
+     .offset = AT(backpressure_threshold),
+     .default_text = "0.8",
+     .minimum = 1,
+     .maximum = UINT32_MAX * UINT64_C(1000),
+     .help = "where producers of a stream that blocks are slowed: up to 1 a share of the lag "
+             "allowed, above it events"},
+    {.key = "backpressure-wait",
+     .kind = SETTING_DURATION,
+     .offset = AT(backpressure_wait_ms),
+     .default_text = "10s",
+     .minimum = 10,
+     .maximum = HOUR,
+     .help = "how long an event waits for room before its producer gets backpressure_exceeded"},
     {.key = "unknown-stream",
      .kind = SETTING_CHOICE,
      .offset = AT(unknown_stream),
@@ -430,9 +452,25 @@ int options_check(const struct options *options, char *message, size_t message_s
 
 struct overflow_terms options_overflow(const struct options *options)
 {
+    enum overflow_policy policy = OVERFLOW_UNSET;
+    const char *strategy = backpressure_strategies[options->backpressure_strategy];
+    bool is_known = overflow_strategy_parse(slice_of(strategy), &policy);
+    ASSERT(is_known);
     return (struct overflow_terms){
-        .policy = (enum overflow_policy)(OVERFLOW_DROP_OLDEST + options->lag_policy),
+        .policy = policy != OVERFLOW_UNSET
+                      ? policy
+                      : (enum overflow_policy)(OVERFLOW_DROP_OLDEST + options->lag_policy),
         .limits = {.events = options->lag_events, .bytes = options->lag_bytes}};
+}
+
+struct stream_flow options_flow(const struct options *options)
+{
+    struct overflow_terms terms = options_overflow(options);
+    return (struct stream_flow){.overflow = (uint8_t)terms.policy,
+                                .lag_events = terms.limits.events,
+                                .lag_bytes = terms.limits.bytes,
+                                .threshold = options->backpressure_threshold,
+                                .producer_wait_ms = (uint32_t)options->backpressure_wait_ms};
 }
 
 uint32_t options_features_masked(const struct options *options)

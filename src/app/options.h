@@ -5,6 +5,7 @@
 #include "app/setting.h"
 #include "flow/overflow.h"
 #include "flow/rules.h"
+#include "log/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,11 +44,14 @@ struct options {
     uint64_t header_bytes_max;
     uint64_t heartbeat_interval_ms; // 0: none
     uint64_t retry_ms;
-    uint64_t stall_timeout_ms; // 0: never
-    uint64_t lag_events;       // 0: no bound
-    uint64_t lag_bytes;        // 0: no bound
-    unsigned lag_policy;       // see options_overflow
-    unsigned unknown_stream;   // enum options_unknown_stream
+    uint64_t stall_timeout_ms;       // 0: never
+    uint64_t lag_events;             // 0: no bound
+    uint64_t lag_bytes;              // 0: no bound
+    unsigned lag_policy;             // see options_overflow
+    unsigned backpressure_strategy;  // the same
+    uint64_t backpressure_threshold; // in thousandths: up to 1000 a share, above it events
+    uint64_t backpressure_wait_ms;
+    unsigned unknown_stream; // enum options_unknown_stream
     bool user_agent_profiles;
     uint64_t events_per_second_max; // 0: no bound
     uint64_t bytes_per_second_max;  // 0: no bound
@@ -84,6 +88,8 @@ int options_read_rules(const struct options *options, struct rules *rules, char 
 
 // What happens to a subscriber that lags, where neither it nor its streams say something else.
 struct overflow_terms options_overflow(const struct options *options);
+// The same for the log, with what producers of streams that block go by.
+struct stream_flow options_flow(const struct options *options);
 
 // LOOP_FEATURE_* that the kernel shall be taken not to have.
 uint32_t options_features_masked(const struct options *options);

@@ -58,7 +58,11 @@ void setting_format_number(enum setting_kind kind, uint64_t value, char text[SET
         format_unit(value, sizes, size_units, 5, text);
     } else if (value != 0 && kind == SETTING_DURATION) {
         format_unit(value, durations, duration_units, 5, text);
+    } else if (kind == SETTING_DECIMAL && value % 1000 != 0) {
+        int digits = value % 100 == 0 ? 1 : value % 10 == 0 ? 2 : 3;
+        (void)snprintf(text, SETTING_VALUE_SIZE, "%.*f", digits, (double)value / 1000);
     } else {
+        value = kind == SETTING_DECIMAL ? value / 1000 : value;
         (void)snprintf(text, SETTING_VALUE_SIZE, "%llu", (unsigned long long)value);
     }
 }
@@ -80,6 +84,7 @@ static const char *number_example(enum setting_kind kind)
     switch (kind) {
     case SETTING_SIZE: return "is no size; write one as 65536, 64KiB or 1GiB";
     case SETTING_DURATION: return "is no duration; write one as 100ms, 30s or 24h";
+    case SETTING_DECIMAL: return "is no number with at most three digits behind the point";
     default: return "is no whole number";
     }
 }
@@ -91,6 +96,7 @@ static int take_number(const struct setting *setting, uint64_t *place, const cha
     uint64_t number = 0;
     bool parsed = setting->kind == SETTING_SIZE       ? text_parse_size(text, &number)
                   : setting->kind == SETTING_DURATION ? text_parse_duration(text, &number)
+                  : setting->kind == SETTING_DECIMAL  ? text_parse_thousandths(text, &number)
                                                       : text_parse_u64(text, &number);
     if (!parsed) {
         return complain(complaint, "'%s' %s", value, number_example(setting->kind));
@@ -222,7 +228,8 @@ int setting_take(const struct setting *setting, void *target, const char *value,
     case SETTING_TEXTS: return take_text_of_several(place, value, &complaint);
     case SETTING_COUNT:
     case SETTING_SIZE:
-    case SETTING_DURATION: return take_number(setting, place, value, &complaint);
+    case SETTING_DURATION:
+    case SETTING_DECIMAL: return take_number(setting, place, value, &complaint);
     case SETTING_CHOICE: return take_choice(setting, place, value, &complaint);
     case SETTING_SET: return take_set(setting, place, value, &complaint);
     case SETTING_MODE: return take_mode(place, value, &complaint);

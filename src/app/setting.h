@@ -20,6 +20,7 @@ enum setting_kind {
     SETTING_COUNT,    // uint64_t
     SETTING_SIZE,     // uint64_t, bytes: 64KiB, 1GiB
     SETTING_DURATION, // uint64_t, milliseconds: 100ms, 30s, 24h
+    SETTING_DECIMAL,  // uint64_t, thousandths: 0.8 is 800
     SETTING_CHOICE,   // unsigned, an index into choices
     SETTING_SET,      // uint64_t, bit n for choices[n]; comma separated
     SETTING_MODE,     // uint64_t, permission bits in octal
@@ -58,7 +59,7 @@ struct setting {
     const char *value_name;   // HOST:PORT, for the help; NULL for switches and choices
     const char *default_text; // parsed as any value; NULL: zero, NULL or none
     const char *default_note; // told in the help instead of default_text, where the machine decides
-    uint64_t minimum;         // of COUNT, SIZE and DURATION, in the unit of the kind
+    uint64_t minimum;         // of COUNT, SIZE, DURATION and DECIMAL, in the unit of the kind
     uint64_t maximum;
     const char *const *choices; // ends with NULL
     const char *help;           // half a sentence without a full stop

@@ -84,6 +84,7 @@ static const char *value_name(const struct setting *setting)
     case SETTING_COUNT: return "COUNT";
     case SETTING_SIZE: return "SIZE";
     case SETTING_DURATION: return "TIME";
+    case SETTING_DECIMAL: return "NUMBER";
     case SETTING_MODE: return "MODE";
     case SETTING_IDS: return "ID,...";
     case SETTING_SET: return "NAME,...";

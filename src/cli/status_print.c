@@ -71,6 +71,10 @@ static void print_ingest(struct slice ingest, FILE *out, bool colour)
     print_line(out, colour, "", "%llu events in %llu requests (%s), %llu refused, %llu waits",
                number(ingest, "events"), number(ingest, "requests"), bytes,
                number(ingest, "errors"), number(ingest, "waits"));
+    print_line(out, colour, "",
+               "%llu streams press on them, %llu events held, %llu refused for that",
+               number(ingest, "pressed_streams"), number(ingest, "held_events"),
+               number(ingest, "hold_refusals"));
     print_line(out, colour, "", "buffer %.1f %% full",
                (double)number(ingest, "full_permille") / 10);
 }

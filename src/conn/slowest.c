@@ -71,7 +71,12 @@ void slowest_note_conn(struct shard *shard, const struct conn *conn)
 static uint64_t place_of(const struct shard *shard, const struct conn *conn,
                          const struct stream *stream)
 {
-    if (conn->state != CONN_ACTIVE || (conn->flags & CONN_CAUGHT_UP) == 0) {
+    bool counts = conn->state == CONN_ACTIVE && (conn->flags & CONN_CAUGHT_UP) != 0;
+    if (counts && (conn->flags & CONN_FLOW) != 0) {
+        enum overflow_policy asked = conn_flow_of(shard, conn)->overflow_terms.policy;
+        counts = asked == OVERFLOW_UNSET || asked == OVERFLOW_BLOCK;
+    }
+    if (!counts) {
         return LOG_READ_NONE;
     }
     const struct conn_flow *flow = conn_flow_of(shard, conn);

@@ -46,6 +46,11 @@ Test(options, the_defaults_agree)
     cr_assert_eq(options_overflow(&options).policy, OVERFLOW_DROP_OLDEST);
     cr_assert_eq(options_overflow(&options).limits.events, 1000);
     cr_assert_eq(options_overflow(&options).limits.bytes, 16 << 20);
+    const struct stream_flow flow = options_flow(&options);
+    cr_assert_eq(flow.overflow, OVERFLOW_DROP_OLDEST);
+    cr_assert_eq(flow.lag_events, 1000);
+    cr_assert_eq(flow.threshold, 800);
+    cr_assert_eq(flow.producer_wait_ms, 10000);
     cr_assert_eq(options.unknown_stream, OPTIONS_UNKNOWN_WAIT);
     cr_assert_eq(options.retention_age_ms, UINT64_C(24) * 3600 * 1000);
     cr_assert_eq(options.retention_bytes, UINT64_C(1) << 30);
@@ -67,6 +72,30 @@ Test(options, every_overflow_policy_is_a_choice)
                          setting->choices[i]);
     }
     cr_assert_null(setting->choices[OVERFLOW_POLICIES - OVERFLOW_DROP_OLDEST]);
+}
+
+// The words of the published configuration, and what they stand for.
+Test(options, strategies_are_policies)
+{
+    static const struct {
+        const char *strategy;
+        enum overflow_policy policy;
+    } strategies[] = {
+        {"pause", OVERFLOW_BLOCK}, {"drop", OVERFLOW_DROP_NEWEST}, {"buffer", OVERFLOW_DISCONNECT}};
+    options.lag_policy = OVERFLOW_DISCONNECT - OVERFLOW_DROP_OLDEST;
+    for (size_t i = 0; i < options_table.count; i++) {
+        const struct setting *setting = &options_table.settings[i];
+        if (strcmp(setting->key, "backpressure-threshold") == 0) {
+            cr_assert_eq(setting_take(setting, &options, "100", "x", message, sizeof(message)), 0);
+            cr_assert_eq(options_flow(&options).threshold, 100 * 1000);
+        }
+        for (size_t n = 0; strcmp(setting->key, "backpressure-strategy") == 0 && n < 3; n++) {
+            cr_assert_eq(setting_take(setting, &options, strategies[n].strategy, "x", message,
+                                      sizeof(message)),
+                         0);
+            cr_assert_eq(options_overflow(&options).policy, strategies[n].policy);
+        }
+    }
 }
 
 Test(options, keys_and_places_are_each_used_once)

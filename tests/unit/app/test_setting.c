@@ -283,6 +283,14 @@ Test(setting, numbers_as_people_write_them)
     cr_assert_str_eq(text, "2d");
     setting_format_number(SETTING_COUNT, 1024, text);
     cr_assert_str_eq(text, "1024");
+    setting_format_number(SETTING_DECIMAL, 800, text);
+    cr_assert_str_eq(text, "0.8");
+    setting_format_number(SETTING_DECIMAL, 125, text);
+    cr_assert_str_eq(text, "0.125");
+    setting_format_number(SETTING_DECIMAL, 2050, text);
+    cr_assert_str_eq(text, "2.05");
+    setting_format_number(SETTING_DECIMAL, 100 * 1000, text);
+    cr_assert_str_eq(text, "100");
     setting_format_number(SETTING_DURATION, 0, text);
     cr_assert_str_eq(text, "0");
 }
