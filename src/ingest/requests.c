@@ -100,14 +100,14 @@ void requests_make_room(struct requests *requests)
     if (requests_count(requests) == REQUESTS_MAX && requests->aside_count == REQUESTS_MAX) {
         forget_done(requests);
     }
-    while (requests_count(requests) == REQUESTS_MAX && requests->aside_count < REQUESTS_MAX &&
-           entry(requests, requests->head)->is_holding) {
-        if (requests->aside == NULL) {
-            requests->aside = calloc(REQUESTS_MAX, sizeof *requests->aside);
-        }
-        if (requests->aside == NULL) {
-            return;
-        }
+    if (requests_count(requests) < REQUESTS_MAX || requests->aside_count == REQUESTS_MAX ||
+        !entry(requests, requests->head)->is_holding) {
+        return;
+    }
+    if (requests->aside == NULL) {
+        requests->aside = calloc(REQUESTS_MAX, sizeof *requests->aside);
+    }
+    if (requests->aside != NULL) {
         ASSERT(!entry(requests, requests->head)->is_open);
         requests->aside[requests->aside_count++] = (struct request_aside){
             .counter = requests->head, .request = *entry(requests, requests->head)};

@@ -74,8 +74,7 @@ static inline bool requests_are_none(const struct requests *requests)
     return requests->tail == requests->head && requests->aside_count == 0;
 }
 
-// Where the ring is full: sets the oldest ones aside, as far as they hold something and there is
-// room.
+// Where the ring is full: sets the oldest one aside, if it holds something and there is room.
 void requests_make_room(struct requests *requests);
 // Forgets those aside that are done.
 void requests_trim(struct requests *requests);

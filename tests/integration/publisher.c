@@ -160,7 +160,7 @@ static void connect_once(struct publisher *publisher)
     uint8_t *hello = publisher->output;
     memset(hello, 0, RC_HELLO_BYTES);
     memcpy(hello, RC_PROTOCOL_MAGIC, 4);
-    store_le16(hello + 4, RC_PROTOCOL_VERSION);
+    store_le16(hello + 4, 1); // it heeds no credits by stream
     store_le64(hello + 8, publisher->producer_id);
     store_le32(hello + 16, publisher->producer_id == 0 ? 0 : 1);
     publisher->output_length = RC_HELLO_BYTES;

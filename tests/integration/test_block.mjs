@@ -1,12 +1,15 @@
 // Streams that block: a subscriber that does not read holds back their producers, until it reads again, goes, or the
-// producers' time is over. Nothing is lost, and no other stream waits (mission C2, C4; issue 4, must show 3).
+// producers' time is over. Nothing is lost, and no other stream waits (mission C2, C4; issue 4, must show 3). A worker
+// that stands still holds nobody for long.
 // timeout: 120
 import assert from 'node:assert/strict';
-import { Broker, Lines, Subscriber, sleep, test, until, within } from './broker.mjs';
+import { join } from 'node:path';
+import { Broker, Helper, Lines, Publisher, Subscriber, build, scratch, sleep, test, until, within } from './broker.mjs';
 
 const LIMIT = 200;
 const WAIT_MS = 3000;
 const DATA = 'x'.repeat(8000);
+const SUBSCRIBERS = 20; // some with each worker
 const OTHERS = 2000; // fewer than a connection in line mode may have unanswered
 const MOST = 20_000; // sockets hold far less
 
@@ -36,6 +39,34 @@ function checkAll(subscriber, count, what) {
   assert.deepEqual(subscriber.events.filter((event) => event.type === 'gap'), [], `${what}: no gap`);
   assert.equal(subscriber.events.length, count, what);
   assert.ok(subscriber.events.every((event, i) => numberOf(event) === i + 1), `${what}: each event once, in order`);
+}
+
+// With subscribers of its own that are at the stream's end, and no word of them any more.
+async function stoppedWorker(say) {
+  const broker = await Broker.start({
+    directory: join(scratch, 'stopped'),
+    launcher: [join(build, 'integration', 'freeze')],
+    flags: ['--backpressure-strategy', 'pause', '--lag-events', String(LIMIT), '--log-inbox', '16', '--worker-inbox', '512'],
+  });
+  const order = async (text) => {
+    const before = broker.lines.length;
+    broker.child.write(`${text}\n`);
+    await until(`an answer to ${text}`, () => broker.lines.length > before);
+  };
+  const subscribers = new Helper('subscribers', broker.port, '--dense', SUBSCRIBERS, '/streams/block/w');
+  await subscribers.answer('connected');
+  const publisher = new Publisher(broker, 'block/w');
+  await publisher.publish(LIMIT / 2);
+  await subscribers.ask(`wait ${(LIMIT / 2) * SUBSCRIBERS}`, 'reached');
+  await order('freeze ringcast-w0');
+  await publisher.publish(3 * LIMIT); // its connection would fail with an event that is refused
+  await order('thaw');
+  await subscribers.ask(`wait ${3.5 * LIMIT * SUBSCRIBERS}`, 'reached');
+  const { ingest } = await broker.status();
+  assert.ok(ingest.holds > 0, 'producers were held');
+  assert.equal(ingest.hold_refusals, 0);
+  say(`a worker that stood still held ${ingest.holds} events for a while, and missed none`);
+  await broker.stop();
 }
 
 test(async ({ say }) => {
@@ -122,4 +153,5 @@ test(async ({ say }) => {
   say('a subscriber that asked for another policy holds nobody');
   for (const open of [producer, another, again, other, dropper]) open.close();
   await broker.stop();
+  await stoppedWorker(say);
 });

@@ -8,6 +8,7 @@
 #include "unit/ingest/rig.h"
 
 #include "base/clock.h"
+#include "base/prng.h"
 
 #include <ringcast/protocol.h>
 
@@ -351,4 +352,86 @@ Test(hold, the_end_refuses_what_is_held)
     cr_expect_eq(answer.error, ERR_SHUTTING_DOWN);
     rig_settle();
     cr_expect(ingest_is_idle(rig.ingest));
+}
+
+enum { CLIENTS = 3, STREAMS = 3 };
+
+static const char *const streams[STREAMS] = {"a", "b", "c"};
+
+// What the log was given of one producer and stream rises, and nothing is there twice.
+static uint32_t check_order(uint64_t producer_id, const char *stream)
+{
+    uint64_t last = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fake_log.count; i++) {
+        const struct fake_log_record *record = &fake_log.records[i];
+        if (record->producer_id == producer_id && strcmp(record->stream, stream) == 0) {
+            cr_assert_gt(record->producer_sequence, last);
+            last = record->producer_sequence;
+            count++;
+        }
+    }
+    return count;
+}
+
+// Streams fill and empty, time passes, the log is full at times: each event is taken once, in its
+// order, or refused, and each request is answered once.
+Test(hold, in_any_order_of_things)
+{
+    struct prng prng;
+    struct rig_client *clients[CLIENTS];
+    uint64_t sent = 0;
+    prng_seed(&prng, 11);
+    for (uint64_t i = 0; i < CLIENTS; i++) {
+        clients[i] = rig_connect();
+        frames_hello(&out, (uint16_t)(1 + i % 2), i + 1, 1);
+        send_out(clients[i]);
+        cr_assert_eq(rig_answer(clients[i]).kind, RC_FRAME_WELCOME);
+    }
+    for (int step = 0; step < 3000; step++) {
+        uint64_t client = prng_below(&prng, CLIENTS);
+        for (uint64_t n = prng_below(&prng, 5); n > 0; n--) {
+            sent++;
+            frames_publish(&out, sent, (uint8_t)prng_below(&prng, 3), sent,
+                           streams[prng_below(&prng, STREAMS)], "x");
+        }
+        cr_assert(rig_write(clients[client], buffer_slice(&out)));
+        buffer_clear(&out);
+        if (prng_chance(&prng, 1, 8)) {
+            fake_log_press(streams[prng_below(&prng, STREAMS)],
+                           (enum log_pressure_stage)prng_below(&prng, 3));
+        }
+        if (prng_chance(&prng, 1, 20)) {
+            fake_log_make_room((uint32_t)prng_below(&prng, 30));
+        }
+        now_ms += prng_below(&prng, 40);
+        rig_round();
+    }
+    fake_log_make_room(UINT32_MAX);
+    for (size_t i = 0; i < STREAMS; i++) {
+        press(streams[i], LOG_PRESSURE_NONE);
+    }
+    pass(1000);
+    cr_assert_eq(status().held_events, 0);
+    cr_assert_eq(status().pressed_streams, 0);
+    cr_expect_gt(status().holds, 100);
+    cr_expect_gt(status().hold_refusals, 10);
+    uint64_t taken = 0;
+    uint64_t answered = 0;
+    uint64_t accepted = 0;
+    for (uint64_t i = 0; i < CLIENTS; i++) {
+        for (size_t n = 0; n < STREAMS; n++) {
+            taken += check_order(i + 1, streams[n]);
+        }
+        rig_read(clients[i]);
+        struct slice in = buffer_slice(&clients[i]->in);
+        struct frames_answer answer;
+        while (frames_take(&in, &answer)) {
+            answered += answer.kind == RC_FRAME_ACK || answer.kind == RC_FRAME_ERROR;
+            accepted += answer.kind == RC_FRAME_ACK;
+        }
+    }
+    cr_expect_eq(taken, fake_log.count);
+    cr_expect_eq(accepted, taken);
+    cr_expect_eq(answered, sent);
 }
