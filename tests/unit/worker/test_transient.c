@@ -110,3 +110,34 @@ Test(transient, never_cuts_a_frame)
     }
     fake_stop();
 }
+
+// They wait for no rate and no batch: over the rate, or too large, they are left out.
+Test(transient, keeps_to_what_its_reader_asked_for)
+{
+    fake_start(&defaults);
+    struct fake_text slow = {0};
+    struct fake_text batched = {0};
+    int one = fake_get("/streams/a?events_per_second=1&burst=2", "");
+    int two = fake_get("/streams/a?max_event_size=20&batch_size=100&batch_timeout=10s", "");
+    fake_expect(one, &slow, "retry: 5000\n\n");
+    fake_expect(two, &batched, "retry: 5000\n\n");
+    static const char *const frames[] = {"data: 1\n\n", "data: 2\n\n", "data: 3\n\n",
+                                         "data: longer than twenty\n\n", "data: 5\n\n"};
+    for (int i = 0; i < 5; i++) {
+        struct log_transient *transient = make("a", frames[i], "x");
+        fake_transient(transient);
+        wait_released(transient);
+    }
+    fake_expect(two, &batched, "data: 5\n\n");
+    cr_assert_str_eq(strstr(batched.bytes, "data: 1"), "data: 1\n\ndata: 2\n\ndata: 3\n\n"
+                                                       "data: 5\n\n");
+    fake_publish_one("a", "an event"); // what came without id took the tokens: it waits for one
+    fake_expect(one, &slow, "id: 1\ndata: an event\n\n");
+    cr_assert_not_null(strstr(slow.bytes, "data: 1\n\ndata: 2\n\n"));
+    cr_assert_null(strstr(slow.bytes, "data: longer"));
+    close(one);
+    close(two);
+    fake_stop();
+    fake_text_free(&slow);
+    fake_text_free(&batched);
+}
