@@ -13,7 +13,8 @@
 //     connections   limit
 //     connection    connection (all of one, with its quality)
 //     streams       prefix, limit
-//     pressure      stream (then the answer tells how many subscribe)
+//     pressure      stream (then the answer tells how many subscribe, and of one that blocks, in
+//                   "stream", how far the slowest of them is behind and whether it holds events)
 //     close         connection
 //     send          connection, type, data, priority
 //     broadcast     type, data, priority
@@ -25,6 +26,9 @@
 //                   lag_events, lag_bytes, threshold (a share up to 1, above it a number of
 //                   events), producer_wait (milliseconds or "10s")
 //     discard       stream
+// The answer to an event carries "pressure", the slowest subscriber's share of the limit, where its
+// stream blocks and that subscriber is behind by the threshold. An event that is held is answered
+// when it is taken or its time is over, and what is behind it in the connection after it.
 // `ref`, any scalar of at most LINE_REF_BYTES_MAX bytes, comes back in the answer of every request.
 #ifndef RINGCAST_INGEST_LINE_H
 #define RINGCAST_INGEST_LINE_H
