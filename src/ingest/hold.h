@@ -69,7 +69,7 @@ struct producer_hold {
 int hold_init(struct ingest *ingest); // 0 or -ENOMEM
 void hold_free(struct ingest *ingest);
 void hold_begin_producer(struct producer *producer);
-// It is gone.
+// Nothing more is said to it: what it has held goes.
 void hold_end_producer(struct producer *producer);
 
 // The log's callback.

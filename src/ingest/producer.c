@@ -83,6 +83,7 @@ void producer_close_soon(struct producer *producer)
 {
     if (producer_is_reading(producer)) {
         producer->state = PRODUCER_CLOSING;
+        hold_end_producer(producer); // nothing more is said about it
         producer_touch(producer);
     }
 }

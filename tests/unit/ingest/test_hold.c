@@ -354,6 +354,26 @@ Test(hold, the_end_refuses_what_is_held)
     cr_expect(ingest_is_idle(rig.ingest));
 }
 
+Test(hold, nothing_is_said_behind_the_end)
+{
+    struct rig_client *client = connect_version(2);
+    press("s", LOG_PRESSURE_FULL);
+    frames_publish(&out, 1, RC_LEVEL_WRITTEN, 0, "s", "x");
+    send_out(client);
+    expect_credit(client, "s", 0);
+    static const uint8_t lost[RC_HEADER_BYTES] = {0, 0, 0, 0, RC_FRAME_PING, 0, 1};
+    buffer_append(&out, lost, sizeof lost);
+    send_out(client);
+    struct frames_answer answer = rig_answer(client);
+    cr_assert_eq(answer.kind, RC_FRAME_ERROR);
+    cr_expect_eq(answer.flags, RC_ERROR_CLOSING);
+    press("s", LOG_PRESSURE_NONE);
+    rig_expect_nothing(client);
+    cr_expect(client->is_closed);
+    cr_expect_eq(fake_log.count, 0);
+    cr_expect_eq(status().held_events, 0);
+}
+
 enum { CLIENTS = 3, STREAMS = 3 };
 
 static const char *const streams[STREAMS] = {"a", "b", "c"};
