@@ -8,6 +8,7 @@
 #include "conn/overflow.h"
 #include "conn/slowest.h"
 #include "conn/walk.h"
+#include "event/frame.h"
 #include "io/send.h"
 
 // --- the batch: what queued sends point to until they are submitted ---
@@ -364,32 +365,60 @@ struct begun {
     uint32_t bytes;
 };
 
-// How far a short send came: the same walk again, frame by frame. False when that cannot be found
-// out.
+// The send ended within this span, after `sent` bytes of it. False where no frame stands there.
+static bool settle_within(struct conn *conn, const struct span *span, uint64_t sent,
+                          struct begun *begun)
+{
+    struct slice frames = slice_from(span->at, span->length);
+    size_t start = 0;
+    uint64_t id = span->last_id;
+    if (span->count > 1 && !frame_find(frames, (size_t)sent, &start, &id)) {
+        return false;
+    }
+    // Right before that frame: what had expired in between must not be taken for it.
+    conn->cursor = id - 1;
+    conn->frame_offset = (uint32_t)(sent - start);
+    if (span->count == 1) {
+        begun->events++;
+        begun->bytes += span->length;
+    } else if ((conn->flags & CONN_FLOW) != 0) {
+        struct slice rest = slice_after(frames, start);
+        struct slice frame = slice_empty();
+        bool is_begun = conn->frame_offset > 0 && frame_next(&rest, &frame, &id);
+        begun->events += frame_count(slice_first(frames, start)) + is_begun;
+        begun->bytes += (uint32_t)(start + frame.length);
+    }
+    return true;
+}
+
+// How far a short send came: the same walk again. False when that cannot be found out.
 static bool settle(struct shard *shard, struct conn *conn, uint64_t sent, struct begun *begun)
 {
     conn->cursor = conn->sent_from;
     conn->frame_offset = conn->sent_from_offset;
     struct walk walk;
-    walk_begin(&walk, shard, conn, true);
+    walk_begin(&walk, shard, conn, false);
     uint64_t left = sent + conn->frame_offset;
+    conn->frame_offset = 0;
     rendition_unpin(&shard->renditions); // no send is queued while completions are handled
     while (left > 0) {
         struct span span;
         if (walk_next(&walk, &span) != WALK_SPAN) {
             return false;
         }
-        begun->events++;
-        begun->bytes += span.length - (begun->events == 1 ? conn->sent_from_offset : 0);
         if (left < span.length) {
-            // Right before that frame: what had expired in between must not be taken for it.
-            conn->cursor = span.last_id - 1;
+            if (!settle_within(conn, &span, left, begun)) {
+                return false;
+            }
             break;
         }
+        begun->events += span.count;
+        begun->bytes += span.length;
         left -= span.length;
         conn->cursor = span.last_id;
     }
-    conn->frame_offset = (uint32_t)left;
+    // Of the first frame that much had been sent, and charged, before.
+    begun->bytes -= begun->bytes > 0 ? conn->sent_from_offset : 0;
     return true;
 }
 

@@ -204,14 +204,37 @@ static void forget_positions(struct walk *walk, uint32_t index)
     window_restart(&stream->window, stream->last_id);
 }
 
-static bool is_sendable_whole(const struct walk *walk, const struct found *found)
+// Whether what is left of its frames after `from` is sent as it stands.
+static bool is_in_one_piece(const struct walk *walk, const struct log_run *run)
 {
-    return !walk->by_frame && walk->is_native && found->run->last_id <= walk->end_id &&
-           !overflow_cuts_any(&walk->cut) && found->from < found->run->first_id &&
-           found->run->count <= walk->whole_events_max &&
-           found->run->frame_bytes <= walk->whole_bytes_max && is_within_limit(walk, found->run) &&
-           (found->run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) ==
+    return !walk->by_frame && walk->is_native && run->last_id <= walk->end_id &&
+           !overflow_cuts_any(&walk->cut) && is_within_limit(walk, run) &&
+           (run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) ==
                BLOCK_STREAM_CONTIGUOUS;
+}
+
+// That piece as one span, unless it is more than may be sent. frames: the whole run's.
+static bool take_piece(struct walk *walk, const struct found *found, struct slice frames,
+                       struct span *span)
+{
+    const struct log_run *run = found->run;
+    uint32_t count = run->count;
+    if (found->from >= run->first_id) {
+        frame_skip_through(&frames, found->from);
+        bool is_dense = run->last_id - run->first_id == run->count - 1;
+        count = is_dense ? (uint32_t)(run->last_id - found->from) : frame_count(frames);
+    }
+    if (frames.length == 0 || count > walk->whole_events_max ||
+        frames.length > walk->whole_bytes_max) {
+        return false;
+    }
+    *span = (struct span){.at = frames.at,
+                          .length = (uint32_t)frames.length,
+                          .count = count,
+                          .last_id = run->last_id};
+    walk->cursor = run->last_id;
+    walk->is_mid_frame = false;
+    return true;
 }
 
 static void scan_begin(struct walk *walk, const uint8_t *block, uint64_t scan_to)
@@ -336,7 +359,7 @@ static uint64_t next_id_bound(const struct found *found)
     return found->run->first_id > found->from ? found->run->first_id : found->from + 1;
 }
 
-// One stream: its next run, whole where that can be.
+// One stream: its next run, or what is left of it, as one piece where that can be.
 static enum walk_result choose_single(struct walk *walk, struct span *span, bool *is_scanning)
 {
     struct found found;
@@ -362,19 +385,14 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
         return WALK_SPAN;
     case COLD_BROKEN: return tell_lost(walk, 0, &found);
     }
-    if (is_sendable_whole(walk, &found)) {
-        *span = (struct span){.at = is_alone ? at : at + found.run->frame_offset,
-                              .length = found.run->frame_bytes,
-                              .count = found.run->count,
-                              .last_id = found.run->last_id};
-        walk->cursor = found.run->last_id;
-        walk->is_mid_frame = false;
-        *is_scanning = false;
+    struct slice frames =
+        slice_from(is_alone ? at : at + found.run->frame_offset, found.run->frame_bytes);
+    *is_scanning = !is_in_one_piece(walk, found.run) || !take_piece(walk, &found, frames, span);
+    if (!*is_scanning) {
         return WALK_SPAN;
     }
-    *is_scanning = true;
     if (is_alone) {
-        walk->frames = slice_from(at, found.run->frame_bytes);
+        walk->frames = frames;
         frame_skip_through(&walk->frames, found.from);
         return walk->frames.length > 0 ? WALK_SPAN : WALK_FAILED;
     }

@@ -255,6 +255,34 @@ static bool next_data_line(struct slice *frame, struct slice *text)
     return false;
 }
 
+bool frame_find(struct slice frames, size_t offset, size_t *start, uint64_t *id)
+{
+    if (offset >= frames.length) {
+        return false;
+    }
+    // Back to the empty line before it.
+    size_t at = offset;
+    while (at > 0) {
+        const uint8_t *line_feed = memrchr(frames.at, '\n', at);
+        at = line_feed == NULL ? 0 : (size_t)(line_feed - frames.at);
+        if (at > 0 && frames.at[at - 1] == '\n') {
+            at++;
+            break;
+        }
+    }
+    *start = at;
+    return read_id(slice_after(frames, at), id);
+}
+
+uint32_t frame_count(struct slice frames)
+{
+    uint32_t count = 0;
+    for (size_t length; (length = length_to_end(frames)) > 0; count++) {
+        frames = slice_after(frames, length);
+    }
+    return count;
+}
+
 bool frame_data_append(struct buffer *out, struct slice frame)
 {
     struct slice text;

@@ -40,6 +40,12 @@ bool frame_next(struct slice *frames, struct slice *frame, uint64_t *id);
 // them. Where something else than frames stands, at most as many. Safe on any bytes.
 void frame_skip_through(struct slice *frames, uint64_t id);
 
+// Which of `frames` holds the byte at `offset`: where it begins, and its id. False where none does.
+// Safe on any bytes.
+bool frame_find(struct slice frames, size_t offset, size_t *start, uint64_t *id);
+// How many frames there are; what is left of one at the end is not counted.
+uint32_t frame_count(struct slice frames);
+
 // The reverse for renditions: appends the payload of a frame of FRAME_FORM_TEXT (its data lines
 // joined by LF).
 bool frame_data_append(struct buffer *out, struct slice frame);

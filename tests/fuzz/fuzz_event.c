@@ -125,6 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     frames = slice_from(data, size);
     frame_skip_through(&frames, id);
     ASSERT(frames.length <= size);
+    size_t start = 0;
+    size_t offset = size == 0 ? 0 : id % (size + 1);
+    ASSERT(!frame_find(slice_from(data, size), offset, &start, &id) || start <= offset);
+    ASSERT(frame_count(slice_from(data, size)) <= size);
     struct buffer out;
     buffer_init(&out, size);
     frame_data_append(&out, slice_from(data, size));

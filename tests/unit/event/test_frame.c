@@ -239,6 +239,21 @@ Test(frame, skips_through_an_id)
         frame_skip_through(&frames, through);
         cr_assert_eq(frames.length, length - starts[next]);
     }
+    struct slice frames = slice_from(text, length);
+    cr_assert_eq(frame_count(frames), 1000);
+    cr_assert_eq(frame_count(slice_first(frames, length - 1)), 999);
+    next = 0;
+    for (size_t offset = 0; offset < length; offset++) {
+        next += next < 999 && starts[next + 1] == offset;
+        size_t start;
+        uint64_t found;
+        cr_assert(frame_find(frames, offset, &start, &found));
+        cr_assert_eq(start, starts[next]);
+        cr_assert_eq(found, ids[next]);
+    }
+    size_t start;
+    cr_assert_not(frame_find(frames, length, &start, &id));
+    cr_assert_not(frame_find(slice_of("data: x\n\n"), 3, &start, &id));
     struct slice none = slice_empty();
     frame_skip_through(&none, 5);
     cr_assert_eq(none.length, 0);
