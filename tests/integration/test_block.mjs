@@ -4,12 +4,13 @@
 // timeout: 120
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { Broker, Helper, Lines, Publisher, Subscriber, build, scratch, sleep, test, until, within } from './broker.mjs';
+import { Broker, Child, Helper, Lines, Publisher, Subscriber, binary, build, scratch, sleep, test, until, within } from './broker.mjs';
 
 const LIMIT = 200;
 const WAIT_MS = 3000;
 const DATA = 'x'.repeat(8000);
 const SUBSCRIBERS = 20; // some with each worker
+const LIBRARY_EVENTS = 5000;
 const OTHERS = 2000; // fewer than a connection in line mode may have unanswered
 const MOST = 20_000; // sockets hold far less
 
@@ -39,6 +40,25 @@ function checkAll(subscriber, count, what) {
   assert.deepEqual(subscriber.events.filter((event) => event.type === 'gap'), [], `${what}: no gap`);
   assert.equal(subscriber.events.length, count, what);
   assert.ok(subscriber.events.every((event, i) => numberOf(event) === i + 1), `${what}: each event once, in order`);
+}
+
+// libringcast, in batches, heeds the stream's credit; held and released often, it gets everything through.
+async function library(broker, say) {
+  await broker.ask({ op: 'set', stream: 'block/l', overflow: 'block', lag_events: LIMIT });
+  const slow = await new Subscriber(broker, '/streams/block/l').begun();
+  slow.socket.pause();
+  const publisher = new Child(binary, ['publish', '--socket', broker.socket, '--quiet', 'block/l']);
+  const holds = (await broker.status()).ingest.holds;
+  for (let i = 1; i <= LIBRARY_EVENTS; i++) publisher.write(`${data(i)}\n`);
+  publisher.process.stdin.end();
+  await until('it is held', async () => (await broker.status()).ingest.holds > holds);
+  slow.socket.resume();
+  assert.deepEqual(await within('it is through', publisher.ended), { code: 0, signal: null });
+  await slow.has(LIBRARY_EVENTS);
+  checkAll(slow, LIBRARY_EVENTS, 'all that libringcast published');
+  await until('nothing presses any more', async () => (await broker.status()).ingest.pressed_streams === 0);
+  slow.close();
+  say('libringcast was held and got all through');
 }
 
 // With subscribers of its own that are at the stream's end, and no word of them any more.
@@ -152,6 +172,7 @@ test(async ({ say }) => {
   assert.equal((await broker.status()).ingest.holds, 0);
   say('a subscriber that asked for another policy holds nobody');
   for (const open of [producer, another, again, other, dropper]) open.close();
+  await library(broker, say);
   await broker.stop();
   await stoppedWorker(say);
 });
