@@ -110,7 +110,7 @@ static void on_read(void *context, struct loop *loop, unsigned ring, uint64_t us
     block->waiters = (struct waiters){0};
     if (result > 0 && is_valid(block)) {
         block->round = cache->round;
-        list_push_back(&cache->valid, &block->age_node);
+        list_push_back(block->is_ahead ? &cache->ahead : &cache->valid, &block->age_node);
         u64_map_remove(&cache->failed, block->range.position, NULL);
     } else {
         LOGGER_EVERY(
@@ -136,6 +136,7 @@ int cold_cache_init(struct cold_cache *cache, struct loop *loop, const struct lo
     cache->ready = ready;
     cache->context = context;
     list_init(&cache->valid);
+    list_init(&cache->ahead);
     u64_map_init(&cache->by_position);
     u64_map_init(&cache->failed);
     loop_set_handler(loop, op, on_read, cache);
@@ -163,21 +164,27 @@ static bool may_go(const struct cold_cache *cache, const struct cold_block *bloc
     return cache->round - block->round > (block->is_used ? 0 : UNUSED_ROUNDS_MAX);
 }
 
-// Lets the oldest blocks go. A block larger than the whole bound is let in alone.
+// Lets the first of the list go, if there is one and it may.
+static bool drop_first(struct cold_cache *cache, struct list *list)
+{
+    struct list_node *node = list_first(list);
+    if (node == NULL || !may_go(cache, LIST_ENTRY(node, struct cold_block, age_node))) {
+        return false;
+    }
+    list_remove(node);
+    block_free(cache, LIST_ENTRY(node, struct cold_block, age_node));
+    return true;
+}
+
+// Lets go what was read ahead for readers that never came, then the oldest. A block larger than the
+// whole bound is let in alone.
 static bool make_room(struct cold_cache *cache, uint32_t length)
 {
     while (cache->bytes_used > 0 &&
            (cache->bytes_used + length > cache->bytes_max || pool_is_full(&cache->pool))) {
-        struct list_node *node = list_first(&cache->valid);
-        if (node == NULL) {
+        if (!drop_first(cache, &cache->ahead) && !drop_first(cache, &cache->valid)) {
             return false;
         }
-        struct cold_block *block = LIST_ENTRY(node, struct cold_block, age_node);
-        if (!may_go(cache, block)) {
-            return false;
-        }
-        list_remove(node);
-        block_free(cache, block);
     }
     return true;
 }
@@ -220,9 +227,12 @@ bool cold_read_ahead(struct cold_cache *cache, const struct cold_range *range)
     if (u64_map_get(&cache->by_position, range->position, &index)) {
         return true;
     }
+    uint64_t ahead_max = cache->bytes_max / COLD_AHEAD_SHARE;
+    while (cache->ahead_bytes + range->length > ahead_max && drop_first(cache, &cache->ahead)) {
+    }
     struct cold_block *block = NULL;
     if (!u64_map_get(&cache->failed, range->position, &index) &&
-        cache->ahead_bytes + range->length <= cache->bytes_max / COLD_AHEAD_SHARE) {
+        cache->ahead_bytes + range->length <= ahead_max) {
         (void)start_read(cache, range, &block);
     }
     if (block == NULL) {
@@ -292,5 +302,6 @@ void cold_round(struct cold_cache *cache)
 bool cold_needs_round(const struct cold_cache *cache)
 {
     bool has_too_much = cache->bytes_used > cache->bytes_max;
-    return (cache->starved.count > 0 || has_too_much) && !list_is_empty(&cache->valid);
+    bool has_blocks = !list_is_empty(&cache->valid) || !list_is_empty(&cache->ahead);
+    return (cache->starved.count > 0 || has_too_much) && has_blocks;
 }

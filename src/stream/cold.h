@@ -25,7 +25,7 @@ struct cold_range cold_range_of_block(const struct log_run *run);
 struct cold_range cold_range_of_frames(const struct log_run *run);
 
 struct cold_block {
-    struct list_node age_node; // in `valid`, least recently used first; in no list while it is read
+    struct list_node age_node; // in `valid` or `ahead`; in no list while it is read
     struct cold_range range;
     uint64_t salt;
     uint64_t round; // in which it was read or last given out
@@ -43,8 +43,9 @@ struct cold_cache {
     uint8_t op;
     struct pool pool;
     struct u64_map by_position;
-    struct u64_map failed; // positions that could not be read, and how often
-    struct list valid;
+    struct u64_map failed;  // positions that could not be read, and how often
+    struct list valid;      // least recently used first
+    struct list ahead;      // read ahead and not yet given out, oldest first
     struct waiters starved; // wanted a block when there was no room
     uint64_t round;
     uint64_t bytes_used;

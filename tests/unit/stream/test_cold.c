@@ -315,7 +315,7 @@ Test(cold, what_is_read_ahead_is_there_when_it_is_asked_for)
     cr_assert_eq(cache.ahead_bytes, BLOCK_BYTES);
     struct cold_range next = {.position = position_of(6), .length = BLOCK_BYTES};
     cr_assert_not(cold_read_ahead(&cache, &next)); // a share of the bound is all
-    while (list_is_empty(&cache.valid)) {
+    while (list_is_empty(&cache.ahead)) {
         loop_round(loop, 10 * 1000 * 1000);
     }
     cr_assert_eq(woken_count, 0);
@@ -338,4 +338,22 @@ Test(cold, what_is_being_read_ahead_can_be_waited_for)
     cr_assert_eq(woken[0], 9);
     cr_assert_eq(get(5, 9), COLD_READY);
     cr_assert_eq(cache.reads, 1);
+}
+
+// A reader that went before it came to what was read ahead for it.
+Test(cold, what_was_read_ahead_for_nobody_makes_room)
+{
+    struct cold_range range = {.position = position_of(5), .length = BLOCK_BYTES};
+    struct cold_range next = {.position = position_of(6), .length = BLOCK_BYTES};
+    cr_assert(cold_read_ahead(&cache, &range));
+    while (list_is_empty(&cache.ahead)) {
+        loop_round(loop, 10 * 1000 * 1000);
+    }
+    uint32_t rounds = 0;
+    while (!cold_read_ahead(&cache, &next) && rounds++ < 1000) {
+        cold_round(&cache);
+    }
+    cr_assert_eq(cache.ahead_bytes, BLOCK_BYTES);
+    cr_assert_eq(cache.bytes_used, BLOCK_BYTES);
+    cr_assert_eq(get(5, 1), COLD_WAIT);
 }
