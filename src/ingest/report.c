@@ -151,6 +151,29 @@ static void write_connection(struct json_writer *writer, const struct operation 
     }
 }
 
+static void write_if_set(struct json_writer *writer, const char *key, uint64_t value)
+{
+    if (value != 0) {
+        json_write_member_u64(writer, key, value);
+    }
+}
+
+// What was set, as "set" names it.
+static void write_flow(struct json_writer *writer, const struct stream_flow *flow)
+{
+    if (flow->overflow != OVERFLOW_UNSET) {
+        json_write_key(writer, "overflow");
+        json_write_text(writer, overflow_policy_name((enum overflow_policy)flow->overflow));
+    }
+    write_if_set(writer, "lag_events", flow->lag_events);
+    write_if_set(writer, "lag_bytes", flow->lag_bytes);
+    if (flow->threshold != 0) {
+        json_write_key(writer, "threshold");
+        json_write_decimal(writer, (double)flow->threshold / 1000, 3);
+    }
+    write_if_set(writer, "producer_wait", flow->producer_wait_ms);
+}
+
 static void write_stream(void *context, const struct log_stream_info *info)
 {
     struct json_writer *writer = context;
@@ -162,10 +185,7 @@ static void write_stream(void *context, const struct log_stream_info *info)
     json_write_member_u64(writer, "discarded_id", info->state.discarded_id);
     json_write_member_u64(writer, "discarded_sequence", info->state.discarded_sequence);
     json_write_member_u64(writer, "last_time_ms", info->last_time_ms);
-    if (info->state.flow.overflow != OVERFLOW_UNSET) {
-        json_write_key(writer, "overflow");
-        json_write_text(writer, overflow_policy_name(info->state.flow.overflow));
-    }
+    write_flow(writer, &info->state.flow);
     // Workers that have subscribers of it.
     json_write_member_u64(writer, "workers", (uint64_t)__builtin_popcountll(info->interest));
     json_write_object_close(writer);

@@ -208,7 +208,12 @@ void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most
     for (int i = 0; i < 3 && most > 0; i++) {
         struct log_stream_info info = {
             .name = slice_of(names[i]),
-            .state = {.last_id = 10 + (uint64_t)i, .last_sequence = 3},
+            .state = {.last_id = 10 + (uint64_t)i,
+                      .last_sequence = 3,
+                      // One has settings of its own.
+                      .flow = {.overflow = i == 2 ? OVERFLOW_BLOCK : OVERFLOW_UNSET,
+                               .lag_events = i == 2 ? 50 : 0,
+                               .threshold = i == 2 ? 800 : 0}},
             .interest = 5,
             .last_time_ms = 1700000000000,
         };

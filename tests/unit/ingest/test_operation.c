@@ -86,7 +86,9 @@ Test(operation, streams)
     cr_expect_str_eq(rig_text(client),
                      "{\"streams\":[{\"name\":\"tools/"
                      "\\\"x\\\"\",\"last_id\":12,\"last_sequence\":3,\"discarded_id\":0,"
-                     "\"discarded_sequence\":0,\"last_time_ms\":1700000000000,\"workers\":2}]}\n");
+                     "\"discarded_sequence\":0,\"last_time_ms\":1700000000000,"
+                     "\"overflow\":\"block\",\"lag_events\":50,\"threshold\":0.800,"
+                     "\"workers\":2}]}\n");
     rig_write_text(client, "{\"op\":\"streams\",\"limit\":2}\n");
     const char *text = rig_text(client);
     cr_expect_not_null(strstr(text, "chat/1"));
