@@ -79,11 +79,6 @@ static uint64_t place_of(const struct shard *shard, const struct conn *conn,
     if (!counts) {
         return LOG_READ_NONE;
     }
-    const struct conn_flow *flow = conn_flow_of(shard, conn);
-    if (flow != NULL && flow->overflow_terms.policy != OVERFLOW_UNSET &&
-        flow->overflow_terms.policy != OVERFLOW_BLOCK) {
-        return LOG_READ_NONE;
-    }
     uint32_t index = stream_table_index(&shard->streams, stream);
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         if (conn->streams[i].stream == index) {

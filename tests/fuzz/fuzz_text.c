@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,6 +29,13 @@ static void check_numbers(struct slice text)
         ASSERT(!is_within_format || (text_parse_rfc3339(written, &again) && again == value));
     }
     text_parse_duration(text, &value);
+    if (text_parse_thousandths(text, &value)) {
+        char written[TEXT_U64_BYTES_MAX + sizeof(".000")];
+        int length = snprintf(written, sizeof(written), "%llu.%03llu",
+                              (unsigned long long)(value / 1000), (unsigned long long)value % 1000);
+        ASSERT(text_parse_thousandths(slice_from(written, (size_t)length), &again));
+        ASSERT(again == value);
+    }
     static const char *const names[] = {"listen", "data-dir", "log"};
     text_nearest(text, names, 3);
 }
