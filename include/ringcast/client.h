@@ -26,7 +26,8 @@
 // RC_BACKPRESSURE_EXCEEDED after the stream's time (10 s, if it was not set).
 //
 // Memory. Unacknowledged requests are kept, up to options.window_bytes; beyond it rc_publish waits
-// for acknowledgements, or gives RC_AGAIN where options.nonblocking is set.
+// for acknowledgements, or gives RC_AGAIN where options.nonblocking is set. Requests for streams
+// that are held may take as much again, so that they take no room from the others.
 #ifndef RINGCAST_CLIENT_H
 #define RINGCAST_CLIENT_H
 

@@ -164,15 +164,12 @@ void rc_close(struct rc_client *client)
     client->is_in_callback = true; // nothing may be published any more
     client->state = RC_STATE_FAILED;
     client->failure = RC_NOT_SENT;
-    uint64_t tail = window->tail;
-    for (uint64_t number = window->head; number < tail; number++) {
-        struct rc_request *request = rc_window_find(window, number);
-        if (request != NULL) {
-            rc_client_finish(client, request,
-                             &(struct rc_result){
-                                 .code = RC_NOT_SENT,
-                                 .message = "the client was closed before this was acknowledged"});
-        }
+    struct rc_request *request;
+    for (uint64_t number = 0; (request = rc_window_next(window, &number)) != NULL; number++) {
+        rc_client_finish(
+            client, request,
+            &(struct rc_result){.code = RC_NOT_SENT,
+                                .message = "the client was closed before this was acknowledged"});
     }
     client_free(client);
 }
@@ -181,8 +178,14 @@ void rc_close(struct rc_client *client)
 
 static int room_for(struct rc_client *client, const char *stream, size_t length)
 {
-    return rc_limits_admit(client, stream, length) ? rc_window_reserve(&client->window, length)
-                                                   : RC_AGAIN;
+    if (!rc_limits_admit(client, stream, length)) {
+        return RC_AGAIN;
+    }
+    int result = rc_window_reserve(&client->window, length);
+    while (result == RC_AGAIN && rc_window_set_aside(&client->window, client->sent)) {
+        result = rc_window_reserve(&client->window, length);
+    }
+    return result;
 }
 
 // Room in the window for a frame, and in the stream's credit (NULL: of none), waiting for answers
@@ -498,8 +501,7 @@ int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_fl
 
 int rc_descriptor(const struct rc_client *client, short *events)
 {
-    bool has_more = client->state == RC_STATE_READY && client->sent < client->allowed;
-    *events = (short)(POLLIN | (has_more ? POLLOUT : 0));
+    *events = (short)(POLLIN | (rc_connection_has_more(client) ? POLLOUT : 0));
     return client->fd;
 }
 

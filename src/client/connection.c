@@ -98,6 +98,8 @@ static bool handle_welcome(struct rc_client *client, const uint8_t *payload, siz
     client->sent = client->window.start_position;
     client->allowed = client->sent;
     client->next = client->window.head;
+    client->resend = 0;
+    client->resent = 0;
     client->in_flight_bytes = 0;
     return true;
 }
@@ -308,36 +310,42 @@ void rc_connection_receive(struct rc_client *client)
 
 // ---- sending -----------------------------------------------------------------------------------
 
+// Whether the credit has room for the request; then it counts.
+static bool allow(struct rc_client *client, struct rc_request *request)
+{
+    bool is_limited = request->limit != 0;
+    if (!is_limited && client->in_flight_bytes > 0 &&
+        client->in_flight_bytes + request->length > client->credit_bytes) {
+        return false;
+    }
+    request->is_sent = true;
+    client->in_flight_bytes += is_limited ? 0 : request->length;
+    return true;
+}
+
 // Moves `allowed` on over as many requests as the credit has room for.
 static void allow_more(struct rc_client *client)
 {
     while (client->next < client->window.tail && !client->is_leaving) {
         struct rc_request *request = rc_window_find(&client->window, client->next);
         if (request != NULL) {
-            bool is_limited = request->limit != 0;
-            if (!is_limited && client->in_flight_bytes > 0 &&
-                client->in_flight_bytes + request->length > client->credit_bytes) {
+            if (!allow(client, request)) {
                 return;
             }
-            request->is_sent = true;
-            client->in_flight_bytes += is_limited ? 0 : request->length;
             client->allowed = request->position + request->length;
         }
         client->next++;
     }
 }
 
-void rc_connection_send(struct rc_client *client)
+// Returns how many of the bytes the socket took. Fewer: is_blocked, or the connection is gone.
+static size_t send_bytes(struct rc_client *client, const uint8_t *bytes, size_t length)
 {
-    if (client->state != RC_STATE_READY) {
-        return;
-    }
-    allow_more(client);
-    while (client->sent < client->allowed && !client->is_blocked) {
-        ssize_t count = send(client->fd, rc_window_bytes(&client->window, client->sent),
-                             client->allowed - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    size_t sent = 0;
+    while (sent < length && client->state == RC_STATE_READY && !client->is_blocked) {
+        ssize_t count = send(client->fd, bytes + sent, length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (count >= 0) {
-            client->sent += (uint64_t)count;
+            sent += (size_t)count;
         } else if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
             client->is_blocked = errno != EINTR;
         } else {
@@ -349,9 +357,53 @@ void rc_connection_send(struct rc_client *client)
                               strerror(error_number));
                 go_down(client, error_number);
             }
-            return;
+            return sent;
         }
     }
+    return sent;
+}
+
+// What is aside is older than the window, and is sent before it on a new connection. False: not all
+// of it is.
+static bool send_aside(struct rc_client *client)
+{
+    while (client->resend != UINT64_MAX) {
+        uint64_t number = client->resend;
+        struct rc_request *request = rc_window_next(&client->window, &client->resend);
+        client->resent = client->resend == number ? client->resent : 0;
+        if (request == NULL || !request->is_aside) {
+            client->resend = UINT64_MAX;
+            break;
+        }
+        if (!request->is_sent && (client->is_leaving || !allow(client, request))) {
+            return false;
+        }
+        client->resent += (uint32_t)send_bytes(client, request->frame + client->resent,
+                                               request->length - client->resent);
+        if (client->state != RC_STATE_READY || client->is_blocked) {
+            return false;
+        }
+        client->resend++;
+        client->resent = 0;
+    }
+    return true;
+}
+
+void rc_connection_send(struct rc_client *client)
+{
+    if (client->state != RC_STATE_READY || !send_aside(client)) {
+        return;
+    }
+    allow_more(client);
+    if (client->sent < client->allowed) {
+        client->sent += send_bytes(client, rc_window_bytes(&client->window, client->sent),
+                                   client->allowed - client->sent);
+    }
+}
+
+bool rc_connection_has_more(const struct rc_client *client)
+{
+    return client->state == RC_STATE_READY && client->is_blocked;
 }
 
 // ---- one step ----------------------------------------------------------------------------------
@@ -391,7 +443,7 @@ int rc_connection_step(struct rc_client *client, uint64_t deadline_ms)
         if (client->state == RC_STATE_HELLO && client->welcome_by_ms < deadline_ms) {
             deadline_ms = client->welcome_by_ms;
         }
-        bool has_more = client->state == RC_STATE_READY && client->sent < client->allowed;
+        bool has_more = rc_connection_has_more(client);
         struct pollfd descriptor = {.fd = client->fd,
                                     .events = (short)(POLLIN | (has_more ? POLLOUT : 0))};
         poll(&descriptor, 1, timeout_until(deadline_ms));

@@ -30,13 +30,22 @@ enum {
 struct rc_request {
     rc_done done;
     void *context;
-    uint64_t position; // of its frame, counted from the first byte ever
+    union {
+        uint64_t position; // of its frame, counted from the first byte ever
+        uint8_t *frame;    // is_aside: a copy, owned
+    };
     uint32_t length;
     int code; // of the first event of a batch that was refused
     uint32_t index;
     bool is_sent;  // on this connection, at least in part: counts against the credit
     uint8_t limit; // place in rc_client.limits + 1: counts against that credit; 0: the connection's
     bool is_done;  // answered; its place is freed when it is the oldest
+    bool is_aside;
+};
+
+struct rc_aside {
+    uint64_t number;
+    struct rc_request request;
 };
 
 struct rc_window {
@@ -48,9 +57,18 @@ struct rc_window {
     uint64_t start_position;
     struct rc_request *requests; // a ring; the request number is the index without the mask
     uint32_t capacity;
-    uint64_t head; // the oldest
-    uint64_t tail; // the next number
-    uint64_t unanswered;
+    uint64_t head;       // the oldest
+    uint64_t tail;       // the next number
+    uint64_t unanswered; // those aside included
+    // Requests that held up a full window are set aside: sent, and of a stream with a credit of its
+    // own. By number, all of them lower than `head`; answered ones among them stand until they are
+    // the first, or room is wanted.
+    struct rc_aside *aside;
+    uint32_t aside_capacity;
+    uint32_t aside_first;
+    uint32_t aside_end;
+    uint32_t aside_open; // that are not answered
+    size_t aside_bytes;  // of their frames; at most limit_bytes
 };
 
 void rc_window_init(struct rc_window *window, size_t limit_bytes);
@@ -58,12 +76,19 @@ void rc_window_free(struct rc_window *window);
 // Room for a frame of this length. RC_OK, RC_AGAIN (full), RC_NO_MEMORY. An empty window takes any
 // length.
 int rc_window_reserve(struct rc_window *window, size_t length);
+// Sets the oldest request aside, if it has a limit and was sent whole (up to `sent`). False: it has
+// not, or as much as may be is aside. Pointers to requests become invalid.
+bool rc_window_set_aside(struct rc_window *window, uint64_t sent);
 // Where the frame goes; after window_reserve.
 uint8_t *rc_window_room(struct rc_window *window);
 // Takes the frame that was written there. Its number is window->tail before the call.
 void rc_window_add(struct rc_window *window, size_t length, rc_done done, void *context);
 // NULL for a number without an open request.
 struct rc_request *rc_window_find(struct rc_window *window, uint64_t number);
+// The first request without an answer from *number on, which becomes its number; NULL: none.
+struct rc_request *rc_window_next(const struct rc_window *window, uint64_t *number);
+// Its frame.
+const uint8_t *rc_window_frame(const struct rc_window *window, const struct rc_request *request);
 // It is answered: frees its place, if it is the oldest.
 void rc_window_finish(struct rc_window *window, struct rc_request *request);
 // For a new connection: nothing is sent, and what was answered is not among the bytes any more.
@@ -109,6 +134,8 @@ struct rc_client {
     uint64_t sent;     // position in the window up to which it is sent
     uint64_t allowed;  // and up to which the credit allows
     uint64_t next;     // the request whose frame begins at `allowed`
+    uint64_t resend;   // those aside from this number on are to be sent first; UINT64_MAX: none
+    uint32_t resent;   // bytes of that one that are
     uint64_t in_flight_bytes;
     uint64_t credit_bytes;
     uint32_t limit_count;
@@ -184,6 +211,8 @@ void rc_connection_send(struct rc_client *client);
 // Takes answers that are there, without waiting.
 void rc_connection_receive(struct rc_client *client);
 void rc_connection_close(struct rc_client *client);
+// The socket took not all that may be sent.
+bool rc_connection_has_more(const struct rc_client *client);
 
 // Sets client->message.
 __attribute__((format(printf, 2, 3))) void rc_client_say(struct rc_client *client,

@@ -9,7 +9,7 @@
 static const uint8_t *stream_of(const struct rc_client *client, const struct rc_request *request,
                                 size_t *length)
 {
-    const uint8_t *frame = rc_window_bytes(&client->window, request->position);
+    const uint8_t *frame = rc_window_frame(&client->window, request);
     *length = 0;
     if (frame[4] != RC_FRAME_PUBLISH && frame[4] != RC_FRAME_BATCH) {
         return NULL;
@@ -59,10 +59,11 @@ static void move(struct rc_client *client, struct rc_request *request, struct rc
 
 static void begin(struct rc_client *client, struct rc_limit *limit)
 {
-    for (uint64_t number = client->window.head; number < client->window.tail; number++) {
-        struct rc_request *request = rc_window_find(&client->window, number);
+    struct rc_request *request;
+    for (uint64_t number = 0; (request = rc_window_next(&client->window, &number)) != NULL;
+         number++) {
         size_t length;
-        if (request == NULL || request->limit != 0) {
+        if (request->limit != 0) {
             continue;
         }
         const uint8_t *name = stream_of(client, request, &length);
@@ -74,9 +75,11 @@ static void begin(struct rc_client *client, struct rc_limit *limit)
 
 static void end(struct rc_client *client, struct rc_limit *limit)
 {
-    for (uint64_t number = client->window.head; number < client->window.tail; number++) {
-        struct rc_request *request = rc_window_find(&client->window, number);
-        if (request != NULL && request->limit == mark_of(client, limit)) {
+    struct rc_request *request;
+    for (uint64_t number = 0; limit->unanswered_bytes > 0 &&
+                              (request = rc_window_next(&client->window, &number)) != NULL;
+         number++) {
+        if (request->limit == mark_of(client, limit)) {
             move(client, request, limit, false);
         }
     }

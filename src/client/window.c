@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUESTS_MIN = 64 };
+enum { REQUESTS_MIN = 64, ASIDE_MIN = 64, ASIDE_MAX = 2 * RC_WINDOW_REQUESTS_MAX };
 
 void rc_window_init(struct rc_window *window, size_t limit_bytes)
 {
@@ -12,6 +12,12 @@ void rc_window_init(struct rc_window *window, size_t limit_bytes)
 
 void rc_window_free(struct rc_window *window)
 {
+    for (uint32_t i = window->aside_first; i < window->aside_end; i++) {
+        if (!window->aside[i].request.is_done) {
+            free(window->aside[i].request.frame);
+        }
+    }
+    free(window->aside);
     free(window->bytes);
     free(window->requests);
     rc_window_init(window, window->limit_bytes);
@@ -110,19 +116,79 @@ void rc_window_add(struct rc_window *window, size_t length, rc_done done, void *
     window->unanswered++;
 }
 
-struct rc_request *rc_window_find(struct rc_window *window, uint64_t number)
+// ---- aside -------------------------------------------------------------------------------------
+
+// The place of the first one from this number on.
+static uint32_t aside_from(const struct rc_window *window, uint64_t number)
 {
-    if (number < window->head || number >= window->tail) {
-        return NULL;
+    uint32_t low = window->aside_first;
+    uint32_t high = window->aside_end;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (window->aside[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    struct rc_request *request = request_at(window, number);
-    return request->is_done ? NULL : request;
+    return low;
 }
 
-void rc_window_finish(struct rc_window *window, struct rc_request *request)
+static struct rc_request *find_aside(const struct rc_window *window, uint64_t number)
 {
-    request->is_done = true;
-    window->unanswered--;
+    uint32_t place = aside_from(window, number);
+    bool is_there = place < window->aside_end && window->aside[place].number == number &&
+                    !window->aside[place].request.is_done;
+    return is_there ? &window->aside[place].request : NULL;
+}
+
+// Room for one more. Those that are done go, which is enough where they are half of all.
+static bool aside_reserve(struct rc_window *window)
+{
+    if (window->aside_end < window->aside_capacity) {
+        return true;
+    }
+    struct rc_aside *from = window->aside;
+    bool grows = window->aside_open >= window->aside_capacity / 2;
+    uint32_t capacity = window->aside_capacity << grows;
+    capacity = capacity < ASIDE_MIN ? ASIDE_MIN : capacity;
+    struct rc_aside *into = from;
+    if (grows) {
+        into = capacity > ASIDE_MAX ? NULL : malloc(capacity * sizeof *into);
+    }
+    if (into == NULL) {
+        return false;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = window->aside_first; i < window->aside_end; i++) {
+        if (!from[i].request.is_done) {
+            into[kept++] = from[i];
+        }
+    }
+    if (grows) {
+        free(from);
+    }
+    window->aside = into;
+    window->aside_capacity = capacity;
+    window->aside_first = 0;
+    window->aside_end = kept;
+    return true;
+}
+
+static void finish_aside(struct rc_window *window, struct rc_request *request)
+{
+    free(request->frame);
+    window->aside_bytes -= request->length;
+    window->aside_open--;
+    while (window->aside_first < window->aside_end &&
+           window->aside[window->aside_first].request.is_done) {
+        window->aside_first++;
+    }
+}
+
+// Frees the places of the oldest ones that need them no more.
+static void drop_done(struct rc_window *window)
+{
     while (window->head < window->tail && request_at(window, window->head)->is_done) {
         uint32_t length = request_at(window, window->head)->length;
         window->start += length;
@@ -135,16 +201,103 @@ void rc_window_finish(struct rc_window *window, struct rc_request *request)
     }
 }
 
+bool rc_window_set_aside(struct rc_window *window, uint64_t sent)
+{
+    if (window->head == window->tail) {
+        return false;
+    }
+    struct rc_request *request = request_at(window, window->head);
+    bool may = request->limit != 0 && request->is_sent &&
+               request->position + request->length <= sent &&
+               window->aside_bytes + request->length <= window->limit_bytes;
+    if (!may || !aside_reserve(window)) {
+        return false;
+    }
+    uint8_t *frame = malloc(request->length);
+    if (frame == NULL) {
+        return false;
+    }
+    memcpy(frame, rc_window_frame(window, request), request->length);
+    struct rc_aside *aside = &window->aside[window->aside_end++];
+    *aside = (struct rc_aside){.number = window->head, .request = *request};
+    aside->request.is_aside = true;
+    aside->request.frame = frame;
+    window->aside_open++;
+    window->aside_bytes += request->length;
+    request->is_done = true; // its place
+    drop_done(window);
+    return true;
+}
+
+// ---- requests ----------------------------------------------------------------------------------
+
+struct rc_request *rc_window_find(struct rc_window *window, uint64_t number)
+{
+    if (number < window->head) {
+        return find_aside(window, number);
+    }
+    if (number >= window->tail) {
+        return NULL;
+    }
+    struct rc_request *request = request_at(window, number);
+    return request->is_done ? NULL : request;
+}
+
+struct rc_request *rc_window_next(const struct rc_window *window, uint64_t *number)
+{
+    if (*number < window->head) {
+        for (uint32_t i = aside_from(window, *number); i < window->aside_end; i++) {
+            if (!window->aside[i].request.is_done) {
+                *number = window->aside[i].number;
+                return &window->aside[i].request;
+            }
+        }
+        *number = window->head;
+    }
+    for (; *number < window->tail; ++*number) {
+        struct rc_request *request = request_at(window, *number);
+        if (!request->is_done) {
+            return request;
+        }
+    }
+    return NULL;
+}
+
+const uint8_t *rc_window_frame(const struct rc_window *window, const struct rc_request *request)
+{
+    return request->is_aside ? request->frame : rc_window_bytes(window, request->position);
+}
+
+void rc_window_finish(struct rc_window *window, struct rc_request *request)
+{
+    request->is_done = true;
+    window->unanswered--;
+    if (request->is_aside) {
+        finish_aside(window, request);
+    } else {
+        drop_done(window);
+    }
+}
+
+// Nothing of it was sent yet.
+static void request_rewind(struct rc_request *request)
+{
+    request->is_sent = false;
+    request->limit = 0;
+    request->code = RC_OK;
+}
+
 void rc_window_rewind(struct rc_window *window)
 {
+    for (uint32_t i = window->aside_first; i < window->aside_end; i++) {
+        request_rewind(&window->aside[i].request);
+    }
     size_t from = window->start;
     size_t to = window->start;
     for (uint64_t number = window->head; number < window->tail; number++) {
         struct rc_request *request = request_at(window, number);
         size_t length = request->length;
-        request->is_sent = false;
-        request->limit = 0;
-        request->code = RC_OK;
+        request_rewind(request);
         if (request->is_done) {
             request->length = 0;
         } else if (to != from) {

@@ -234,10 +234,11 @@ static bool try_publish(struct rc_client *client, const char *stream, struct tal
 
 Test(with_ingest, a_stream_that_is_held_holds_no_other)
 {
-    enum { OTHERS = 20000 };
+    enum { OTHERS = 2 * 65536 + 1000 }; // far more than fit into the window
     start();
     struct rc_client *client;
-    const struct rc_options options = {.producer_id = 42, .epoch = 7, .nonblocking = true};
+    // Without producer id: else the log's stand-in looks for repeats in all of them.
+    const struct rc_options options = {.no_idempotency = true, .nonblocking = true};
     cr_assert_eq(rc_client_open(rig.path, &options, &client), RC_OK);
     atomic_store(&broker.stage, LOG_PRESSURE_FULL);
     struct tally held = {0};
