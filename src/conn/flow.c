@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "conn/overflow.h"
 
 // How often the lag of a connection that is held by its rate is looked at: it costs a walk over the
 // window.
@@ -74,36 +75,50 @@ void conn_flow_set_quality(struct shard *shard, struct conn *conn, const struct 
 
 // --- batches ---
 
-// How many events of a stream after `from` there are, as far as it matters: `enough` also where
-// there is something urgent, or more than memory tells of (then it is catching up).
-static uint32_t count_gathered(const struct stream *stream, uint64_t from, uint32_t enough)
+// What waits for a connection.
+struct gathered {
+    uint64_t events;
+    uint64_t bytes; // of frames
+    bool is_due;    // some is urgent, or more than memory tells of (then it is catching up)
+};
+
+static void add_gathered(struct gathered *gathered, const struct stream *stream, uint64_t from)
 {
     const struct window *window = &stream->window;
     if (from < stream->discarded_id || from < window->covers_from) {
-        return enough;
+        gathered->is_due = true;
+        return;
     }
-    uint64_t count = 0;
-    for (uint32_t i = window_find_place(window, from); i < window->count && count < enough; i++) {
+    for (uint32_t i = window_find_place(window, from); i < window->count; i++) {
         const struct log_run *run = window_at(window, i);
         uint64_t above = run->last_id - from;
-        count += above < run->count ? above : run->count;
-        if ((run->flags & BLOCK_STREAM_HAS_URGENT) != 0) {
-            return enough;
-        }
+        uint64_t count = above < run->count ? above : run->count;
+        gathered->events += count;
+        gathered->bytes += run->frame_bytes * count / run->count;
+        gathered->is_due |= (run->flags & BLOCK_STREAM_HAS_URGENT) != 0;
     }
-    return count < enough ? (uint32_t)count : enough;
 }
 
-static uint32_t gathered(const struct shard *shard, const struct conn *conn, uint32_t enough)
+static struct gathered gathered_of(const struct shard *shard, const struct conn *conn)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < conn->stream_count && count < enough; i++) {
+    struct gathered gathered = {0};
+    for (uint32_t i = 0; i < conn->stream_count; i++) {
         const struct conn_stream *entry = &conn->streams[i];
         uint64_t from = entry->start_id > conn->cursor ? entry->start_id : conn->cursor;
-        count +=
-            count_gathered(stream_table_at(&shard->streams, entry->stream), from, enough - count);
+        add_gathered(&gathered, stream_table_at(&shard->streams, entry->stream), from);
     }
-    return count;
+    return gathered;
+}
+
+// Whether the batch is full. What gathers counts as lag, to those that hold a stream's producers
+// back, too: so half of what the connection may lag is enough.
+static bool is_full(const struct shard *shard, const struct conn *conn,
+                    const struct gathered *gathered)
+{
+    struct overflow_limits limits = conn_overflow_terms(shard, conn).limits;
+    return gathered->is_due || gathered->events >= conn_flow_of(shard, conn)->quality.batch_size ||
+           (limits.events > 0 && gathered->events >= (limits.events + 1) / 2) ||
+           (limits.bytes > 0 && gathered->bytes >= (limits.bytes + 1) / 2);
 }
 
 bool conn_flow_gathers(struct shard *shard, struct conn *conn)
@@ -114,9 +129,10 @@ bool conn_flow_gathers(struct shard *shard, struct conn *conn)
     if (quality->batching == 0 || gathering_is_due(&flow->gathering, shard->now_ms)) {
         return false;
     }
-    uint32_t count = gathered(shard, conn, quality->batch_size);
-    switch (gathering_look(&flow->gathering, count, quality->batch_size, quality->batch_timeout_ms,
-                           shard->now_ms)) {
+    struct gathered gathered = gathered_of(shard, conn);
+    bool has_some = gathered.events > 0 || gathered.is_due;
+    switch (gathering_look(&flow->gathering, has_some, is_full(shard, conn, &gathered),
+                           quality->batch_timeout_ms, shard->now_ms)) {
     case GATHERING_SEND: return false;
     case GATHERING_BEGUN:
         loop_arm(shard->loop, &flow->timer, quality->batch_timeout_ms);

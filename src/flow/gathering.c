@@ -1,16 +1,16 @@
 #include "flow/gathering.h"
 
-enum gathering_verdict gathering_look(struct gathering *gathering, uint32_t count, uint32_t size,
+enum gathering_verdict gathering_look(struct gathering *gathering, bool has_some, bool is_full,
                                       uint32_t timeout_ms, uint64_t now_ms)
 {
-    if (count == 0) {
+    if (!has_some) {
         gathering_end(gathering);
         return GATHERING_SEND;
     }
     if (gathering_is_due(gathering, now_ms)) {
         return GATHERING_SEND;
     }
-    if (count >= size) {
+    if (is_full) {
         gathering_resume(gathering, now_ms);
         return GATHERING_SEND;
     }

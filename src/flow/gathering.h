@@ -17,9 +17,9 @@ enum gathering_verdict {
     GATHERING_GOES_ON,
 };
 
-// count: events that wait, at least `size` of them where one is urgent. Times on any one clock,
-// above 0.
-enum gathering_verdict gathering_look(struct gathering *gathering, uint32_t count, uint32_t size,
+// has_some: there are events that wait; is_full: and they are enough, or one is urgent. Times on
+// any one clock, above 0.
+enum gathering_verdict gathering_look(struct gathering *gathering, bool has_some, bool is_full,
                                       uint32_t timeout_ms, uint64_t now_ms);
 // All that waited has been sent.
 void gathering_end(struct gathering *gathering);

@@ -139,6 +139,42 @@ Test(worker_quality, a_batch_of_several_streams)
     expect_batches("/events?stream=a&stream=b&batch_size=3&batch_timeout=10s");
 }
 
+// What gathers is lag: a batch that could never be full within the limit would hold producers back.
+Test(worker_quality, a_batch_is_full_at_half_of_what_may_lag)
+{
+    static const struct {
+        struct overflow_terms terms;
+        const char *target;
+    } cases[] = {
+        {{.policy = OVERFLOW_BLOCK, .limits = {.events = 6}},
+         "/streams/a?batch_size=500&batch_timeout=10s"},
+        {{.policy = OVERFLOW_BLOCK, .limits = {.bytes = 6 * 1024}},
+         "/streams/a?batch_size=500&batch_timeout=10s"},
+        {{.policy = OVERFLOW_BLOCK, .limits = {.events = 6}},
+         "/events?stream=a&stream=b&batch=event&batch_size=500&batch_timeout=10s"},
+        {{.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = 1000}},
+         "/streams/a?batch_size=500&batch_timeout=10s&lag_events=6"},
+    };
+    static char data[1024];
+    memset(data, 'x', sizeof(data) - 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fake_options options = {.shard = {.overflow = cases[i].terms}};
+        fake_start(&options);
+        struct fake_text text = {0};
+        int client = fake_get(cases[i].target, "");
+        fake_expect(client, &text, "retry");
+        for (int n = 0; n < 2; n++) {
+            fake_publish_one("a", data);
+            cr_assert_not(fake_read(client, &text, "xxx", 50));
+        }
+        fake_publish_one("a", data);
+        fake_expect(client, &text, "id: 3\n");
+        close(client);
+        fake_stop();
+        fake_text_free(&text);
+    }
+}
+
 Test(worker_quality, a_batch_is_sent_when_it_has_waited_long_enough)
 {
     fake_start(&defaults);
