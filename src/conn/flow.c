@@ -75,13 +75,6 @@ void conn_flow_set_quality(struct shard *shard, struct conn *conn, const struct 
 
 // --- batches ---
 
-// What waits for a connection.
-struct gathered {
-    uint64_t events;
-    uint64_t bytes; // of frames
-    bool is_due;    // some is urgent, or more than memory tells of (then it is catching up)
-};
-
 static void add_gathered(struct gathered *gathered, const struct stream *stream, uint64_t from)
 {
     const struct window *window = &stream->window;
@@ -99,15 +92,24 @@ static void add_gathered(struct gathered *gathered, const struct stream *stream,
     }
 }
 
-static struct gathered gathered_of(const struct shard *shard, const struct conn *conn)
+// Goes on counting where it was left: each piece of news is looked at once. All streams' runs of a
+// block are there before anybody looks.
+static void count_gathered(const struct shard *shard, const struct conn *conn,
+                           struct gathered *gathered)
 {
-    struct gathered gathered = {0};
+    if (gathered->from != conn->cursor) {
+        *gathered = (struct gathered){.from = conn->cursor, .counted_to = conn->cursor};
+    }
+    uint64_t newest = gathered->counted_to;
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         const struct conn_stream *entry = &conn->streams[i];
-        uint64_t from = entry->start_id > conn->cursor ? entry->start_id : conn->cursor;
-        add_gathered(&gathered, stream_table_at(&shard->streams, entry->stream), from);
+        const struct stream *stream = stream_table_at(&shard->streams, entry->stream);
+        add_gathered(gathered, stream,
+                     entry->start_id > gathered->counted_to ? entry->start_id
+                                                            : gathered->counted_to);
+        newest = stream->last_id > newest ? stream->last_id : newest;
     }
-    return gathered;
+    gathered->counted_to = newest;
 }
 
 // Whether the batch is full. What gathers counts as lag, to those that hold a stream's producers
@@ -129,9 +131,10 @@ bool conn_flow_gathers(struct shard *shard, struct conn *conn)
     if (quality->batching == 0 || gathering_is_due(&flow->gathering, shard->now_ms)) {
         return false;
     }
-    struct gathered gathered = gathered_of(shard, conn);
-    bool has_some = gathered.events > 0 || gathered.is_due;
-    switch (gathering_look(&flow->gathering, has_some, is_full(shard, conn, &gathered),
+    struct gathered *gathered = &flow->gathered;
+    count_gathered(shard, conn, gathered);
+    bool has_some = gathered->events > 0 || gathered->is_due;
+    switch (gathering_look(&flow->gathering, has_some, is_full(shard, conn, gathered),
                            quality->batch_timeout_ms, shard->now_ms)) {
     case GATHERING_SEND: return false;
     case GATHERING_BEGUN:

@@ -15,6 +15,15 @@
 
 struct conn_overflow;
 
+// What waits for a connection while its batch gathers.
+struct gathered {
+    uint64_t from;       // its cursor when this was begun; another one: it is begun anew
+    uint64_t counted_to; // events with ids up to here are in
+    uint64_t events;
+    uint64_t bytes; // of frames
+    bool is_due;    // some is urgent, or more than memory tells of (then it is catching up)
+};
+
 struct conn_flow {
     struct wheel_timer timer; // SHARD_TIMER_FLOW: the batch is due, or it may be sent to again
     uint32_t conn;            // whose it is
@@ -29,7 +38,8 @@ struct conn_flow {
     // Of an event's data, as walks take it: the quality's, but a frame that is half sent goes on as
     // it was begun.
     uint32_t event_bytes_max;
-    struct gathering gathering;           // the batch that waits
+    struct gathering gathering; // the batch that waits
+    struct gathered gathered;
     uint64_t lag_looked_ms;               // when a parked connection's lag was last to be looked at
     struct overflow_terms overflow_terms; // what its request says
     struct conn_overflow *overflow;       // CONN_LAGGING: what is being done about it; owned

@@ -175,6 +175,33 @@ Test(worker_quality, a_batch_is_full_at_half_of_what_may_lag)
     }
 }
 
+// What came is counted once, as it comes: neither again with each event, nor only as far back as
+// the stream's window goes, which for one reader is eight blocks.
+Test(worker_quality, a_batch_is_as_large_as_was_asked_for)
+{
+    enum { SIZE = 40 };
+    static const char *const targets[] = {
+        "/streams/a?batch_size=40&batch_timeout=10s",
+        "/events?stream=a&stream=b&batch_size=40&batch_timeout=10s"};
+    for (int i = 0; i < 2; i++) {
+        fake_start(&defaults);
+        struct fake_text text = {0};
+        int client = fake_get(targets[i], "");
+        fake_expect(client, &text, "retry");
+        for (int n = 1; n < SIZE; n++) {
+            fake_publish_one(i == 1 && n % 3 == 0 ? "b" : "a", "gathers");
+            fake_run(2);
+        }
+        cr_assert_not(fake_read(client, &text, "gathers", 50));
+        fake_publish_one("a", "full");
+        fake_expect(client, &text, "id: 40\n");
+        expect_ids(&text, SIZE);
+        close(client);
+        fake_stop();
+        fake_text_free(&text);
+    }
+}
+
 Test(worker_quality, a_batch_is_sent_when_it_has_waited_long_enough)
 {
     fake_start(&defaults);
