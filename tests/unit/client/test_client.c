@@ -1,7 +1,7 @@
 // link: tests/unit/client/fake_broker.c
 #include "unit/client/fake_broker.h"
 
-#include "client/internal.h"
+#include <ringcast/client.h>
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -414,61 +414,6 @@ Test(client, survives_a_broker_that_is_away_for_a_while)
     cr_expect_eq(tally.calls, 101);
     cr_expect_eq(fake_broker.count, 101);
     cr_expect_eq(rc_reconnects(client), 1);
-}
-
-// With little credit on the new connection, and with large events, which the socket takes in parts.
-static void set_aside_and_reconnect(size_t data_length, unsigned credit)
-{
-    enum { HELD = 8 };
-    fake_broker.plan.holds = true;
-    open_with((struct rc_options){
-        .retry_ms_max = 20, .nonblocking = true, .window_bytes = (HELD + 1) * (data_length + 100)});
-    char *data = malloc(data_length + 1);
-    cr_assert_not_null(data);
-    memset(data, 'x', data_length);
-    data[data_length] = 0;
-    struct tally tally = {0};
-    int count = 0;
-    while (count < HELD) {
-        data[0] = (char)('0' + count++);
-        struct rc_event event = event_of("held", data);
-        cr_assert_eq(rc_publish(client, &event, count_call, &tally), RC_OK);
-    }
-    while (client->sent < client->allowed) {
-        rc_poll(client, 1);
-    }
-    rc_limits_set(client, (const uint8_t *)"held", 4, 0);
-    for (int code = RC_OK; code == RC_OK; count += code == RC_OK) {
-        data[0] = (char)('0' + count);
-        struct rc_event event = event_of("other", data);
-        code = rc_publish(client, &event, count_call, &tally);
-    }
-    cr_assert_eq(client->window.aside_open, HELD);
-    fake_broker_kill();
-    uint32_t taken = fake_broker.count;
-    fake_broker.plan.holds = false;
-    fake_broker.plan.credit = credit;
-    fake_broker_restart();
-    cr_assert_eq(rc_flush(client, 20000), RC_OK);
-    cr_expect_eq(tally.calls, count);
-    cr_expect_eq(tally.failures, 0);
-    cr_expect_eq(fake_broker.count, count);
-    cr_expect_eq(fake_broker.repeats, taken);
-    for (int i = 0; i < count; i++) {
-        cr_expect_eq(fake_broker.events[i].data[0], '0' + i);
-    }
-    free(data);
-}
-
-Test(client, what_was_set_aside_is_sent_again_first)
-{
-    set_aside_and_reconnect(50, 200);
-}
-
-Test(client, what_was_set_aside_is_sent_again_in_parts)
-{
-    fake_broker.plan.event_bytes_max = 300 * 1000;
-    set_aside_and_reconnect(300 * 1000, 4 << 20);
 }
 
 Test(client, a_shutting_down_broker_gets_it_again_after_its_restart)
