@@ -59,7 +59,7 @@ bool conn_send_batch(struct shard *shard, struct conn *conn)
     struct collection collection = {.cursor = conn->cursor, .result = WALK_SPAN};
     struct walk walk;
     conn_flow_begin_send(conn, flow);
-    walk_begin(&walk, shard, conn, true);
+    walk_begin_send(&walk, shard, conn, true);
     batch_begin(&collection.batch, shard->scratch + shard->scratch_used, CONN_BATCH_BYTES_MAX);
     collect(shard, flow, &walk, &collection);
     uint32_t count = collection.batch.count;

@@ -267,11 +267,12 @@ static enum walk_result scan(struct shard *shard, struct conn *conn, struct conn
         if (result != WALK_SPAN || take(overflow, &span)) {
             break;
         }
-        overflow->scanned_to = span.last_id;
         result = WALK_FULL;
     }
-    shard->scan_records_left -=
-        walk.records_seen < shard->scan_records_left ? walk.records_seen : shard->scan_records_left;
+    if (result != WALK_SPAN) { // what it passed over is not gone through again
+        overflow->scanned_to = walk.cursor;
+    }
+    shard_take_looking(shard, walk.records_seen);
     return result;
 }
 

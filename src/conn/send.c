@@ -168,18 +168,16 @@ static void take_gap(struct shard *shard, struct conn *conn, const struct walk *
 void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk,
                  enum walk_result result, bool has_load)
 {
+    shard_take_looking(shard, walk->passed);
+    if (result != WALK_SPAN && walk->cursor > conn->cursor && conn->frame_offset == 0) {
+        conn->cursor = walk->cursor; // what it passed over is not gone through again
+    }
     switch (result) {
     case WALK_SPAN: break;
     case WALK_END: // what comes then is decided before the next send
-        if (walk->cursor > conn->cursor && conn->frame_offset == 0) {
-            conn->cursor = walk->cursor;
-        }
         conn_make_ready(shard, conn);
         break;
     case WALK_CAUGHT_UP:
-        if (walk->cursor > conn->cursor && conn->frame_offset == 0) {
-            conn->cursor = walk->cursor; // passed over what had expired
-        }
         conn->flags |= has_load ? CONN_CATCHING_UP : CONN_CAUGHT_UP;
         if ((conn->flags & CONN_FLOW) != 0) {
             gathering_end(&conn_flow_of(shard, conn)->gathering);
@@ -188,7 +186,9 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
     case WALK_WAIT: conn->flags |= CONN_WAITING; break;
     case WALK_FULL:
         if (!has_load) {
-            shard_flush(shard);
+            if (walk->passed <= walk->passed_max) {
+                shard_flush(shard); // for renditions
+            }
             conn_make_ready(shard, conn);
         }
         break;
@@ -268,7 +268,7 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
     if (flow != NULL) {
         conn_flow_begin_send(conn, flow);
     }
-    walk_begin(&walk, shard, conn, one_frame);
+    walk_begin_send(&walk, shard, conn, one_frame);
     fill(shard, conn, flow, &walk, &filling);
     enum walk_result result = filling.result;
     if (load->piece_count > 0) {

@@ -52,7 +52,7 @@ enum {
     SHARD_SCRATCH_BYTES = 1 << 20, // broker-made bytes of one batch
     SEND_PIECES_MAX = 64,          // of one send
     SEND_BYTES_MAX = 256 << 10,    // of one send, before it stops taking further pieces
-    SCAN_RECORDS_MAX = 32768,      // of blocks, looked at in one round for connections that lag
+    SCAN_RECORDS_MAX = 32768,      // of blocks, looked at or passed over in one round, not sent
     OUTBOX_BYTES_MAX =
         64 << 10,          // a connection that leaves more of broker-made bytes unread is closed
     RECEIVE_BUFFERS = 128, // of each ring
@@ -162,7 +162,7 @@ struct shard {
     enum pressure_stage pressure;
     uint64_t now_ms; // monotonic
     uint64_t unix_ms;
-    uint64_t scan_records_left; // that may still be looked at for those who lag
+    uint64_t scan_records_left; // that may still be looked at for those who lag, or passed over
 
     // The present batch of sends: what they point to, until it is flushed.
     uint32_t batch;
@@ -285,6 +285,12 @@ bool shard_post_requests(struct shard *shard,
                          void *context);
 void shard_looked_up(struct shard *shard, struct log_lookup *lookup);
 void shard_subscribed(struct shard *shard, struct log_subscription *subscription);
+
+static inline void shard_take_looking(struct shard *shard, uint64_t records)
+{
+    shard->scan_records_left -=
+        records < shard->scan_records_left ? records : shard->scan_records_left;
+}
 
 // --- admit.c ---
 // Looks how short of memory the broker is, and does what that asks of the caches.

@@ -32,6 +32,8 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->end_id = UINT64_MAX;
     walk->cut = OVERFLOW_CUT_NONE;
     walk->records_seen = 0;
+    walk->passed = 0;
+    walk->passed_max = UINT64_MAX;
     walk->block = NULL;
     walk->frames = slice_empty();
     if ((conn->flags & CONN_LAGGING) != 0) {
@@ -39,10 +41,16 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     }
 }
 
+void walk_begin_send(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame)
+{
+    walk_begin(walk, shard, conn, by_frame);
+    walk->passed_max = shard->scan_records_left;
+}
+
 void walk_begin_scan(struct walk *walk, struct shard *shard, struct conn *conn, uint64_t from,
                      uint64_t end_id)
 {
-    walk_begin(walk, shard, conn, true);
+    walk_begin_send(walk, shard, conn, true);
     walk->cursor = from;
     walk->is_mid_frame = false;
     walk->is_native = true;
@@ -305,8 +313,11 @@ static enum walk_result scan_next(struct walk *walk, struct span *span)
     for (; walk->record < walk->record_end && walk->record->id <= walk->scan_to; walk->record++) {
         const struct block_record *record = walk->record;
         walk->records_seen++;
-        if (!is_wanted(walk, record) || is_cut(walk, record) ||
-            (is_expired(walk, record) && !walk->is_mid_frame)) {
+        if (!is_wanted(walk, record)) {
+            continue;
+        }
+        if (is_cut(walk, record) || (is_expired(walk, record) && !walk->is_mid_frame)) {
+            walk->passed++;
             continue;
         }
         struct slice frame;
@@ -471,6 +482,9 @@ enum walk_result walk_next(struct walk *walk, struct span *span)
         }
         if (rest != WALK_CAUGHT_UP) {
             return rest;
+        }
+        if (walk->passed > walk->passed_max) {
+            return WALK_FULL;
         }
         bool is_scanning = true;
         enum walk_result result = walk->conn->stream_count == 1

@@ -22,7 +22,8 @@ enum walk_result {
     WALK_END,    // of the part that it is kept to: nothing is due up to end_id
     WALK_WAIT,   // the connection was made to wait: it becomes ready again
     WALK_GAP,    // events of streams[gap_stream] after `cursor` up to and with gap_to are gone
-    WALK_FULL,   // the batch must be flushed first (renditions)
+    WALK_FULL,   // the batch must be flushed first (renditions), or the round's share of looking is
+                 // used up: the walk goes on from its cursor
     WALK_FAILED, // cannot be served: close it
 };
 
@@ -48,6 +49,9 @@ struct walk {
     uint64_t end_id;   // it goes no further; UINT64_MAX: to the newest
     struct overflow_cut cut; // left out
     uint64_t records_seen;   // how much work it was
+    // How many events it has passed over, and may: then it is WALK_FULL at the end of a block.
+    uint64_t passed;
+    uint64_t passed_max;
     // WALK_GAP:
     uint32_t gap_stream;
     uint64_t gap_from;
@@ -65,6 +69,8 @@ struct walk {
 };
 
 void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame);
+// For a send: what it passes over is of the round's share of looking, which conn_walked takes.
+void walk_begin_send(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame);
 // A look at what stands after `from` up to end_id, frame by frame, without sending it.
 void walk_begin_scan(struct walk *walk, struct shard *shard, struct conn *conn, uint64_t from,
                      uint64_t end_id);

@@ -319,6 +319,29 @@ Test(worker_overflow, a_long_backlog_adds_up_as_well)
     fake_stop();
 }
 
+// What a cut leaves out, and what has expired, may be more whole blocks on disk than there is room
+// for in memory: they are passed over a few at a time.
+Test(worker_overflow, a_stretch_that_is_passed_over_may_be_larger_than_the_cache)
+{
+    struct fake_options options = {
+        .shard = {.cold_bytes_max = 64 << 10,
+                  .overflow = {.policy = OVERFLOW_DROP_LOWEST, .limits = {.events = LAG}}}};
+    for (size_t form = 2; form < sizeof targets / sizeof targets[0]; form++) {
+        begin(&options, form < 3 ? 1 : 2);
+        char target[128];
+        snprintf(target, sizeof target, targets[form], "drop_lowest");
+        static struct reader reader;
+        connect_reader(&reader, target);
+        publish(300);
+        fake_make_cold();
+        read_all(&reader);
+        struct loss loss = loss_of(&reader.got);
+        cr_assert(loss.events > 100 && loss.critical == 0);
+        close_reader(&reader);
+        fake_stop();
+    }
+}
+
 static const struct fake_options limited = {
     .shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = LAG}}}};
 
