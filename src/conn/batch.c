@@ -8,20 +8,9 @@
 struct collection {
     struct batch batch;
     uint64_t cursor;
-    enum walk_result result; // why it is not longer; WALK_SPAN: it is full, or what comes next
-    bool ends_at_single;     // goes by itself, or
-    uint32_t held_bytes;     // is held back by its rate: a frame of so many
+    struct walk_end end;
+    bool ends_at_single; // what comes next goes by itself
 };
-
-static bool is_held(const struct shard *shard, struct conn_flow *flow,
-                    const struct collection *collection, const struct conn_allowance *allowance,
-                    uint32_t length)
-{
-    if (collection->batch.count < allowance->events && length <= allowance->bytes) {
-        return false;
-    }
-    return collection->batch.count > 0 || !conn_flow_admits_alone(shard, flow, length);
-}
 
 static void collect(struct shard *shard, struct conn_flow *flow, struct walk *walk,
                     struct collection *collection)
@@ -32,8 +21,8 @@ static void collect(struct shard *shard, struct conn_flow *flow, struct walk *wa
         flow->quality.batching != 0 ? flow->quality.batch_size : CONN_BATCH_EVENTS_MAX;
     while (batch->count < count_max) {
         struct span span;
-        collection->result = walk_next(walk, &span);
-        if (collection->result != WALK_SPAN) {
+        collection->end.result = walk_next(walk, &span);
+        if (collection->end.result != WALK_SPAN) {
             return;
         }
         struct slice content =
@@ -43,8 +32,8 @@ static void collect(struct shard *shard, struct conn_flow *flow, struct walk *wa
             collection->ends_at_single = true;
             return;
         }
-        if (is_held(shard, flow, collection, &allowance, length)) {
-            collection->held_bytes = length;
+        if (conn_flow_holds(shard, flow, &allowance, batch->count == 0, batch->count + 1, length)) {
+            collection->end.held_bytes = length;
             return;
         }
         batch_add(batch, content);
@@ -56,7 +45,7 @@ bool conn_send_batch(struct shard *shard, struct conn *conn)
 {
     struct conn_flow *flow = conn_flow_of(shard, conn);
     ASSERT(flow != NULL && conn->frame_offset == 0);
-    struct collection collection = {.cursor = conn->cursor, .result = WALK_SPAN};
+    struct collection collection = {.cursor = conn->cursor};
     struct walk walk;
     conn_flow_begin_send(conn, flow);
     walk_begin_send(&walk, shard, conn, true);
@@ -66,6 +55,7 @@ bool conn_send_batch(struct shard *shard, struct conn *conn)
     if (count == 0 && collection.ends_at_single) {
         return false;
     }
+    collection.end.has_load = count > 0;
     if (count > 0) {
         struct slice frame = batch_end(&collection.batch, collection.cursor);
         (void)shard_scratch(shard, collection.batch.length);
@@ -74,13 +64,7 @@ bool conn_send_batch(struct shard *shard, struct conn *conn)
         conn_flow_charge(flow, count, (uint32_t)frame.length);
         shard->stats.events_sent += count;
         shard->stats.batches_sent++;
-        if (collection.result == WALK_SPAN && collection.held_bytes == 0) {
-            conn_make_ready(shard, conn);
-        }
     }
-    if (collection.held_bytes > 0) {
-        conn_flow_park(shard, conn, collection.held_bytes);
-    }
-    conn_walked(shard, conn, &walk, collection.result, count > 0);
+    conn_walked(shard, conn, &walk, &collection.end);
     return true;
 }

@@ -80,6 +80,15 @@ bool conn_flow_takes_news(const struct shard *shard, struct conn_flow *flow, uin
                           uint32_t bytes);
 // Whether a frame larger than the allowance may go by itself.
 bool conn_flow_admits_alone(const struct shard *shard, struct conn_flow *flow, uint32_t bytes);
+// Whether events that would make a send of so many, of so many bytes, are held back. is_first: it
+// has none yet.
+static inline bool conn_flow_holds(const struct shard *shard, struct conn_flow *flow,
+                                   const struct conn_allowance *allowance, bool is_first,
+                                   uint32_t events, uint32_t bytes)
+{
+    return (events > allowance->events || bytes > allowance->bytes) &&
+           !(is_first && conn_flow_admits_alone(shard, flow, bytes));
+}
 void conn_flow_charge(struct conn_flow *flow, uint32_t events, uint32_t bytes);
 // The send was cut short: of what was charged only this was begun (the rest of a frame begun before
 // was not charged).

@@ -166,36 +166,42 @@ static void take_gap(struct shard *shard, struct conn *conn, const struct walk *
 }
 
 void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk,
-                 enum walk_result result, bool has_load)
+                 const struct walk_end *end)
 {
     shard_take_looking(shard, walk->passed);
-    if (result != WALK_SPAN && walk->cursor > conn->cursor && conn->frame_offset == 0) {
+    if (end->result != WALK_SPAN && walk->cursor > conn->cursor && conn->frame_offset == 0) {
         conn->cursor = walk->cursor; // what it passed over is not gone through again
     }
-    switch (result) {
-    case WALK_SPAN: break;
+    switch (end->result) {
+    case WALK_SPAN:
+        if (end->held_bytes > 0) {
+            conn_flow_park(shard, conn, end->held_bytes);
+        } else {
+            conn_make_ready(shard, conn);
+        }
+        break;
     case WALK_END: // what comes then is decided before the next send
         conn_make_ready(shard, conn);
         break;
     case WALK_CAUGHT_UP:
-        conn->flags |= has_load ? CONN_CATCHING_UP : CONN_CAUGHT_UP;
+        conn->flags |= end->has_load ? CONN_CATCHING_UP : CONN_CAUGHT_UP;
         if ((conn->flags & CONN_FLOW) != 0) {
             gathering_end(&conn_flow_of(shard, conn)->gathering);
         }
         break;
     case WALK_WAIT: conn->flags |= CONN_WAITING; break;
     case WALK_FULL:
-        if (!has_load) {
-            if (walk->passed <= walk->passed_max) {
-                shard_flush(shard); // for renditions
-            }
-            conn_make_ready(shard, conn);
+        if (!end->has_load && walk->passed <= walk->passed_max) {
+            shard_flush(shard); // for renditions
         }
+        conn_make_ready(shard, conn);
         break;
     case WALK_GAP:
-        if (!has_load && conn->frame_offset > 0) {
+        if (end->has_load) {
+            conn_make_ready(shard, conn);
+        } else if (conn->frame_offset > 0) {
             conn_close(shard, conn); // the rest of a half-sent frame is gone
-        } else if (!has_load) {
+        } else {
             take_gap(shard, conn, walk);
         }
         break;
@@ -207,8 +213,7 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
 struct filling {
     struct load load;
     uint64_t cursor;
-    enum walk_result result; // why it is not longer; WALK_SPAN: it is full, or
-    uint32_t held_bytes;     // its rate holds back a frame of so many; 0: not so
+    struct walk_end end;
 };
 
 static uint32_t less(uint32_t from, uint32_t what)
@@ -221,31 +226,29 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
                  struct walk *walk, struct filling *filling)
 {
     struct load *load = &filling->load;
-    struct conn_allowance left = {UINT32_MAX, UINT32_MAX};
+    struct conn_allowance allowance = {UINT32_MAX, UINT32_MAX};
     if (flow != NULL) {
-        left = conn_flow_allowance(shard, flow);
+        allowance = conn_flow_allowance(shard, flow);
     }
     uint32_t offset = conn->frame_offset;
     while (load->bytes < SEND_BYTES_MAX) {
         struct span span;
-        walk->whole_events_max = left.events;
-        walk->whole_bytes_max = left.bytes;
-        filling->result = walk_next(walk, &span);
-        if (filling->result != WALK_SPAN) {
+        walk->whole_events_max = less(allowance.events, load->events);
+        walk->whole_bytes_max = less(allowance.bytes, (uint32_t)load->bytes);
+        filling->end.result = walk_next(walk, &span);
+        if (filling->end.result != WALK_SPAN) {
             break;
         }
         ASSERT(offset < span.length);
         uint32_t length = span.length - offset;
-        if ((span.count > left.events || length > left.bytes) &&
-            (load->piece_count > 0 || !conn_flow_admits_alone(shard, flow, length))) {
-            filling->held_bytes = length;
+        if (conn_flow_holds(shard, flow, &allowance, load->events == 0, load->events + span.count,
+                            (uint32_t)load->bytes + length)) {
+            filling->end.held_bytes = length;
             break;
         }
         if (!load_add(load, span.at + offset, length)) {
             break;
         }
-        left.events = less(left.events, span.count);
-        left.bytes = less(left.bytes, length);
         load->events += span.count;
         shard->stats.oversize_told += span.is_oversize;
         filling->cursor = span.last_id;
@@ -254,6 +257,7 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
             break;
         }
     }
+    filling->end.has_load = load->piece_count > 0;
 }
 
 // flow: NULL where nothing is metered.
@@ -261,8 +265,7 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
                         bool one_frame)
 {
     struct filling filling = {.load = {.pieces = shard->pieces + shard->piece_count},
-                              .cursor = conn->cursor,
-                              .result = WALK_SPAN};
+                              .cursor = conn->cursor};
     struct load *load = &filling.load;
     struct walk walk;
     if (flow != NULL) {
@@ -270,8 +273,7 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
     }
     walk_begin_send(&walk, shard, conn, one_frame);
     fill(shard, conn, flow, &walk, &filling);
-    enum walk_result result = filling.result;
-    if (load->piece_count > 0) {
+    if (filling.end.has_load) {
         conn->sent_from = conn->cursor;
         conn->sent_from_offset = conn->frame_offset;
         conn->cursor = filling.cursor;
@@ -281,14 +283,8 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
         if (flow != NULL) {
             conn_flow_charge(flow, load->events, (uint32_t)load->bytes);
         }
-        if (result != WALK_CAUGHT_UP && result != WALK_WAIT && filling.held_bytes == 0) {
-            conn_make_ready(shard, conn);
-        }
     }
-    if (filling.held_bytes > 0) {
-        conn_flow_park(shard, conn, filling.held_bytes);
-    }
-    conn_walked(shard, conn, &walk, result, load->piece_count > 0);
+    conn_walked(shard, conn, &walk, &filling.end);
 }
 
 // The rest of a frame that is half sent: it was charged when it was begun.

@@ -86,6 +86,12 @@ struct walk_rank {
 enum walk_result walk_rank(struct walk *walk, uint32_t index, uint64_t id, struct walk_rank *rank);
 
 // --- send.c ---
-// Does what follows from why a walk ended. has_load: it gave bytes, which are sent first.
+// How the walk for a send ended.
+struct walk_end {
+    enum walk_result result; // why it gave no more; WALK_SPAN: the send is full, or
+    uint32_t held_bytes;     // its rate holds back a frame of so many; 0: not so
+    bool has_load;           // it gave bytes, which are sent first
+};
+// Does what follows from it.
 void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk,
-                 enum walk_result result, bool has_load);
+                 const struct walk_end *end);

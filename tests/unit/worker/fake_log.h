@@ -58,8 +58,14 @@ void fake_set_flow(const char *name, const struct stream_flow *flow);
 bool fake_wait_read(const char *name, uint64_t id);
 uint64_t fake_read_of(const char *name);
 uint32_t fake_reads(void); // messages that told of such, or that the worker lives
-// Damages the stored frames of all blocks so far.
-void fake_corrupt(void);
+// Damages the stored frames of a block, the first is 0; false: there is none.
+bool fake_corrupt_block(uint32_t number);
+// Of all blocks so far.
+static inline void fake_corrupt(void)
+{
+    for (uint32_t number = 0; fake_corrupt_block(number); number++) {
+    }
+}
 // From now on (true) blocks are not delivered, as with a full inbox; false: the worker is told and
 // may resume.
 void fake_lap(bool lap, bool keep_memory);

@@ -386,6 +386,29 @@ Test(worker_quality, batches_as_events_keep_to_the_rate)
     fake_text_free(&text);
 }
 
+// A batch that ends where events are lost is not the end: the first reader finds out what the disk
+// lost, so that the second one comes to it with a batch in its hands.
+Test(worker_quality, batches_as_events_go_on_behind_a_loss)
+{
+    fake_start(&defaults);
+    for (int i = 0; i < 3; i++) {
+        fake_publish_one("a", "x");
+    }
+    fake_make_cold();
+    cr_assert(fake_corrupt_block(1));
+    for (int i = 0; i < 2; i++) {
+        struct fake_text text = {0};
+        int client = fake_get("/streams/a?from=earliest&batch=event", "");
+        fake_expect(client, &text, "{\"id\":3,");
+        const char *batch = strstr(text.bytes, "{\"id\":1,");
+        const char *gap = strstr(text.bytes, "event: gap\ndata: {\"from\":2,\"to\":2,");
+        cr_assert(batch != NULL && gap != NULL && batch < gap, "%s", text.bytes);
+        close(client);
+        fake_text_free(&text);
+    }
+    fake_stop();
+}
+
 // What does not fit a batch goes alone, whatever its size; slow readers get each byte once.
 Test(worker_quality, batches_as_events_bear_slow_readers)
 {
