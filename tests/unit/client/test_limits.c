@@ -100,7 +100,7 @@ Test(limits, one_request_is_always_allowed)
 
 Test(limits, are_bounded_and_forgotten_with_the_connection)
 {
-    char name[16];
+    char name[24];
     for (int i = 0; i < RC_STREAM_CREDITS_MAX + 5; i++) {
         snprintf(name, sizeof name, "stream %d", i);
         set(name, 0);
