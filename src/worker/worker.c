@@ -337,7 +337,8 @@ int worker_run(struct worker *worker, char *message, size_t message_size)
         if (worker->is_stopping) {
             wait_ns = NOT_POSTED_WAIT_NS;
         }
-        uint64_t alive_ms = slowest_next_ms(&worker->shard);
+        // What could not be posted may be that it lives: no reason to look again at once.
+        uint64_t alive_ms = is_posted ? slowest_next_ms(&worker->shard) : UINT64_MAX;
         if (alive_ms < wait_ns / NS_PER_MS) {
             wait_ns = alive_ms * NS_PER_MS;
         }

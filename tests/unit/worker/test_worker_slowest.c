@@ -1,6 +1,9 @@
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_status.c
 // Streams that block: what the log is told of their slowest subscribers.
 #include "fake_log.h"
+
+#include "worker/worker_internal.h"
 
 #include <criterion/criterion.h>
 #include <unistd.h>
@@ -112,6 +115,34 @@ Test(worker_slowest, nobody_where_the_policy_is_another)
     fake_expect(client, &text, "id: 10\n");
     fake_run(20);
     cr_expect_eq(fake_read_of("a"), 5);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
+static void fill_log_inbox(void)
+{
+    struct loop *log_loop = fake_worker()->log_loop;
+    struct log_message message = {.kind = MESSAGE_STOP}; // says nothing to a log
+    while (loop_post(log_loop, log_loop, &message, 0)) {
+    }
+}
+
+// It has to say that it lives, and cannot: it tries again now and then, and does nothing else.
+Test(worker_slowest, a_log_that_takes_nothing_is_waited_for)
+{
+    enum { ROUNDS_MAX = 5000 };
+    start(true);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a", "");
+    fake_expect(client, &text, "retry");
+    cr_assert(fake_wait_read("a", 0));
+    uint64_t rounds = fake_stat("rounds");
+    uint32_t reads = fake_reads();
+    fill_log_inbox();
+    usleep(1500 * 1000);
+    cr_expect_lt(fake_stat("rounds") - rounds, ROUNDS_MAX, "it tries once a millisecond");
+    cr_expect_gt(fake_reads(), reads, "and in the end it said so");
     close(client);
     fake_stop();
     fake_text_free(&text);
