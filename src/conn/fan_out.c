@@ -71,7 +71,7 @@ static void send_news(struct shard *shard, struct conn *conn, const struct strea
     load_queue(shard, conn, news);
 }
 
-bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max)
+bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_left)
 {
     if (stream->pass_to == 0) {
         stream->pass_to = stream->last_id;
@@ -81,9 +81,10 @@ bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_ma
     struct iovec pieces[SEND_PIECES_MAX];
     struct load news = {.pieces = pieces};
     bool has_news = load_news(shard, stream, &news);
-    uint32_t sends = 0;
-    while (stream->pass_next < stream->subscriber_count && sends < sends_max) {
+    int32_t left = *visits_left;
+    while (stream->pass_next < stream->subscriber_count && left > 0) {
         uint32_t index = stream->subscribers[stream->pass_next++];
+        left--;
         if (index == STREAM_SUBSCRIBER_NONE) {
             continue;
         }
@@ -92,20 +93,21 @@ bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_ma
             shard_make_room(shard, conn->ring, 0, 0);
             if (takes_news(shard, conn, stream)) { // still so, after handlers ran
                 send_news(shard, conn, stream, &news);
-                sends++;
+                left -= SHARD_VISITS_OF_SEND - 1;
             }
         } else if (has_news && takes_metered_news(shard, conn, stream, &news)) {
             shard_make_room(shard, conn->ring, 0, 0);
             if (takes_metered_news(shard, conn, stream, &news)) {
                 conn_flow_charge(conn_flow_of(shard, conn), news.events, (uint32_t)news.bytes);
                 send_news(shard, conn, stream, &news);
-                sends++;
+                left -= SHARD_VISITS_OF_SEND - 1;
             }
         } else if ((conn->flags & (CONN_READY | CONN_WAITING | CONN_PARKED)) == 0 &&
                    (conn->ops & CONN_OP_WRITABLE) == 0) {
             conn_make_ready(shard, conn);
         }
     }
+    *visits_left = left;
     if (news.piece_count > 1) {
         shard_flush(shard); // their pieces stand on this stack
     }

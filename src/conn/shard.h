@@ -310,9 +310,11 @@ enum admission {
 enum admission admit_replay(struct shard *shard, struct conn *conn, struct context *context);
 
 // --- fan_out.c ---
-// Sends a stream's news to its subscribers: at most sends_max in this call. True when the pass is
-// over.
-bool shard_fan_out(struct shard *shard, struct stream *stream, uint32_t sends_max);
+// Sends a stream's news to its subscribers, as far as *visits_left goes, from which it takes what
+// it did: those who are held back cost a visit, and a send costs SHARD_VISITS_OF_SEND of them, so
+// that the last one may bring it below 0. True when the pass is over.
+bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_left);
+enum { SHARD_VISITS_OF_SEND = 4 };
 
 // --- send.c ---
 // Sends what this connection is due: rest of the outbox, a gap notice, events. Never waits.

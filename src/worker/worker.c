@@ -14,7 +14,8 @@
 #include "worker/worker_internal.h"
 
 enum {
-    SENDS_PER_ROUND_MAX = 16384, // then completions, timers and messages have their turn
+    // Of subscribers by the fan-out: then completions, timers and messages have their turn.
+    VISITS_PER_ROUND_MAX = 16384 * SHARD_VISITS_OF_SEND,
     PUMPS_PER_ROUND_MAX = 8192,
     GOODBYES_PER_ROUND_MAX = 4096,
     GOODBYE_SPREAD_MS = 5000, // how far apart those who were sent away come back
@@ -145,17 +146,16 @@ static void on_wake(void *context)
     enter(context);
 }
 
-// Sends every dirty stream's news, as far as this round's share of sends goes. True when some are
+// Sends every dirty stream's news, as far as this round's share of visits goes. True when some are
 // left.
 static bool fan_out(struct worker *worker)
 {
     struct stream_table *streams = &worker->shard.streams;
-    uint64_t sends_end = worker->shard.stats.sends + SENDS_PER_ROUND_MAX;
+    int32_t visits_left = VISITS_PER_ROUND_MAX;
     struct list_node *node;
-    while ((node = list_first(&streams->dirty)) != NULL && worker->shard.stats.sends < sends_end) {
+    while ((node = list_first(&streams->dirty)) != NULL && visits_left > 0) {
         struct stream *stream = LIST_ENTRY(node, struct stream, dirty_node);
-        if (shard_fan_out(&worker->shard, stream,
-                          (uint32_t)(sends_end - worker->shard.stats.sends))) {
+        if (shard_fan_out(&worker->shard, stream, &visits_left)) {
             list_remove(node);
             stream->is_dirty = false;
         } else {
