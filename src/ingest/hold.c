@@ -13,10 +13,8 @@ struct held_event {
     struct list_node of_producer;
     struct pressed *pressed;
     struct producer *producer;
-    uint64_t counter; // its request, and its index in that
-    uint32_t index;
-    enum ack_level level;
-    uint64_t since_ms;
+    struct held_place place;
+    uint64_t since_ms;   // never before that of the one in front of it
     uint64_t size_bytes; // of all this
     struct event event;
     uint8_t *bytes;
@@ -259,13 +257,24 @@ static struct held_event *copy_event(struct hold *hold, const struct event *even
     return held;
 }
 
-bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t counter,
-                uint32_t index, const struct event *event, enum ack_level level)
+static uint64_t not_before_last(const struct pressed *pressed, uint64_t since_ms)
+{
+    if (list_is_empty(&pressed->held)) {
+        return since_ms;
+    }
+    const struct held_event *last =
+        LIST_ENTRY(list_last(&pressed->held), struct held_event, of_stream);
+    return last->since_ms > since_ms ? last->since_ms : since_ms;
+}
+
+bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t since_ms,
+                const struct held_place *place, const struct event *event)
 {
     struct ingest *ingest = producer->ingest;
-    uint64_t size_bytes = sizeof(struct held_event) + texts_bytes(event);
+    uint64_t content_bytes = texts_bytes(event);
+    uint64_t size_bytes = sizeof(struct held_event) + content_bytes;
     // One is always held, however large.
-    bool is_over = (producer->hold.bytes > 0 && producer->hold.bytes + size_bytes >
+    bool is_over = (producer->hold.bytes > 0 && producer->hold.bytes + content_bytes >
                                                     HOLD_CREDITS * ingest->options.credit_bytes) ||
                    (ingest->hold.bytes > 0 && ingest->hold.bytes + size_bytes > HOLD_BYTES_MAX);
     struct held_event *held = is_over ? NULL : copy_event(&ingest->hold, event);
@@ -276,14 +285,12 @@ bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t cou
     held->size_bytes = size_bytes;
     held->pressed = pressed;
     held->producer = producer;
-    held->counter = counter;
-    held->index = index;
-    held->level = level;
-    held->since_ms = loop_now_ms(ingest->loop);
+    held->place = *place;
+    held->since_ms = not_before_last(pressed, since_ms);
     list_push_back(&pressed->held, &held->of_stream);
     list_push_back(&producer->hold.held, &held->of_producer);
     join_list(&ingest->hold.retell, &pressed->retell_node);
-    producer->hold.bytes += size_bytes;
+    producer->hold.bytes += content_bytes;
     ingest->hold.bytes += size_bytes;
     ingest->status.held_events++;
     ingest->status.holds++;
@@ -296,7 +303,7 @@ static void held_free(struct held_event *held)
     struct ingest *ingest = held->producer->ingest;
     list_remove(&held->of_stream);
     list_remove(&held->of_producer);
-    held->producer->hold.bytes -= held->size_bytes;
+    held->producer->hold.bytes -= texts_bytes(&held->event);
     ingest->hold.bytes -= held->size_bytes;
     ingest->status.held_events--;
     if (list_is_empty(&held->pressed->held)) {
@@ -332,11 +339,10 @@ void hold_end_producer(struct producer *producer)
 static void refuse(struct held_event *held, enum rc_error error)
 {
     struct producer *producer = held->producer;
-    uint64_t counter = held->counter;
-    uint32_t index = held->index;
+    struct held_place place = held->place;
     producer->ingest->status.hold_refusals++;
     held_free(held);
-    producer_held_refused(producer, counter, index, error);
+    producer_held_refused(producer, place.counter, place.index, error);
 }
 
 // False: the log has no room.
@@ -344,8 +350,7 @@ static bool release_first(struct ingest *ingest, struct pressed *pressed, size_t
 {
     struct held_event *held = LIST_ENTRY(list_first(&pressed->held), struct held_event, of_stream);
     enum rc_error error = ERR_NONE;
-    switch (producer_append_held(held->producer, held->counter, held->index, &held->event,
-                                 held->level, &error)) {
+    switch (producer_append_held(held->producer, &held->place, &held->event, &error)) {
     case LOG_APPEND_FULL: ingest->log_is_full = true; return false;
     case LOG_APPEND_REFUSED: refuse(held, error); break;
     case LOG_APPEND_TAKEN:

@@ -29,7 +29,8 @@ enum {
     HOLD_BYTES_MAX = 64 << 20,
     HOLD_EVENTS_MAX = 1 << 19, // more than are in those bytes
     // A library that heeds credits may have sent one credit before it hears of the first limit, and
-    // has its window (RC_WINDOW_BYTES_DEFAULT) in order.
+    // has its window (RC_WINDOW_BYTES_DEFAULT) in order. The contents of events count; what they
+    // take beyond that counts for HOLD_BYTES_MAX alone.
     HOLD_CREDITS = 2,
     // The credit of each producer for a stream between its threshold and its limit.
     HOLD_SLOW_CREDIT_BYTES = 16 << 10,
@@ -54,7 +55,7 @@ struct hold {
     struct name_map by_name;
     struct list ready;
     struct list retell;
-    uint64_t bytes; // of all that is held
+    uint64_t bytes; // of all that is held, and what it takes to hold it
     bool is_wanted; // a producer waits until there is less
 };
 
@@ -63,7 +64,14 @@ struct producer_hold {
     struct list held;
     struct list credits;
     uint32_t credit_count;
-    uint64_t bytes;
+    uint64_t bytes; // contents of events
+};
+
+// Of an event: its request, its index in that, and how it is to be acknowledged.
+struct held_place {
+    uint64_t counter;
+    uint32_t index;
+    enum ack_level level;
 };
 
 int hold_init(struct ingest *ingest); // 0 or -ENOMEM
@@ -80,9 +88,10 @@ void hold_pressure(struct ingest *ingest, const struct log_pressure *pressure);
 struct pressed *hold_find(struct producer *producer, struct slice stream);
 // Whether an event of it has to be held now.
 bool hold_is_due(const struct pressed *pressed);
-// Holds the event, for which request->pending counts already. False: there is no room.
-bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t counter,
-                uint32_t index, const struct event *event, enum ack_level level);
+// Holds the event, for which request->pending counts already. It has waited since since_ms. False:
+// there is no room.
+bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t since_ms,
+                const struct held_place *place, const struct event *event);
 
 // Gives the log what may go on: at most budget_bytes. True: there is more, and the log has room.
 bool hold_release(struct ingest *ingest, size_t budget_bytes);

@@ -64,7 +64,9 @@ struct producer {
     size_t wanted_bytes;     // the input has to hold so many before the parser gets further
     uint64_t received_bytes; // since the start
     uint64_t
-        expired_bytes;   // requests that begin before this position have waited too long for room
+        expired_bytes;    // requests that begin before this position have waited too long for room
+    uint64_t stood_bytes; // those before this one have waited since stood_since_ms, or longer
+    uint64_t stood_since_ms;
     uint64_t skip_bytes; // binary: of a frame that is passed over
     bool skip_line;      // lines: the same, up to the next LF
 
@@ -160,9 +162,9 @@ enum take producer_discard(struct producer *producer, uint64_t counter, struct s
 void producer_refuse(struct producer *producer, struct request *request, uint32_t index,
                      enum rc_error error, uint32_t offset, const char *message);
 // A held event goes to the log. LOG_APPEND_FULL: it stays held.
-enum log_append_result producer_append_held(struct producer *producer, uint64_t counter,
-                                            uint32_t index, const struct event *event,
-                                            enum ack_level level, enum rc_error *error);
+enum log_append_result producer_append_held(struct producer *producer,
+                                            const struct held_place *place,
+                                            const struct event *event, enum rc_error *error);
 void producer_held_refused(struct producer *producer, uint64_t counter, uint32_t index,
                            enum rc_error error);
 // Nothing more of it is to come but answers of the log.

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 static void producer_settle(struct producer *producer, struct request *request);
+static void producer_answer_in_order(struct producer *producer);
 
 enum { INDEX_MASK = (1 << PRODUCER_INDEX_BITS) - 1 };
 
@@ -21,8 +22,9 @@ static uint64_t producer_reference(const struct producer *producer)
 
 bool producer_may_begin(struct producer *producer)
 {
-    if (producer->protocol == PROTOCOL_BINARY) { // lines are answered in order
-        requests_make_room(&producer->requests);
+    // Lines are answered in order.
+    if (producer->protocol == PROTOCOL_BINARY && requests_make_room(&producer->requests)) {
+        producer_answer_in_order(producer); // those behind it may be done
     }
     uint32_t count = requests_count(&producer->requests);
     size_t unsent = buffer_length(&producer->output) + buffer_length(&producer->sending);
@@ -72,17 +74,26 @@ void producer_consume(struct producer *producer, size_t length_bytes)
 
 // ---- to the log --------------------------------------------------------------------------------
 
+static uint64_t front_position(const struct producer *producer)
+{
+    return producer->received_bytes - input_length(&producer->input);
+}
+
 // There is no room for it. Either the request waits, or it has waited long enough.
 static enum take producer_wait(struct producer *producer, enum rc_error *error)
 {
     struct ingest *ingest = producer->ingest;
-    uint64_t position = producer->received_bytes - input_length(&producer->input);
+    uint64_t position = front_position(producer);
     if (position < producer->expired_bytes) {
         *error = ERR_BACKPRESSURE_EXCEEDED;
         return TAKE_REFUSED;
     }
     if (producer->waiting_since_ms == 0) {
         producer->waiting_since_ms = loop_now_ms(ingest->loop);
+        if (position >= producer->stood_bytes) {
+            producer->stood_since_ms = producer->waiting_since_ms;
+            producer->stood_bytes = producer->received_bytes;
+        }
         ingest->status.waits++;
         ingest_watch(ingest);
     }
@@ -114,7 +125,19 @@ static enum take producer_hold(struct producer *producer, struct pressed *presse
                                enum rc_error *error)
 {
     struct request *request = requests_at(&producer->requests, counter);
-    if (!hold_event(producer, pressed, counter, index, event, level)) {
+    uint64_t now_ms = loop_now_ms(producer->ingest->loop);
+    // What it stood in the input behind others, which had no room, counts.
+    uint64_t since_ms =
+        front_position(producer) < producer->stood_bytes ? producer->stood_since_ms : now_ms;
+    if (now_ms - since_ms >= pressed->wait_ms) {
+        request->pending--;
+        producer->waiting_since_ms = 0;
+        producer->ingest->status.hold_refusals++;
+        *error = ERR_BACKPRESSURE_EXCEEDED;
+        return TAKE_REFUSED;
+    }
+    if (!hold_event(producer, pressed, since_ms, &(struct held_place){counter, index, level},
+                    event)) {
         request->pending--;
         return producer_wait(producer, error);
     }
@@ -127,18 +150,18 @@ static enum take producer_hold(struct producer *producer, struct pressed *presse
     return TAKE_TAKEN;
 }
 
-enum log_append_result producer_append_held(struct producer *producer, uint64_t counter,
-                                            uint32_t index, const struct event *event,
-                                            enum ack_level level, enum rc_error *error)
+enum log_append_result producer_append_held(struct producer *producer,
+                                            const struct held_place *place,
+                                            const struct event *event, enum rc_error *error)
 {
     struct ingest *ingest = producer->ingest;
-    struct request *request = requests_at(&producer->requests, counter);
+    struct request *request = requests_at(&producer->requests, place->counter);
     ASSERT(request != NULL && request->pending > 0);
-    bool is_acknowledged = level != ACK_RECEIVED;
+    bool is_acknowledged = place->level != ACK_RECEIVED;
     request->has_level = request->has_level || is_acknowledged;
     enum log_append_result result =
-        log_append(ingest->log, event, level, producer_reference(producer),
-                   counter << PRODUCER_INDEX_BITS | index, error);
+        log_append(ingest->log, event, place->level, producer_reference(producer),
+                   place->counter << PRODUCER_INDEX_BITS | place->index, error);
     if (result != LOG_APPEND_TAKEN) {
         return result;
     }
@@ -282,7 +305,6 @@ static void producer_answer_in_order(struct producer *producer)
         requests_pop(&producer->requests);
         first = requests_first(&producer->requests);
     }
-    requests_trim(&producer->requests);
 }
 
 // Answers the request if there is nothing left to wait for.
@@ -299,7 +321,6 @@ static void producer_settle(struct producer *producer, struct request *request)
         operation_start(operation);
         return;
     }
-    request->is_done = true;
     uint64_t *account =
         request->is_holding ? &producer->holding_bytes : &producer->unanswered_bytes;
     ASSERT(*account >= request->bytes);
@@ -307,6 +328,7 @@ static void producer_settle(struct producer *producer, struct request *request)
     if (producer->protocol == PROTOCOL_BINARY) {
         binary_answer(producer, request);
     }
+    requests_finish(&producer->requests, request);
     producer_answer_in_order(producer);
     producer_touch(producer);
     producer_wake(producer);

@@ -62,8 +62,8 @@ void requests_drop_last(struct requests *requests)
 
 static struct request *find_aside(const struct requests *requests, uint64_t counter)
 {
-    uint32_t low = 0;
-    uint32_t high = requests->aside_count;
+    uint32_t low = requests->aside_first;
+    uint32_t high = requests->aside_end;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (requests->aside[middle].counter < counter) {
@@ -72,7 +72,8 @@ static struct request *find_aside(const struct requests *requests, uint64_t coun
             high = middle;
         }
     }
-    bool is_there = low < requests->aside_count && requests->aside[low].counter == counter;
+    bool is_there = low < requests->aside_end && requests->aside[low].counter == counter &&
+                    !requests->aside[low].request.is_done;
     return is_there ? &requests->aside[low].request : NULL;
 }
 
@@ -87,39 +88,72 @@ struct request *requests_at(const struct requests *requests, uint64_t counter)
 static void forget_done(struct requests *requests)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < requests->aside_count; i++) {
+    for (uint32_t i = requests->aside_first; i < requests->aside_end; i++) {
         if (!requests->aside[i].request.is_done) {
             requests->aside[kept++] = requests->aside[i];
         }
     }
-    requests->aside_count = kept;
+    requests->aside_first = 0;
+    requests->aside_end = kept;
 }
 
-void requests_make_room(struct requests *requests)
+// Walks over those that are there only where half of the places are won by it.
+static bool aside_reserve(struct requests *requests)
 {
-    if (requests_count(requests) == REQUESTS_MAX && requests->aside_count == REQUESTS_MAX) {
-        forget_done(requests);
+    if (requests->aside_open == REQUESTS_ASIDE_MAX) {
+        return false;
     }
-    if (requests_count(requests) < REQUESTS_MAX || requests->aside_count == REQUESTS_MAX ||
-        !entry(requests, requests->head)->is_holding) {
+    if (requests->aside_end < requests->aside_capacity) {
+        return true;
+    }
+    forget_done(requests);
+    uint32_t capacity = 2 * requests->aside_capacity;
+    if (requests->aside_capacity > 0 && requests->aside_open <= requests->aside_capacity / 2) {
+        return true;
+    }
+    capacity = capacity == 0 ? REQUESTS_ASIDE_MIN : capacity;
+    struct request_aside *aside = realloc(requests->aside, capacity * sizeof *aside);
+    if (aside == NULL) {
+        return false;
+    }
+    requests->aside = aside;
+    requests->aside_capacity = capacity;
+    return true;
+}
+
+bool requests_make_room(struct requests *requests)
+{
+    if (requests_count(requests) < REQUESTS_MAX || !entry(requests, requests->head)->is_holding ||
+        entry(requests, requests->head)->is_done || !aside_reserve(requests)) {
+        return false;
+    }
+    struct request_aside *aside = &requests->aside[requests->aside_end++];
+    *aside = (struct request_aside){.counter = requests->head,
+                                    .request = *entry(requests, requests->head)};
+    ASSERT(!aside->request.is_open);
+    aside->request.is_aside = true;
+    requests->aside_open++;
+    requests->head++;
+    return true;
+}
+
+void requests_finish(struct requests *requests, struct request *request)
+{
+    request->is_done = true;
+    if (!request->is_aside) {
         return;
     }
-    if (requests->aside == NULL) {
-        requests->aside = calloc(REQUESTS_MAX, sizeof *requests->aside);
+    requests->aside_open--;
+    while (requests->aside_first < requests->aside_end &&
+           requests->aside[requests->aside_first].request.is_done) {
+        requests->aside_first++;
     }
-    if (requests->aside != NULL) {
-        ASSERT(!entry(requests, requests->head)->is_open);
-        requests->aside[requests->aside_count++] = (struct request_aside){
-            .counter = requests->head, .request = *entry(requests, requests->head)};
-        requests->head++;
-    }
-}
-
-void requests_trim(struct requests *requests)
-{
-    // What is held longest is mostly answered first: the others wait until it is their turn.
-    if (requests->aside_count > 0 && requests->aside[0].request.is_done) {
-        forget_done(requests);
+    if (requests->aside_open == 0) { // it may be megabytes
+        free(requests->aside);
+        requests->aside = NULL;
+        requests->aside_capacity = 0;
+        requests->aside_first = 0;
+        requests->aside_end = 0;
     }
 }
 

@@ -13,6 +13,10 @@ enum {
     // Then the producer is not read from until some are answered: 4096 at 200 microseconds each are
     // 20 million a second.
     REQUESTS_MAX = 4096,
+    // Those aside are as many as libringcast has in its window (RC_WINDOW_REQUESTS_MAX): it may
+    // have sent them before it hears that their stream is held.
+    REQUESTS_ASIDE_MIN = 256,
+    REQUESTS_ASIDE_MAX = 65536,
 };
 
 enum request_kind {
@@ -42,6 +46,7 @@ struct request {
     bool is_holding; // something of it is held (hold.h)
     bool is_open;    // still being read or started: not to be answered yet
     bool is_done;
+    bool is_aside;
 };
 
 struct request_aside {
@@ -56,8 +61,11 @@ struct requests {
     uint32_t capacity;           // 0 or a power of two
     uint64_t head;               // the oldest
     uint64_t tail;               // the next
-    struct request_aside *aside; // REQUESTS_MAX of them, once there is one
-    uint32_t aside_count;        // answered ones among them included
+    struct request_aside *aside; // answered ones stand until they are the first, or room is wanted
+    uint32_t aside_capacity;
+    uint32_t aside_first;
+    uint32_t aside_end;
+    uint32_t aside_open; // that are not answered; at most REQUESTS_ASIDE_MAX
 };
 
 void requests_init(struct requests *requests);
@@ -71,13 +79,14 @@ static inline uint32_t requests_count(const struct requests *requests)
 
 static inline bool requests_are_none(const struct requests *requests)
 {
-    return requests->tail == requests->head && requests->aside_count == 0;
+    return requests->tail == requests->head && requests->aside_open == 0;
 }
 
-// Where the ring is full: sets the oldest one aside, if it holds something and there is room.
-void requests_make_room(struct requests *requests);
-// Forgets those aside that are done.
-void requests_trim(struct requests *requests);
+// Where the ring is full: sets the oldest one aside, if it holds something and there is room. True:
+// it did; pointers to others become invalid.
+bool requests_make_room(struct requests *requests);
+// It is answered. The pointer becomes invalid, unless it is in the ring.
+void requests_finish(struct requests *requests, struct request *request);
 
 // Adds one, zeroed but open. NULL: REQUESTS_MAX are there, or no memory. Pointers to others become
 // invalid.

@@ -310,6 +310,70 @@ Test(hold, far_more_requests_than_the_table_holds_overtake_a_held_one)
     cr_expect(rig_write(client, slice_of("")));
 }
 
+// What a library with a full window of small events may have sent before it hears of it.
+Test(hold, a_window_full_of_small_events_is_held_and_others_pass)
+{
+    enum { HELD = REQUESTS_ASIDE_MAX };
+    struct rig_client *client = connect_version(2);
+    press("s", LOG_PRESSURE_FULL);
+    for (uint64_t i = 0; i < HELD; i++) {
+        frames_publish(&out, i, RC_LEVEL_WRITTEN, 0, "s", "x");
+    }
+    frames_publish(&out, HELD, RC_LEVEL_WRITTEN, 0, "other", "x");
+    send_out(client);
+    cr_expect_eq(status().held_events, HELD);
+    cr_expect_eq(fake_log.count, 1);
+    expect_credit(client, "s", 0);
+    expect_ack(client, HELD);
+    pass(WAIT_MS + 500);
+    cr_expect_eq(status().held_events, 0, "none of them stays longer");
+    cr_expect_eq(status().hold_refusals, HELD);
+}
+
+Test(hold, answered_requests_behind_a_held_one_keep_nobody_out)
+{
+    struct rig_client *client = connect_version(1);
+    press("s", LOG_PRESSURE_FULL);
+    for (uint64_t i = 0; i < REQUESTS_MAX; i++) { // the table is full of them
+        frames_publish(&out, i, RC_LEVEL_WRITTEN, 0, i == 0 ? "s" : "other", "x");
+    }
+    send_out(client);
+    for (uint64_t i = 1; i < REQUESTS_MAX; i++) {
+        expect_ack(client, i);
+    }
+    frames_publish(&out, REQUESTS_MAX, RC_LEVEL_WRITTEN, 0, "s", "x");
+    send_out(client);
+    frames_publish(&out, REQUESTS_MAX + 1, RC_LEVEL_WRITTEN, 0, "other", "x");
+    send_out(client);
+    expect_ack(client, REQUESTS_MAX + 1);
+    cr_expect_eq(status().held_events, 2);
+}
+
+Test(hold, what_an_event_waited_before_it_was_held_counts)
+{
+    struct rig_client *client = connect_version(1);
+    static char data[EVENT_BYTES_LARGE + 1];
+    memset(data, 'x', EVENT_BYTES_LARGE);
+    press("s", LOG_PRESSURE_FULL);
+    press("t", LOG_PRESSURE_FULL);
+    uint64_t held = (HOLD_CREDITS * UINT64_C(4) << 20) / (EVENT_BYTES_LARGE + 1);
+    for (uint64_t i = 0; i < held; i++) {
+        frames_publish(&out, i, RC_LEVEL_RECEIVED, 0, "t", data);
+        send_out(client);
+    }
+    cr_assert_eq(status().held_events, held);
+    frames_publish(&out, held, RC_LEVEL_WRITTEN, 0, "s", data);
+    send_out(client);
+    cr_assert_eq(status().held_events, held, "there is no room for it");
+    pass(WAIT_MS - 500);
+    press("t", LOG_PRESSURE_NONE);
+    cr_assert_eq(fake_log.count, held);
+    cr_assert_eq(status().held_events, 1);
+    pass(1000);
+    cr_expect_eq(status().held_events, 0);
+    cr_expect_eq(status().hold_refusals, 1);
+}
+
 Test(hold, is_bounded)
 {
     struct rig_client *client = connect_version(1);
