@@ -158,7 +158,8 @@ struct shard {
     struct wheel_timer link_timer;
 
     // This round.
-    uint64_t floor; // log positions from here on are in memory
+    uint64_t floor;      // log positions from here on are in memory
+    uint64_t handled_id; // of the last block that the log handed to us
     enum pressure_stage pressure;
     uint64_t now_ms; // monotonic
     uint64_t unix_ms;

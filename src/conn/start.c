@@ -344,7 +344,7 @@ static void resolve(const struct shard *shard, struct context *context)
     } else if (start == SUBSCRIBE_AFTER_ID &&
                subscribe->start_value <= known_log_end(shard, context)) {
         start_after_id(shard, context);
-    } else if (start == SUBSCRIBE_AFTER_SEQUENCE && !first->is_behind &&
+    } else if (start == SUBSCRIBE_AFTER_SEQUENCE && !stream_is_behind(first) &&
                subscribe->start_value > first->last_sequence) {
         start_over(shard, context, 0, NOTICE_AHEAD);
     } else if (start == SUBSCRIBE_AFTER_SEQUENCE &&
@@ -365,7 +365,7 @@ static bool are_live(const struct shard *shard, const struct context *context)
 
 static bool was_published(const struct stream *stream)
 {
-    return stream->last_sequence > 0 || stream->discarded_sequence > 0 || stream->is_behind;
+    return stream->last_sequence > 0 || stream->discarded_sequence > 0 || stream_is_behind(stream);
 }
 
 // All starting points are known: begins, where memory allows.

@@ -81,12 +81,35 @@ static enum walk_result tell_lost(struct walk *walk, uint32_t index, const struc
     return WALK_GAP;
 }
 
+// The same by the log's answers alone. WALK_CAUGHT_UP: there is none up to found->from.
+static enum walk_result find_in_history(struct walk *walk, uint32_t index, struct found *found)
+{
+    struct shard *shard = walk->shard;
+    struct stream *stream = stream_table_at(&shard->streams, walk->conn->streams[index].stream);
+    struct history *history = history_find(&shard->histories, stream, found->from);
+    if (history == NULL) {
+        return history_ask(&shard->histories, stream, LOG_FROM_ID, found->from, false,
+                           conn_handle(shard, walk->conn))
+                   ? WALK_WAIT
+                   : WALK_FAILED;
+    }
+    if (history->gap_to > found->from) {
+        return tell_gap(walk, index, found->from, history->gap_to, NOTICE_EXPIRED);
+    }
+    found->run = history_run(history, found->from);
+    found->history = history;
+    if (found->run != NULL) {
+        return WALK_SPAN;
+    }
+    found->from = history->lookup.end_id;
+    return WALK_CAUGHT_UP;
+}
+
 // Finds the next run of the connection's stream `index`.
 static enum walk_result find_run(struct walk *walk, uint32_t index, struct found *found)
 {
-    struct shard *shard = walk->shard;
     const struct conn_stream *entry = &walk->conn->streams[index];
-    struct stream *stream = stream_table_at(&shard->streams, entry->stream);
+    const struct stream *stream = stream_table_at(&walk->shard->streams, entry->stream);
     found->from = entry->start_id > walk->cursor ? entry->start_id : walk->cursor;
     for (;;) {
         if (found->from < stream->discarded_id) {
@@ -97,22 +120,10 @@ static enum walk_result find_run(struct walk *walk, uint32_t index, struct found
             found->history = NULL;
             return found->run != NULL ? WALK_SPAN : WALK_CAUGHT_UP;
         }
-        struct history *history = history_find(&shard->histories, stream, found->from);
-        if (history == NULL) {
-            return history_ask(&shard->histories, stream, LOG_FROM_ID, found->from, false,
-                               conn_handle(shard, walk->conn))
-                       ? WALK_WAIT
-                       : WALK_FAILED;
+        enum walk_result result = find_in_history(walk, index, found);
+        if (result != WALK_CAUGHT_UP) {
+            return result;
         }
-        if (history->gap_to > found->from) {
-            return tell_gap(walk, index, found->from, history->gap_to, NOTICE_EXPIRED);
-        }
-        found->run = history_run(history, found->from);
-        found->history = history;
-        if (found->run != NULL) {
-            return WALK_SPAN;
-        }
-        found->from = history->lookup.end_id;
     }
 }
 
@@ -526,6 +537,27 @@ static enum walk_result rank_in_block(struct walk *walk, uint32_t index, const s
     return WALK_SPAN;
 }
 
+// What the log's answers tell of a stream beyond its window, where that shows no event after
+// found->from. WALK_CAUGHT_UP: there is none up to known_id, nor any between that and found->from.
+static enum walk_result find_ahead(struct walk *walk, uint32_t index, struct found *found)
+{
+    struct shard *shard = walk->shard;
+    struct stream *stream = stream_table_at(&shard->streams, walk->conn->streams[index].stream);
+    bool is_handed = !stream_is_behind(stream) && found->from <= shard->handled_id;
+    if (found->from > stream->known_id && !is_handed) { // the log knows how far it has come
+        return history_ask(&shard->histories, stream, LOG_FROM_LAST, 1, false,
+                           conn_handle(shard, walk->conn))
+                   ? WALK_WAIT
+                   : WALK_FAILED;
+    }
+    enum walk_result result = WALK_CAUGHT_UP;
+    while (result == WALK_CAUGHT_UP && found->from < stream->known_id &&
+           stream->last_id < stream->known_id) {
+        result = find_in_history(walk, index, found);
+    }
+    return result;
+}
+
 enum walk_result walk_rank(struct walk *walk, uint32_t index, uint64_t id, struct walk_rank *rank)
 {
     struct shard *shard = walk->shard;
@@ -534,15 +566,12 @@ enum walk_result walk_rank(struct walk *walk, uint32_t index, uint64_t id, struc
     walk->cursor = id;
     rank->next = NULL;
     enum walk_result result = find_run(walk, index, &found);
-    if (result == WALK_CAUGHT_UP && !stream->is_behind) {
+    if (result == WALK_CAUGHT_UP) {
+        result = find_ahead(walk, index, &found);
+    }
+    if (result == WALK_CAUGHT_UP) {
         rank->sequence = stream->last_sequence;
         return WALK_SPAN;
-    }
-    if (result == WALK_CAUGHT_UP) { // the log knows how far it has come
-        return history_ask(&shard->histories, stream, LOG_FROM_LAST, 1, false,
-                           conn_handle(shard, walk->conn))
-                   ? WALK_WAIT
-                   : WALK_FAILED;
     }
     if (result != WALK_SPAN) {
         return result;

@@ -159,15 +159,21 @@ void history_ask_ahead(struct history_table *table, struct stream *stream, uint6
     }
 }
 
-// Where events passed us by, the answers tell how far the stream has come.
+// Where events passed us by, or are yet to come, the answers tell how far the stream has come.
 static void learn_sequence(struct stream *stream, const struct log_lookup *lookup)
 {
-    if (lookup->run_count > 0 &&
-        lookup->runs[lookup->run_count - 1].last_sequence > stream->last_sequence) {
-        stream->last_sequence = lookup->runs[lookup->run_count - 1].last_sequence;
+    if (lookup->error != ERR_NONE) {
+        return;
     }
-    if (lookup->error == ERR_NONE && !lookup->more && lookup->end_id >= stream->last_id) {
-        stream->is_behind = false;
+    bool is_newest = lookup->from == LOG_FROM_LAST; // and without runs there is no event left
+    uint64_t sequence = stream->last_sequence;
+    if (lookup->run_count > 0) {
+        const struct log_run *last = &lookup->runs[lookup->run_count - 1];
+        stream_learn(stream, last->last_id, last->last_sequence);
+        sequence = last->last_sequence;
+    }
+    if (!lookup->more && (lookup->run_count > 0 || is_newest)) {
+        stream_learn(stream, lookup->end_id, sequence);
     }
 }
 

@@ -108,7 +108,8 @@ bool stream_table_answered(struct stream_table *table, struct stream *stream)
     stream->state = STREAM_LIVE;
     stream->number = state->number;
     stream->last_id = state->last_id;
-    stream->last_sequence = state->last_sequence;
+    stream_learn(stream, state->log_last_id, state->last_sequence);
+    stream_learn(stream, state->last_id, state->last_sequence);
     stream->discarded_id = state->discarded_id;
     stream->discarded_sequence = state->discarded_sequence;
     stream->log_last_id = state->log_last_id;
@@ -167,9 +168,16 @@ void stream_push(struct stream_table *table, struct stream *stream, const struct
         stream->pass_next = 0;
     }
     stream->last_id = run->last_id;
-    stream->last_sequence = run->last_sequence;
-    stream->is_behind = false;
+    stream_learn(stream, run->last_id, run->last_sequence);
     stream_mark_dirty(table, stream);
+}
+
+void stream_learn(struct stream *stream, uint64_t id, uint64_t sequence)
+{
+    if (id > stream->known_id) {
+        stream->known_id = id;
+        stream->last_sequence = sequence;
+    }
 }
 
 void stream_restart(struct stream_table *table, struct stream *stream, uint64_t id)
@@ -179,7 +187,6 @@ void stream_restart(struct stream_table *table, struct stream *stream, uint64_t 
     }
     window_restart(&stream->window, id);
     stream->last_id = id > stream->last_id ? id : stream->last_id;
-    stream->is_behind = true;
     stream->pass_to = 0;
     stream_mark_dirty(table, stream);
 }

@@ -41,14 +41,16 @@ struct stream_slowest {
 struct stream {
     enum stream_state state;
     bool is_dirty;     // in the table's dirty list: has events that not all subscribers were sent
-    bool is_behind;    // events passed us by: last_sequence may be higher by now
     bool wants_create; // somebody waits for it even if nobody has published to it yet
     uint32_t name_length;
     char *name;
     uint32_t references; // requests that are about to read it
     uint64_t number;     // the log's; 0 before STREAM_LIVE
     uint64_t last_id;    // of the last event known here
+    // Of the last event up to known_id: above last_id where the log's answers ran ahead of the
+    // blocks, below it where events passed us by.
     uint64_t last_sequence;
+    uint64_t known_id;
     uint64_t discarded_id;
     uint64_t discarded_sequence;
     uint64_t log_last_id;    // of the whole log, when it was asked
@@ -109,6 +111,13 @@ void stream_compact(struct stream *stream,
                     void (*moved)(void *context, struct stream *stream, uint32_t connection,
                                   uint32_t place),
                     void *context);
+// Events passed us by: last_sequence may be higher by now.
+static inline bool stream_is_behind(const struct stream *stream)
+{
+    return stream->known_id < stream->last_id;
+}
+// `sequence` is that of the last event up to `id`.
+void stream_learn(struct stream *stream, uint64_t id, uint64_t sequence);
 static inline uint32_t stream_readers(const struct stream *stream)
 {
     return stream->subscriber_count - stream->subscriber_holes;

@@ -55,12 +55,14 @@ static void restart_windows(struct worker *worker, uint64_t id)
 static void take_lapped(struct worker *worker, const struct log_message *message)
 {
     worker->handled_position = message->position;
+    worker->shard.handled_id = message->id;
     restart_windows(worker, message->id);
 }
 
 static void take_block(struct worker *worker, const struct log_message *message)
 {
     worker->handled_position = message->position + message->length;
+    worker->shard.handled_id = message->number;
     if (message->position < worker->shard.floor) {
         restart_windows(worker, message->number); // we were away so long that it left memory
         return;

@@ -319,6 +319,42 @@ Test(worker_overflow, a_long_backlog_adds_up_as_well)
     fake_stop();
 }
 
+// While blocks pass the worker by, the log's answers run ahead of them: what comes with them later
+// is not dropped now.
+Test(worker_overflow, answers_ahead_of_the_blocks_add_up)
+{
+    static const enum overflow_policy policies[] = {OVERFLOW_DROP_OLDEST, OVERFLOW_DROP_NEWEST};
+    for (size_t i = 0; i < 2 * sizeof policies / sizeof policies[0]; i++) {
+        struct fake_options options = {.shard = {.overflow = {.policy = policies[i / 2],
+                                                              .limits = {.events = LAG}}}};
+        begin(&options, 2);
+        static struct reader reader;
+        connect_reader(&reader, i % 2 == 0 ? "/events?envelope=0&stream=a&stream=b"
+                                           : "/events?stream=a&stream=b&batch=event");
+        publish(150);
+        fake_lap(true, true);
+        publish(50);
+        if (policies[i / 2] == OVERFLOW_DROP_NEWEST) {
+            struct fake_text text = {0}; // an answer that tells how far the log has come
+            int other = fake_get("/streams/a?from=earliest", "");
+            fake_expect(other, &text, "\n\nid: ");
+            (void)fake_read(other, &text, NULL, 100);
+            close(other);
+            fake_text_free(&text);
+        }
+        for (uint32_t tries = 0; tries < 500 && reader.got.gaps == 0; tries++) {
+            (void)fake_read(reader.client, &reader.text, NULL, 10);
+            take_frames(&reader);
+        }
+        cr_assert_eq(reader.got.gaps, 1);
+        fake_lap(false, true);
+        read_all(&reader);
+        cr_assert_eq(fake_stat(counters[policies[i / 2]]), reader.got.told);
+        close_reader(&reader);
+        fake_stop();
+    }
+}
+
 // What a cut leaves out, and what has expired, may be more whole blocks on disk than there is room
 // for in memory: they are passed over a few at a time.
 Test(worker_overflow, a_stretch_that_is_passed_over_may_be_larger_than_the_cache)
