@@ -10,10 +10,8 @@
 // window.
 enum { LAG_LOOK_MS = 250 };
 
-// A timer is late by up to a tick, and the round that it is seen in takes its time: beside the one
-// that was waited for, what comes in that time must have room in a bucket, or the rate would not be
-// reached.
-enum { TIMER_SLACK_MS = 3 * WHEEL_TICK_MS };
+// How late a timer may be: by up to a tick, and the round that it is seen in takes its time.
+enum { TIMER_LATE_MS = 3 * WHEEL_TICK_MS };
 
 struct conn_flow *conn_flow_open(struct shard *shard, struct conn *conn)
 {
@@ -56,21 +54,13 @@ void conn_flow_trim(struct shard *shard, struct conn *conn)
     }
 }
 
-static uint32_t burst_of(uint32_t per_second, uint32_t burst)
-{
-    uint32_t least = 1 + (uint32_t)(((uint64_t)per_second * TIMER_SLACK_MS + 999) / 1000);
-    return burst > 0 && burst < least ? least : burst;
-}
-
 void conn_flow_set_quality(struct shard *shard, struct conn *conn, const struct quality *quality)
 {
     struct conn_flow *flow = conn_flow_of(shard, conn);
     ASSERT(flow != NULL);
     flow->quality = *quality;
-    bucket_change(&flow->events, quality->events_per_second,
-                  burst_of(quality->events_per_second, quality->burst_events), shard->now_ms);
-    bucket_change(&flow->bytes, quality->bytes_per_second,
-                  burst_of(quality->bytes_per_second, quality->burst_bytes), shard->now_ms);
+    bucket_change(&flow->events, quality->events_per_second, quality->burst_events, shard->now_ms);
+    bucket_change(&flow->bytes, quality->bytes_per_second, quality->burst_bytes, shard->now_ms);
 }
 
 // --- batches ---
@@ -228,8 +218,8 @@ void conn_flow_park(struct shard *shard, struct conn *conn, uint32_t bytes)
 {
     struct conn_flow *flow = conn_flow_of(shard, conn);
     ASSERT(flow != NULL);
-    uint64_t events_ms = bucket_wait_ms(&flow->events, 1, shard->now_ms);
-    uint64_t bytes_ms = bucket_wait_ms(&flow->bytes, bytes, shard->now_ms);
+    uint64_t events_ms = bucket_await(&flow->events, 1, TIMER_LATE_MS, shard->now_ms);
+    uint64_t bytes_ms = bucket_await(&flow->bytes, bytes, TIMER_LATE_MS, shard->now_ms);
     conn->flags |= CONN_PARKED;
     shard->stats.rate_waits++;
     if (shard->now_ms - flow->lag_looked_ms >= LAG_LOOK_MS) {

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 struct bucket {
-    int64_t level; // thousandths of a token; negative after something larger than the burst
+    int64_t level;   // thousandths of a token; negative after something larger than the burst
+    int64_t awaited; // how full it may get for one who waits, where that is above the burst
     uint64_t filled_ms;
     uint32_t per_second; // 0: no limit
     uint32_t burst;
@@ -29,6 +30,11 @@ uint32_t bucket_available(struct bucket *bucket, uint64_t now_ms);
 bool bucket_admits(struct bucket *bucket, uint32_t wanted, uint64_t now_ms);
 // When it does: milliseconds from now on; 0: now.
 uint64_t bucket_wait_ms(struct bucket *bucket, uint32_t wanted, uint64_t now_ms);
+// The same, by one who will come then, or up to late_ms_max later: until the next bucket_take what
+// comes in that time is kept beyond the burst, too, or he would not get his rate. What he leaves of
+// it stays; no more comes.
+uint64_t bucket_await(struct bucket *bucket, uint32_t wanted, uint32_t late_ms_max,
+                      uint64_t now_ms);
 
 void bucket_take(struct bucket *bucket, uint32_t count);
 // What was taken and then not used.

@@ -44,7 +44,7 @@ async function testRates(broker, say) {
   const frame = BYTES + 20;
   for (const pace of [
     { path: `${path}events_per_second=20&burst=5`, rate: 20, burst: 5, seconds: 3 },
-    { path: `${merged}events_per_second=100&burst=1`, rate: 100, burst: 6, seconds: 2 }, // one, and what 48 ms bring
+    { path: `${merged}events_per_second=100&burst=1`, rate: 100, burst: 6, seconds: 2 }, // one, and what comes while a timer is late
     { path: `${path}client=api&events_per_second=40`, rate: 40, burst: 40, seconds: 2 },
     { path: `${path}bytes_per_second=${50 * frame}`, rate: 51, burst: 51, seconds: 2 },
   ]) {

@@ -65,6 +65,25 @@ Test(bucket, gives_back_what_was_not_used)
     cr_assert_eq(bucket_available(&bucket, 0), 8, "no more than it holds by now");
 }
 
+Test(bucket, keeps_for_one_who_waits_what_comes_while_he_is_late)
+{
+    struct bucket bucket;
+    bucket_begin(&bucket, 100, 1, 0);
+    bucket_take(&bucket, 1);
+    cr_assert_eq(bucket_await(&bucket, 1, 48, 0), 10);
+    cr_assert_eq(bucket_available(&bucket, 10 + 20), 3);
+    cr_assert_eq(bucket_available(&bucket, 10 + 5000), 5, "but not more than that");
+    bucket_take(&bucket, 1);
+    cr_assert_eq(bucket_available(&bucket, 10 + 9000), 4, "he came: no more is kept");
+    bucket_take(&bucket, 4);
+    cr_assert_eq(bucket_available(&bucket, 10 + 20000), 1);
+    bucket_begin(&bucket, 100, 1, 0);
+    cr_assert_eq(bucket_await(&bucket, 1, 48, 5000), 0);
+    cr_assert_eq(bucket_available(&bucket, 5000), 1, "not what came before he waited");
+    bucket_begin(&bucket, 0, 0, 0);
+    cr_assert_eq(bucket_await(&bucket, 1, 48, 0), 0);
+}
+
 Test(bucket, changes_its_rate)
 {
     struct bucket bucket;
@@ -119,6 +138,39 @@ Test(bucket, is_exact_over_an_hour)
             taken += here;
         }
         cr_assert_eq(taken, burst + (uint64_t)rate * 3600, "%u/s, burst %u", rate, burst);
+    }
+}
+
+// The same who comes when he was told, and late each time: frames of any size against a bucket of
+// any size. What is larger than the burst is due in the end.
+Test(bucket, is_exact_for_one_who_is_late_each_time)
+{
+    enum { LATE_MS_MAX = 48 };
+    struct prng prng;
+    prng_seed(&prng, 46);
+    for (int round = 0; round < 50; round++) {
+        uint32_t rate = (uint32_t)prng_between(&prng, 1, round % 2 == 0 ? 5 : 5000);
+        uint32_t burst = (uint32_t)prng_between(&prng, 1, 2 * rate);
+        struct bucket bucket;
+        bucket_begin(&bucket, rate, burst, 0);
+        uint64_t taken = 0;
+        uint64_t now_ms = 0;
+        uint32_t wanted = 1;
+        while (now_ms < HOUR_MS) {
+            uint32_t sum = 0; // taken at once, as much as there is
+            while (sum + wanted <= bucket_available(&bucket, now_ms) ||
+                   (sum == 0 && bucket_admits(&bucket, wanted, now_ms))) {
+                sum += wanted;
+                wanted = (uint32_t)prng_between(&prng, 1, prng_chance(&prng, 1, 9) ? 3 * burst : 2);
+            }
+            bucket_take(&bucket, sum);
+            taken += sum;
+            now_ms += bucket_await(&bucket, wanted, LATE_MS_MAX, now_ms);
+            now_ms += prng_below(&prng, LATE_MS_MAX + 1);
+        }
+        (void)bucket_available(&bucket, now_ms);
+        int64_t came = (int64_t)burst * 1000 + (int64_t)(now_ms * rate);
+        cr_assert_eq((int64_t)taken * 1000 + bucket.level, came, "%u/s, burst %u", rate, burst);
     }
 }
 
