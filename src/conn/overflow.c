@@ -320,7 +320,7 @@ static enum walk_result step_counting(struct shard *shard, struct conn *conn,
     if (is_for_memory(overflow)) {
         overflow_lowest_choose_background(&overflow->lowest);
         send_the_rest(shard, conn, overflow);
-        return overflow->lowest.dropped > 0 ? WALK_SPAN : WALK_CAUGHT_UP;
+        return WALK_SPAN; // also with nothing dropped: up to end_id it is not looked at again
     }
     if (overflow_lowest_choose(&overflow->lowest, &overflow->limits)) {
         overflow->stage = OVERFLOW_SHEDDING;

@@ -125,7 +125,9 @@ bool overflow_lowest_choose(struct overflow_lowest *lowest, const struct overflo
 void overflow_lowest_choose_background(struct overflow_lowest *lowest)
 {
     const struct overflow_level *background = &lowest->levels[PRIORITY_BACKGROUND];
-    lowest->cut = (struct overflow_cut){.id = 0, .priority = PRIORITY_LOW};
+    lowest->cut = background->events == 0
+                      ? OVERFLOW_CUT_NONE
+                      : (struct overflow_cut){.id = 0, .priority = PRIORITY_LOW};
     note_dropped(lowest, background->events, background->last_id);
 }
 

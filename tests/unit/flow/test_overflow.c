@@ -228,4 +228,8 @@ Test(overflow, where_memory_is_short_background_goes_and_nothing_else)
         enum event_priority priority = (enum event_priority)(id % OVERFLOW_LEVELS);
         cr_assert_eq(overflow_is_cut(&lowest.cut, id, priority), priority == PRIORITY_BACKGROUND);
     }
+    struct overflow_lowest without = {0};
+    overflow_lowest_count(&without, 1, PRIORITY_LOW, 10);
+    overflow_lowest_choose_background(&without);
+    cr_assert(without.dropped == 0 && !overflow_cuts_any(&without.cut), "walked as anybody's");
 }

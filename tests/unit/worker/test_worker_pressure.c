@@ -295,6 +295,30 @@ Test(worker_pressure, one_without_background_events_gets_all)
     fake_stop();
 }
 
+// A backlog without background events is gone through once, not again for each socketful.
+Test(worker_pressure, a_backlog_is_looked_through_once)
+{
+    enum { DATA_BYTES = 20000, EVENTS = 200 };
+    static char data[DATA_BYTES + 1];
+    memset(data, 'x', DATA_BYTES);
+    start(PRESSURE_SHED);
+    struct fake_text text = {0};
+    int client = fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
+    fake_expect(client, &text, "retry: 5000\n\n");
+    for (int i = 0; i < EVENTS; i++) {
+        fake_publish_one("a", data);
+    }
+    fake_make_cold();
+    uint64_t reads = shard()->cold.reads;
+    fake_expect(client, &text, "id: 200\n");
+    // Once for the look, once for the sends, and a little that had gone again.
+    cr_assert_leq(shard()->cold.reads - reads, 3 * EVENTS);
+    cr_assert_null(strstr(text.bytes, "event: gap"));
+    close(client);
+    fake_text_free(&text);
+    fake_stop();
+}
+
 // What the policy leaves of the backlog is shed as well, and both are told.
 Test(worker_pressure, beyond_the_limit_the_policy_comes_first)
 {
