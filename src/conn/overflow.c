@@ -144,13 +144,15 @@ static enum walk_result measure(struct shard *shard, struct conn *conn, struct b
     return WALK_SPAN;
 }
 
-// How many of its events have ids above `from`, up to and with `to`: exact.
+// How many of its events have ids above `from`, up to and with `to`: exact. WALK_GAP: *before_lost
+// is where the run begins that `to` stands in, which is lost; 0: it is not that.
 static enum walk_result count_between(struct shard *shard, struct conn *conn, uint64_t from,
-                                      uint64_t to, uint64_t *count)
+                                      uint64_t to, uint64_t *count, uint64_t *before_lost)
 {
     struct walk walk;
     walk_begin(&walk, shard, conn, true);
     *count = 0;
+    *before_lost = 0;
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         uint64_t low = place_in(conn, i, from);
         uint64_t high = place_in(conn, i, to);
@@ -160,6 +162,7 @@ static enum walk_result count_between(struct shard *shard, struct conn *conn, ui
         if (result == WALK_SPAN && low != high) {
             result = walk_rank(&walk, i, high, &after);
             *count += result == WALK_SPAN ? after.sequence - before.sequence : 0;
+            *before_lost = result == WALK_GAP && after.next != NULL ? after.next->first_id - 1 : 0;
         }
         if (result != WALK_SPAN) {
             return result;
@@ -227,11 +230,18 @@ void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct his
 
 // Moves the cursor to `to`; what stands before that is dropped.
 static enum walk_result move_to(struct shard *shard, struct conn *conn,
-                                const struct conn_overflow *overflow, uint64_t to)
+                                struct conn_overflow *overflow, uint64_t to)
 {
     uint64_t count = 0;
+    uint64_t before_lost = 0;
     enum walk_result result =
-        to > conn->cursor ? count_between(shard, conn, conn->cursor, to, &count) : WALK_SPAN;
+        to > conn->cursor ? count_between(shard, conn, conn->cursor, to, &count, &before_lost)
+                          : WALK_SPAN;
+    if (result == WALK_GAP && before_lost > conn->cursor) {
+        overflow->stage = OVERFLOW_MOVING;
+        overflow->end_id = before_lost;
+        return WALK_SPAN;
+    }
     if (result != WALK_SPAN) {
         return result;
     }
@@ -253,7 +263,7 @@ static enum walk_result step_dropping(struct shard *shard, struct conn *conn,
 }
 
 // Gives the backlog's events up to end_id to `take`, one by one, until it says that it is enough:
-// WALK_SPAN then.
+// WALK_SPAN then. Where some are lost further on, the backlog in question ends before them.
 static enum walk_result scan(struct shard *shard, struct conn *conn, struct conn_overflow *overflow,
                              bool (*take)(struct conn_overflow *, const struct span *))
 {
@@ -272,6 +282,10 @@ static enum walk_result scan(struct shard *shard, struct conn *conn, struct conn
     if (result != WALK_SPAN) { // what it passed over is not gone through again
         overflow->scanned_to = walk.cursor;
     }
+    if (result == WALK_GAP && walk.cursor > conn->cursor) {
+        overflow->end_id = walk.cursor;
+        result = WALK_END;
+    }
     shard_take_looking(shard, walk.records_seen);
     return result;
 }
@@ -285,16 +299,17 @@ static enum walk_result step_keeping(struct shard *shard, struct conn *conn,
                                      struct conn_overflow *overflow)
 {
     enum walk_result result = scan(shard, conn, overflow, is_kept_enough);
-    if (result == WALK_SPAN) {
+    if (result != WALK_SPAN && result != WALK_END) {
+        return result;
+    }
+    if (result == WALK_SPAN) { // else all of it may stay
         overflow->end_id = overflow->oldest.last_id;
         overflow->drops_rest = true;
-        overflow->cut = OVERFLOW_CUT_NONE;
-        overflow->stage = OVERFLOW_SENDING;
     }
-    if (result == WALK_SPAN || result == WALK_END) {
-        conn->flags &= ~(uint32_t)CONN_BLOCKED; // it was looked at
-    }
-    return result == WALK_END ? WALK_CAUGHT_UP : result; // all of it may stay
+    overflow->cut = OVERFLOW_CUT_NONE;
+    overflow->stage = OVERFLOW_SENDING;
+    conn->flags &= ~(uint32_t)CONN_BLOCKED; // it was looked at
+    return WALK_SPAN;
 }
 
 static void send_the_rest(struct shard *shard, struct conn *conn, struct conn_overflow *overflow)
@@ -339,7 +354,14 @@ static bool is_shed_enough(struct conn_overflow *overflow, const struct span *sp
 static enum walk_result step_shedding(struct shard *shard, struct conn *conn,
                                       struct conn_overflow *overflow)
 {
+    uint64_t end_id = overflow->end_id;
     enum walk_result result = scan(shard, conn, overflow, is_shed_enough);
+    if (overflow->end_id < end_id) { // a loss that came to light since: counted anew up to it
+        overflow->stage = OVERFLOW_COUNTING;
+        overflow->scanned_to = conn->cursor;
+        overflow->lowest = (struct overflow_lowest){0};
+        return WALK_SPAN;
+    }
     if (result != WALK_SPAN && result != WALK_END) { // the end: some expired in between
         return result;
     }
@@ -385,7 +407,7 @@ static bool take_result(struct shard *shard, struct conn *conn, enum walk_result
     switch (result) {
     case WALK_WAIT: conn->flags |= CONN_WAITING; return false;
     case WALK_FULL: conn_make_ready(shard, conn); return false;
-    case WALK_GAP: return true; // the walk to come finds it, too, and tells it
+    case WALK_GAP: return true; // at its cursor: the walk to come finds it, too, and tells it
     default: conn_close(shard, conn); return false;
     }
 }

@@ -325,8 +325,8 @@ Test(worker_overflow, answers_ahead_of_the_blocks_add_up)
 {
     static const enum overflow_policy policies[] = {OVERFLOW_DROP_OLDEST, OVERFLOW_DROP_NEWEST};
     for (size_t i = 0; i < 2 * sizeof policies / sizeof policies[0]; i++) {
-        struct fake_options options = {.shard = {.overflow = {.policy = policies[i / 2],
-                                                              .limits = {.events = LAG}}}};
+        struct fake_options options = {
+            .shard = {.overflow = {.policy = policies[i / 2], .limits = {.events = LAG}}}};
         begin(&options, 2);
         static struct reader reader;
         connect_reader(&reader, i % 2 == 0 ? "/events?envelope=0&stream=a&stream=b"
@@ -427,6 +427,36 @@ static void lose(void)
 Test(worker_overflow, what_the_disk_loses_meanwhile_is_told)
 {
     expect_told_of_all(lose);
+}
+
+// One block is lost far behind the cursor, or where the newest that may stay begin: the policy
+// holds for what stands before it.
+Test(worker_overflow, a_loss_further_on_does_not_end_the_policy)
+{
+    enum { BLOCKS = 50, LOST = 47, PAIRS = 8 };
+    for (unsigned policy = OVERFLOW_DROP_OLDEST; policy <= OVERFLOW_DROP_LOWEST; policy++) {
+        begin(&limited, 1);
+        char target[128];
+        snprintf(target, sizeof target, targets[2],
+                 overflow_policy_name((enum overflow_policy)policy));
+        static struct reader reader;
+        connect_reader(&reader, target);
+        for (uint32_t block = 0; block < BLOCKS; block++) {
+            struct fake_event events[2 * PAIRS];
+            for (uint32_t i = 0; i < 2 * PAIRS; i++) {
+                past.is_due[++past.last_id] = i % 2 == 0;
+                events[i] = (struct fake_event){.stream = i % 2 == 0 ? "a" : "other", .data = data};
+            }
+            fake_publish(events, 2 * PAIRS);
+            fake_run(0);
+        }
+        fake_make_cold();
+        cr_assert(fake_corrupt_block(LOST));
+        read_all(&reader);
+        cr_assert_gt(loss_of(&reader.got).events, BLOCKS * PAIRS / 2);
+        close_reader(&reader);
+        fake_stop();
+    }
 }
 
 Test(worker_overflow, its_request_may_tighten_the_limits_and_only_that)
