@@ -51,13 +51,19 @@ static struct lag lag_of(const struct log *log, const struct holdback *holdback)
     return lag_marks_behind(&holdback->marks, slowest_of(log, holdback));
 }
 
+// permille: at most THOUSAND.
+static uint64_t permille_of(uint64_t value, uint64_t permille)
+{
+    return value / THOUSAND * permille + value % THOUSAND * permille / THOUSAND;
+}
+
 // Where producers begin to be slowed.
 static struct lag threshold_of(const struct stream_flow *flow)
 {
     struct lag at = {.events = flow->lag_events, .bytes = flow->lag_bytes};
     if (flow->threshold <= THOUSAND) {
-        at.events = (uint64_t)((double)at.events * (double)flow->threshold / THOUSAND);
-        at.bytes = (uint64_t)((double)at.bytes * (double)flow->threshold / THOUSAND);
+        at.events = permille_of(at.events, flow->threshold);
+        at.bytes = permille_of(at.bytes, flow->threshold);
     } else if (at.events == 0 || flow->threshold / THOUSAND < at.events) {
         at.events = flow->threshold / THOUSAND;
     }
@@ -113,6 +119,15 @@ static void describe(const struct log *log, const struct holdback *holdback,
     };
 }
 
+static void tell(struct log *log, const struct holdback *holdback)
+{
+    if (log->callbacks.pressure != NULL) {
+        struct log_pressure pressure;
+        describe(log, holdback, &pressure);
+        log->callbacks.pressure(log->callbacks.context, &pressure);
+    }
+}
+
 static void enter(struct log *log, struct holdback *holdback, enum log_pressure_stage stage)
 {
     if (stage == holdback->stage) {
@@ -124,11 +139,7 @@ static void enter(struct log *log, struct holdback *holdback, enum log_pressure_
         list_remove(&holdback->node);
     }
     holdback->stage = stage;
-    if (log->callbacks.pressure != NULL) {
-        struct log_pressure pressure;
-        describe(log, holdback, &pressure);
-        log->callbacks.pressure(log->callbacks.context, &pressure);
-    }
+    tell(log, holdback);
 }
 
 static void look(struct log *log, struct holdback *holdback)
@@ -193,14 +204,20 @@ void holdback_choose(struct log *log, struct log_stream *stream)
         return;
     }
     struct holdback *holdback = extra->holdback;
-    if (is_new || memcmp(&holdback->flow, &flow, sizeof(flow)) != 0) {
+    struct lag limit = {.events = flow.lag_events, .bytes = flow.lag_bytes};
+    if (is_new) {
         // Every event of it so far has a lower id than the next one.
-        struct lag limit = {.events = flow.lag_events, .bytes = flow.lag_bytes};
         lag_marks_begin(&holdback->marks, log->next_id - 1, limit);
-        holdback->flow = flow;
     }
+    bool is_changed = !is_new && memcmp(&holdback->flow, &flow, sizeof(flow)) != 0;
+    enum log_pressure_stage stage = holdback->stage;
+    lag_marks_set_limit(&holdback->marks, limit);
+    holdback->flow = flow;
     forget_readers(log, holdback, extra->interest);
     look(log, holdback);
+    if (is_changed && stage != LOG_PRESSURE_NONE && holdback->stage == stage) {
+        tell(log, holdback); // how long events are held may be new
+    }
 }
 
 void holdback_appended(struct log *log, const struct log_stream *stream, uint64_t id,
@@ -216,7 +233,7 @@ void holdback_appended(struct log *log, const struct log_stream *stream, uint64_
 static void hear(struct log *log, unsigned reader)
 {
     struct holdbacks *holdbacks = &log->holdbacks;
-    holdbacks->heard_ms[reader] = log->now_ms;
+    holdbacks->heard |= UINT64_C(1) << reader;
     if ((holdbacks->silent >> reader & 1) != 0) {
         holdbacks->silent &= ~(UINT64_C(1) << reader);
         LIST_EACH_SAFE (node, &holdbacks->pressed) {
@@ -236,9 +253,20 @@ void holdback_read(struct log *log, const struct log_message *message)
     }
 }
 
+// With this round's time: where the thread stood still, messages of meanwhile come before it.
+static void take_heard(struct log *log)
+{
+    struct holdbacks *holdbacks = &log->holdbacks;
+    for (uint64_t left = holdbacks->heard; left != 0; left &= left - 1) {
+        holdbacks->heard_ms[__builtin_ctzll(left)] = log->now_ms;
+    }
+    holdbacks->heard = 0;
+}
+
 void holdback_round(struct log *log)
 {
     struct holdbacks *holdbacks = &log->holdbacks;
+    take_heard(log);
     if (list_is_empty(&holdbacks->pressed) || log->now_ms < holdbacks->next_ms) {
         return;
     }

@@ -35,6 +35,7 @@ struct holdback {
 struct holdbacks {
     struct list pressed;
     uint64_t silent; // bit per reader
+    uint64_t heard;  // the same: it said something since the last round
     uint64_t heard_ms[HANDOUT_READERS_MAX];
     uint64_t next_ms;
 };

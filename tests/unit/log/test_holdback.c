@@ -177,3 +177,47 @@ Test(holdback, the_brokers_own_policy_holds_for_all_streams)
     harness_kill();
     cr_assert(harness_open());
 }
+
+// The thread stood still; what the workers said meanwhile is handled before its round.
+Test(holdback, a_log_that_stood_still_takes_nobody_for_silent)
+{
+    begin();
+    append(60);
+    harness_settle();
+    say(0, 0, 0);
+    harness_wait(100);
+    unsigned before = harness.pressures;
+    harness.now_ms += 2 * HOLDBACK_SILENCE_MS;
+    say(0, 0, 0);
+    harness_wait(1);
+    cr_expect_eq(harness.pressures, before);
+    cr_expect_eq(stage(), LOG_PRESSURE_FULL);
+}
+
+Test(holdback, other_settings_do_not_forget_how_far_it_is)
+{
+    begin();
+    append(60);
+    struct stream_flow flow = {
+        .overflow = OVERFLOW_BLOCK, .lag_events = 50, .threshold = 800, .producer_wait_ms = 7000};
+    set_flow(&flow);
+    cr_expect_eq(stage(), LOG_PRESSURE_FULL);
+    cr_expect_eq(harness.pressure.wait_ms, 7000);
+    flow.lag_events = 200;
+    set_flow(&flow);
+    cr_expect_eq(stage(), LOG_PRESSURE_NONE);
+    flow.lag_events = 40;
+    set_flow(&flow);
+    cr_expect_eq(stage(), LOG_PRESSURE_FULL);
+}
+
+Test(holdback, a_limit_may_be_any_number)
+{
+    begin();
+    set_flow(&(struct stream_flow){.overflow = OVERFLOW_BLOCK,
+                                   .lag_events = UINT64_MAX,
+                                   .lag_bytes = UINT64_MAX,
+                                   .threshold = 1000});
+    append(100);
+    cr_expect_eq(stage(), LOG_PRESSURE_NONE);
+}

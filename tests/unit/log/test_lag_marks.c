@@ -63,8 +63,11 @@ static void check(struct lag limit)
         }
         cr_assert_geq(said.events, is.events);
         cr_assert_geq(said.bytes, is.bytes);
-        if (limit.events != 0 && limit.bytes == 0) {
-            cr_assert_leq(said.events, is.events + limit.events / 32 + 1);
+        if (limit.events != 0) {
+            cr_assert_leq(said.events, is.events + limit.events / LAG_MARKS_NEAR + 1);
+        }
+        if (limit.bytes != 0) {
+            cr_assert_leq(said.bytes, is.bytes + limit.bytes / LAG_MARKS_NEAR);
         }
         cr_assert(at < count || (said.events == 0 && said.bytes == 0));
     }
@@ -85,4 +88,56 @@ Test(lag_marks, are_near_beyond_it, .timeout = 60)
             }
         }
     }
+}
+
+// Small events, then large ones, and the other way round.
+Test(lag_marks, are_near_while_sizes_change, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct prng prng;
+        prng_seed(&prng, seed);
+        struct lag limit = {.events = prng_between(&prng, 64, 2000),
+                            .bytes = prng_between(&prng, 1, 1 << 20)};
+        begin(limit);
+        uint64_t bytes = 10;
+        for (uint32_t i = 1; i <= EVENTS; i++) {
+            if (prng_chance(&prng, 1, 400)) {
+                bytes = UINT64_C(1) << prng_below(&prng, 16);
+            }
+            add(ids[i - 1] + 1, bytes + prng_below(&prng, bytes));
+            if (i % 61 == 0) {
+                check(limit);
+            }
+        }
+    }
+}
+
+Test(lag_marks, are_exact_again_when_few_fit_the_limit)
+{
+    struct lag limit = {.events = 1000, .bytes = 16 << 20};
+    begin(limit);
+    for (uint32_t i = 0; i < 1000; i++) {
+        add(ids[count] + 1, 100);
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        add(ids[count] + 1, 1 << 20);
+        struct lag lag = lag_marks_behind(&marks, ids[count - 1]);
+        cr_assert_eq(lag.events, 1);
+        cr_assert_eq(lag.bytes, 1 << 20);
+    }
+}
+
+Test(lag_marks, of_another_limit_stay)
+{
+    begin((struct lag){.events = 1000});
+    for (uint32_t i = 0; i < 800; i++) {
+        add(ids[count] + 1, 10);
+    }
+    struct lag limit = {.events = 100};
+    lag_marks_set_limit(&marks, limit);
+    cr_expect_geq(lag_marks_behind(&marks, ids[count - 200]).events, limit.events);
+    for (uint32_t i = 0; i < 200; i++) {
+        add(ids[count] + 1, 10);
+    }
+    check(limit);
 }
