@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/logger.h"
 #include "conn/flow.h"
+#include "conn/slowest.h"
 #include "io/direct.h"
 #include "io/tcp_info.h"
 
@@ -93,6 +94,7 @@ static void adapt(struct shard *shard, struct conn *conn, const struct rule_subj
         return;
     }
     conn_flow_set_quality(shard, conn, &quality);
+    slowest_note_conn(shard, conn); // with a rate it may count no more
     // It may wait for a time that the old quality named.
     conn->flags &= ~(uint32_t)CONN_PARKED;
     conn_make_ready(shard, conn);

@@ -40,6 +40,21 @@ static struct overflow_terms terms_of_stream(const struct shard *shard, const st
                    .bytes = own->lag_bytes > 0 ? own->lag_bytes : broker->limits.bytes}};
 }
 
+static bool is_rate_chosen(const struct quality *quality, enum quality_field field)
+{
+    return quality->values[field] != 0 && quality->sources[field] != QUALITY_FROM_SERVER;
+}
+
+bool conn_overflow_holds(const struct shard *shard, const struct conn *conn)
+{
+    const struct conn_flow *flow = conn_flow_of(shard, conn);
+    if (flow == NULL || flow->overflow_terms.policy != OVERFLOW_UNSET) {
+        return flow == NULL || flow->overflow_terms.policy == OVERFLOW_BLOCK;
+    }
+    return !is_rate_chosen(&flow->quality, QUALITY_EVENTS_PER_SECOND) &&
+           !is_rate_chosen(&flow->quality, QUALITY_BYTES_PER_SECOND);
+}
+
 struct overflow_terms conn_overflow_terms(const struct shard *shard, const struct conn *conn)
 {
     struct overflow_terms terms = terms_of_stream(shard, stream_at(shard, conn, 0));
@@ -52,6 +67,9 @@ struct overflow_terms conn_overflow_terms(const struct shard *shard, const struc
         terms = overflow_combine(&flow->overflow_terms, &terms);
     }
     terms.policy = terms.policy == OVERFLOW_UNSET ? shard->options.overflow.policy : terms.policy;
+    if (terms.policy == OVERFLOW_BLOCK && !conn_overflow_holds(shard, conn)) {
+        terms.policy = OVERFLOW_DROP_OLDEST;
+    }
     return terms;
 }
 

@@ -45,6 +45,10 @@ struct conn_overflow {
 
 // What is in force for it: said by its request, its streams, the broker.
 struct overflow_terms conn_overflow_terms(const struct shard *shard, const struct conn *conn);
+// Whether it may hold back the producers of a stream that blocks: not with another policy of its
+// own, nor where it is slow by choice (it, its profile or a rule gave it a rate; then the oldest
+// events are dropped for it), unless its request asked for it. The broker's own bound is no choice.
+bool conn_overflow_holds(const struct shard *shard, const struct conn *conn);
 // Whether a request for these streams may ask to hold back their producers.
 bool conn_overflow_may_block(const struct shard *shard, const struct context *context);
 

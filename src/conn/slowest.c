@@ -1,7 +1,7 @@
 #include "conn/slowest.h"
 
 #include "base/assert.h"
-#include "conn/flow.h"
+#include "conn/overflow.h"
 
 enum {
     SCANS_PER_ROUND_MAX = 16384, // subscribers
@@ -27,10 +27,25 @@ void slowest_forget(struct stream *stream)
     }
 }
 
+static void tell_if_new(struct shard *shard, struct stream *stream)
+{
+    struct stream_slowest *slowest = &stream->slowest;
+    bool is_new = slowest->found != slowest->told;
+    if (is_new && !list_is_linked(&slowest->untold_node)) {
+        list_push_back(&shard->slowest_untold, &slowest->untold_node);
+    } else if (!is_new && list_is_linked(&slowest->untold_node)) {
+        list_remove(&slowest->untold_node);
+    }
+}
+
 void slowest_choose(struct shard *shard, struct stream *stream)
 {
     bool was_blocking = list_is_linked(&stream->slowest.blocking_node);
     if (blocks(shard, stream) == was_blocking) {
+        if (was_blocking) { // in between it may not have been, and the log has forgotten
+            stream->slowest.told = LOG_READ_NONE;
+            tell_if_new(shard, stream);
+        }
         return;
     }
     if (was_blocking) { // the log knows, it was the one who said so
@@ -71,19 +86,16 @@ void slowest_note_conn(struct shard *shard, const struct conn *conn)
 static uint64_t place_of(const struct shard *shard, const struct conn *conn,
                          const struct stream *stream)
 {
-    bool counts = conn->state == CONN_ACTIVE && (conn->flags & CONN_CAUGHT_UP) != 0;
-    if (counts && (conn->flags & CONN_FLOW) != 0) {
-        enum overflow_policy asked = conn_flow_of(shard, conn)->overflow_terms.policy;
-        counts = asked == OVERFLOW_UNSET || asked == OVERFLOW_BLOCK;
-    }
-    if (!counts) {
+    bool is_there = conn->state == CONN_ACTIVE && (conn->flags & CONN_CAUGHT_UP) != 0;
+    if (!is_there || ((conn->flags & CONN_FLOW) != 0 && !conn_overflow_holds(shard, conn))) {
         return LOG_READ_NONE;
     }
     uint32_t index = stream_table_index(&shard->streams, stream);
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         if (conn->streams[i].stream == index) {
             uint64_t start_id = conn->streams[i].start_id;
-            return start_id > conn->cursor ? start_id : conn->cursor;
+            uint64_t place = start_id > conn->cursor ? start_id : conn->cursor;
+            return place > stream->discarded_id ? place : stream->discarded_id;
         }
     }
     return LOG_READ_NONE;
@@ -136,12 +148,7 @@ static void conclude(struct shard *shard, struct stream *stream)
     slowest->found = slowest->place == LOG_READ_NONE    ? LOG_READ_NONE
                      : slowest->place < slowest->end_id ? slowest->place
                                                         : slowest->end_id;
-    bool is_new = slowest->found != slowest->told;
-    if (is_new && !list_is_linked(&slowest->untold_node)) {
-        list_push_back(&shard->slowest_untold, &slowest->untold_node);
-    } else if (!is_new && list_is_linked(&slowest->untold_node)) {
-        list_remove(&slowest->untold_node);
-    }
+    tell_if_new(shard, stream);
 }
 
 bool slowest_round(struct shard *shard)

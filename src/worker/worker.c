@@ -83,6 +83,7 @@ static void take_discarded(struct worker *worker, const struct log_message *mess
     }
     stream->discarded_id = message->id;
     window_discard(&stream->window, message->id);
+    slowest_note(&worker->shard, stream); // what is gone holds nobody back
 }
 
 static void take_flow(struct worker *worker, const struct log_message *message)

@@ -120,6 +120,73 @@ Test(worker_slowest, nobody_where_the_policy_is_another)
     fake_text_free(&text);
 }
 
+Test(worker_slowest, who_is_slow_by_choice_holds_nobody_unless_it_asks_to)
+{
+    start(true);
+    struct fake_text text = {0};
+    struct fake_text slow_text = {0};
+    struct fake_text asking_text = {0};
+    int healthy = fake_get("/streams/a", "");
+    fake_expect(healthy, &text, "retry");
+    int slow = fake_get("/streams/a?events_per_second=1", "");
+    fake_expect(slow, &slow_text, "retry");
+    for (uint64_t id = 1; id <= 20; id++) {
+        fake_publish_one("a", "x");
+        cr_assert(fake_wait_read("a", id));
+    }
+    int asking = fake_get("/streams/a?events_per_second=1&overflow=block", "");
+    fake_expect(asking, &asking_text, "retry");
+    for (unsigned i = 0; i < 20; i++) {
+        fake_publish_one("a", "x");
+    }
+    fake_expect(healthy, &text, "id: 40\n");
+    fake_run(50);
+    cr_expect_lt(fake_read_of("a"), 40);
+    close(asking);
+    cr_expect(fake_wait_read("a", 40));
+    close(slow);
+    close(healthy);
+    fake_stop();
+    fake_text_free(&text);
+    fake_text_free(&slow_text);
+    fake_text_free(&asking_text);
+}
+
+Test(worker_slowest, what_is_discarded_holds_nobody)
+{
+    start(true);
+    struct fake_text head = {0};
+    int stalled = fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", STALLED_BUFFER);
+    fake_expect(stalled, &head, "retry");
+    publish("a", 400);
+    fake_run(100);
+    cr_assert_lt(fake_read_of("a"), 400);
+    fake_discard("a");
+    cr_expect(fake_wait_read("a", 400));
+    close(stalled);
+    fake_stop();
+    fake_text_free(&head);
+}
+
+// The worker's inbox was full in between: it hears of the last setting alone.
+Test(worker_slowest, a_stream_that_blocks_again_is_told_of_again)
+{
+    start(true);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a", "");
+    fake_expect(client, &text, "retry");
+    fake_publish_one("a", "x");
+    cr_assert(fake_wait_read("a", 1));
+    uint32_t reads = fake_reads();
+    fake_set_flow("a", &(struct stream_flow){.overflow = OVERFLOW_BLOCK});
+    fake_run(50);
+    cr_expect_gt(fake_reads(), reads);
+    cr_expect_eq(fake_read_of("a"), 1);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
 static void fill_log_inbox(void)
 {
     struct loop *log_loop = fake_worker()->log_loop;
