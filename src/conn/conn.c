@@ -509,6 +509,7 @@ void conn_set_handlers(struct shard *shard)
     loop_set_handler(loop, SHARD_OP_RECEIVE, request_received, shard);
     loop_set_handler(loop, SHARD_OP_SEND_EVENTS, conn_sent_events, shard);
     loop_set_handler(loop, SHARD_OP_SEND_BYTES, conn_sent_bytes, shard);
+    loop_set_handler(loop, SHARD_OP_SEND_BATCH, conn_sent_batch, shard);
     loop_set_handler(loop, SHARD_OP_HANGUP, on_hangup, shard);
     loop_set_handler(loop, SHARD_OP_WRITABLE, on_writable, shard);
     loop_set_handler(loop, SHARD_OP_SHUTDOWN, on_shutdown, shard);

@@ -24,6 +24,16 @@ struct gathered {
     bool is_due;    // some is urgent, or more than memory tells of (then it is catching up)
 };
 
+// batch=event: the frame that was begun last. Where it is half sent the cursor stands before the
+// event whose piece of it was begun last, and frame_offset counts within that.
+struct conn_batch {
+    uint64_t last_id;   // the frame's
+    uint64_t unix_ms;   // when it was begun: what had expired by then is not in it
+    uint32_t count;     // events; 0: it was no batch, but a frame by itself
+    uint32_t sent;      // of these, those up to the cursor,
+    uint32_t sent_from; // and up to the cursor before the send under way
+};
+
 struct conn_flow {
     struct wheel_timer timer; // SHARD_TIMER_FLOW: the batch is due, or it may be sent to again
     uint32_t conn;            // whose it is
@@ -40,6 +50,7 @@ struct conn_flow {
     uint32_t event_bytes_max;
     struct gathering gathering; // the batch that waits
     struct gathered gathered;
+    struct conn_batch batch;
     uint64_t lag_looked_ms;               // when a parked connection's lag was last to be looked at
     struct overflow_terms overflow_terms; // what its request says
     struct conn_overflow *overflow;       // CONN_LAGGING: what is being done about it; owned
@@ -105,6 +116,10 @@ bool conn_flow_takes_transient(const struct shard *shard, struct conn *conn, uin
 // itself: what is too large for a batch, or a notice. In shard_make_room there was room for
 // CONN_BATCH_BYTES_MAX.
 bool conn_send_batch(struct shard *shard, struct conn *conn);
-enum { CONN_BATCH_BYTES_MAX = OUTBOX_BYTES_MAX, CONN_BATCH_EVENTS_MAX = 1000 };
+// The rest of one that is half sent, as far as that is in memory. Its bytes are made again.
+void conn_send_batch_rest(struct shard *shard, struct conn *conn);
+void conn_sent_batch(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                     int32_t result, uint32_t cqe_flags);
+enum { CONN_BATCH_BYTES_MAX = 64 << 10, CONN_BATCH_EVENTS_MAX = 1000 };
 
 void conn_flow_set_handlers(struct shard *shard);

@@ -290,10 +290,15 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
 // The rest of a frame that is half sent: it was charged when it was begun.
 static void send_rest(struct shard *shard, struct conn *conn)
 {
-    if ((conn->flags & CONN_FLOW) != 0) {
-        conn_flow_charge(conn_flow_of(shard, conn), 0, 0);
+    struct conn_flow *flow = conn_flow_of(shard, conn);
+    if (flow != NULL) {
+        conn_flow_charge(flow, 0, 0);
     }
-    send_events(shard, conn, NULL, true);
+    if (flow != NULL && flow->batch.count > 0) {
+        conn_send_batch_rest(shard, conn);
+    } else {
+        send_events(shard, conn, NULL, true);
+    }
 }
 
 static void send_next(struct shard *shard, struct conn *conn)

@@ -28,6 +28,7 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->whole_events_max = UINT32_MAX;
     walk->whole_bytes_max = UINT32_MAX;
     walk->is_mid_frame = conn->frame_offset > 0;
+    walk->unix_ms = shard->unix_ms;
     walk->is_native = (conn->flags & CONN_ENVELOPE) == 0;
     walk->end_id = UINT64_MAX;
     walk->cut = OVERFLOW_CUT_NONE;
@@ -295,7 +296,7 @@ static bool is_cut(const struct walk *walk, const struct block_record *record)
 
 static bool is_expired(const struct walk *walk, const struct block_record *record)
 {
-    return record->ttl_ms > 0 && record->time_ms + record->ttl_ms <= walk->shard->unix_ms;
+    return record->ttl_ms > 0 && record->time_ms + record->ttl_ms <= walk->unix_ms;
 }
 
 // A frame within the limit is never too large, whatever its data: a run of such may be taken whole.

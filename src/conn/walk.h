@@ -45,6 +45,7 @@ struct walk {
     uint32_t whole_events_max;
     uint32_t whole_bytes_max;
     bool is_mid_frame; // the first frame was sent in part: it is due whatever its time to live says
+    uint64_t unix_ms;  // what has expired by then is passed over
     bool is_native;    // frames as the log has them, in whatever form the connection gets them
     uint64_t end_id;   // it goes no further; UINT64_MAX: to the newest
     struct overflow_cut cut; // left out

@@ -87,3 +87,29 @@ struct slice batch_end(struct batch *batch, uint64_t last_id)
     memcpy(batch->at + batch->length - CLOSING_BYTES, CLOSING, CLOSING_BYTES);
     return slice_from(batch->at + unused, batch->length - unused);
 }
+
+uint32_t batch_piece_length(const struct batch_piece *piece)
+{
+    uint8_t bytes[HEAD_BYTES_MAX];
+    struct buffer head;
+    buffer_wrap(&head, bytes, sizeof(bytes));
+    append_head(&head, piece->last_id);
+    size_t before = piece->is_first ? buffer_length(&head) : 1;
+    return (uint32_t)(before + piece->content.length + (piece->is_last ? CLOSING_BYTES : 0));
+}
+
+bool batch_piece_write(struct buffer *out, const struct batch_piece *piece)
+{
+    size_t before = buffer_length(out);
+    if (piece->is_first) {
+        append_head(out, piece->last_id);
+    } else {
+        buffer_append_text(out, ",");
+    }
+    buffer_append(out, piece->content.at, piece->content.length);
+    if (buffer_append_text(out, piece->is_last ? CLOSING : "") == 0) {
+        return true;
+    }
+    buffer_truncate(out, before);
+    return false;
+}

@@ -40,3 +40,16 @@ uint32_t batch_length_with(const struct batch *batch, struct slice content);
 void batch_add(struct batch *batch, struct slice content);
 // The whole frame; at least one was added.
 struct slice batch_end(struct batch *batch, uint64_t last_id);
+
+// What one event contributes to such a frame. Those of all its events, one behind the other, are
+// the frame.
+struct batch_piece {
+    struct slice content;
+    bool is_first;
+    bool is_last;
+    uint64_t last_id; // the frame's
+};
+
+uint32_t batch_piece_length(const struct batch_piece *piece);
+// All, or nothing where the buffer failed.
+bool batch_piece_write(struct buffer *out, const struct batch_piece *piece);

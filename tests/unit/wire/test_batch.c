@@ -86,3 +86,38 @@ Test(batch, fills_its_memory_and_no_more)
         free(memory);
     }
 }
+
+// Piece by piece, in room for one of them, it is the same frame.
+Test(batch, is_the_sum_of_its_pieces)
+{
+    enum { EVENTS = 12 };
+    uint8_t rooms[EVENTS][ROOM];
+    uint8_t memory[EVENTS * ROOM];
+    for (uint32_t count = 1; count <= EVENTS; count++) {
+        struct batch batch;
+        batch_begin(&batch, memory, sizeof(memory));
+        struct slice contents[EVENTS];
+        for (uint32_t i = 0; i < count; i++) {
+            contents[i] = batch_content(one(i + 1, i % 2 == 0 ? "even" : "", rooms[i]));
+            batch_add(&batch, contents[i]);
+        }
+        struct slice left = batch_end(&batch, count);
+        for (uint32_t i = 0; i < count; i++) {
+            struct batch_piece piece = {.content = contents[i],
+                                        .is_first = i == 0,
+                                        .is_last = i + 1 == count,
+                                        .last_id = count};
+            uint32_t length = batch_piece_length(&piece);
+            uint8_t bytes[ROOM];
+            struct buffer out;
+            buffer_wrap(&out, bytes, length - 1);
+            cr_assert_not(batch_piece_write(&out, &piece));
+            cr_assert_eq(buffer_length(&out), 0, "all or nothing");
+            buffer_wrap(&out, bytes, length);
+            cr_assert(batch_piece_write(&out, &piece));
+            cr_assert(slice_equal(buffer_slice(&out), slice_first(left, length)));
+            left = slice_after(left, length);
+        }
+        cr_assert_eq(left.length, 0);
+    }
+}

@@ -1,9 +1,11 @@
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_status.c
 // Readers of every quality and pace at once: each gets every event of its streams once, in order
 // and byte for byte, or a notice where it is too large for it.
 #include "fake_log.h"
 
 #include "base/prng.h"
+#include "worker/worker_internal.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -202,5 +204,73 @@ Test(worker_quality_mix, everybody_gets_every_event_as_it_asked)
         close(clients[i]);
         fake_text_free(&texts[i]);
     }
+    fake_stop();
+}
+
+// Each batch is whole, with the id of its last event; ids rise. Returns the last.
+static uint64_t audit_batches(struct fake_text *text)
+{
+    uint64_t last = 0;
+    char *frame = strstr(text->bytes, "\n\n") + 2; // behind where it began
+    for (char *end; (end = strstr(frame, "\n\n")) != NULL; frame = end + 2) {
+        *end = 0;
+        cr_assert_eq(strncmp(frame, "id: ", 4), 0, "%.80s", frame);
+        uint64_t id = strtoull(frame + 4, NULL, 10);
+        cr_assert_not_null(strstr(frame, "\nevent: batch\ndata: [{\"id\":"));
+        cr_assert_eq(strcmp(end - 2, "}]"), 0);
+        for (char *at = frame; (at = strstr(at, "{\"id\":")) != NULL; at++) {
+            uint64_t next = strtoull(at + strlen("{\"id\":"), NULL, 10);
+            cr_assert_gt(next, last);
+            last = next;
+        }
+        cr_assert_eq(last, id);
+    }
+    cr_assert_eq(*frame, 0, "ends with a whole frame");
+    return last;
+}
+
+// Stalled in the middle of a batch: nothing is kept for it, not even what has expired or left
+// memory since.
+Test(worker_quality_mix, the_rest_of_a_batch_is_made_again)
+{
+    enum { BLOCKS = 400, EACH = 25, BYTES = 1000, TTL_MS = 300, STALLED = 6 };
+    fake_start(&(struct fake_options){0});
+    static char data[BYTES + 1];
+    memset(data, 'x', BYTES);
+    int clients[STALLED];
+    static struct fake_text texts[STALLED];
+    for (int i = 0; i < STALLED; i++) {
+        clients[i] = fake_connect(
+            i % 2 == 0 ? "GET /streams/a?batch=event HTTP/1.1\r\nHost: x\r\n\r\n"
+                       : "GET /events?stream=a&stream=b&batch=event HTTP/1.1\r\nHost: x\r\n\r\n",
+            4096 + 512 * i);
+        fake_expect(clients[i], &texts[i], "retry: 5000\n\n");
+    }
+    for (int b = 0; b < BLOCKS; b++) {
+        struct fake_event events[EACH];
+        for (int i = 0; i < EACH; i++) {
+            events[i] = (struct fake_event){
+                .stream = "a", .data = data + i * 20, .ttl_ms = i % 3 == 1 ? TTL_MS : 0};
+        }
+        fake_publish(events, EACH);
+        fake_run(1);
+    }
+    cr_assert_eq(fake_stat("throttled"), STALLED);
+    const struct conn_ring *ring = &fake_worker()->shard.rings[0];
+    for (uint32_t i = 0; i < ring->capacity; i++) {
+        cr_assert_null(ring->conns[i].outbox, "a stalled reader costs no memory");
+    }
+    fake_make_cold();
+    fake_run(TTL_MS + 100);
+    for (int i = 0; i < STALLED; i++) {
+        fake_expect(clients[i], &texts[i], "\nid: 10000\n");
+        while (strcmp(texts[i].bytes + texts[i].length - 2, "\n\n") != 0) {
+            fake_read(clients[i], &texts[i], "no such thing", 20);
+        }
+        cr_assert_eq(audit_batches(&texts[i]), (uint64_t)BLOCKS * EACH);
+        close(clients[i]);
+        fake_text_free(&texts[i]);
+    }
+    cr_assert_gt(fake_stat("short_sends"), STALLED);
     fake_stop();
 }
