@@ -200,7 +200,7 @@ void conn_sent_batch(void *context, struct loop *loop, unsigned ring, uint64_t u
         return;
     }
     if (conn->frame_offset == 0 && flow->batch.sent == 0) {
-        conn_flow_settle(shard, flow, 0, 0); // it is made anew
+        conn_flow_settle(shard, flow, 0, 0, 0); // it is made anew
     }
     conn_arm_writable(shard, conn);
 }

@@ -186,10 +186,11 @@ void conn_flow_charge(struct conn_flow *flow, uint32_t events, uint32_t bytes)
     bucket_take(&flow->bytes, bytes);
     flow->charged_events = events;
     flow->charged_bytes = bytes;
+    flow->charged_oversize = 0;
 }
 
-void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_t events,
-                      uint32_t bytes)
+void conn_flow_settle(struct shard *shard, struct conn_flow *flow, uint32_t events, uint32_t bytes,
+                      uint32_t oversize)
 {
     events = events < flow->charged_events ? events : flow->charged_events;
     bytes = bytes < flow->charged_bytes ? bytes : flow->charged_bytes;
@@ -197,6 +198,9 @@ void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_
     bucket_give_back(&flow->bytes, flow->charged_bytes - bytes);
     flow->charged_events = events;
     flow->charged_bytes = bytes;
+    oversize = oversize < flow->charged_oversize ? oversize : flow->charged_oversize;
+    shard->stats.oversize_told -= flow->charged_oversize - oversize;
+    flow->charged_oversize = oversize;
     gathering_resume(&flow->gathering, shard->now_ms);
 }
 

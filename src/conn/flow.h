@@ -45,6 +45,7 @@ struct conn_flow {
     // given back.
     uint32_t charged_events;
     uint32_t charged_bytes;
+    uint32_t charged_oversize; // notices in it, as counted
     // Of an event's data, as walks take it: the quality's, but a frame that is half sent goes on as
     // it was begun.
     uint32_t event_bytes_max;
@@ -103,8 +104,8 @@ static inline bool conn_flow_holds(const struct shard *shard, struct conn_flow *
 void conn_flow_charge(struct conn_flow *flow, uint32_t events, uint32_t bytes);
 // The send was cut short: of what was charged only this was begun (the rest of a frame begun before
 // was not charged).
-void conn_flow_settle(const struct shard *shard, struct conn_flow *flow, uint32_t events,
-                      uint32_t bytes);
+void conn_flow_settle(struct shard *shard, struct conn_flow *flow, uint32_t events, uint32_t bytes,
+                      uint32_t oversize);
 // Nothing is sent to it before a frame of so many bytes may be: CONN_PARKED, then ready again.
 void conn_flow_park(struct shard *shard, struct conn *conn, uint32_t bytes);
 

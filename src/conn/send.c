@@ -212,6 +212,7 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
 // A send as it is made.
 struct filling {
     struct load load;
+    uint32_t oversize; // notices in it that stand for events
     uint64_t cursor;
     struct walk_end end;
 };
@@ -250,7 +251,7 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
             break;
         }
         load->events += span.count;
-        shard->stats.oversize_told += span.is_oversize;
+        filling->oversize += span.is_oversize;
         filling->cursor = span.last_id;
         offset = 0;
         if (walk->by_frame) {
@@ -282,6 +283,8 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
         load_queue(shard, conn, load);
         if (flow != NULL) {
             conn_flow_charge(flow, load->events, (uint32_t)load->bytes);
+            flow->charged_oversize = filling.oversize;
+            shard->stats.oversize_told += filling.oversize;
         }
     }
     conn_walked(shard, conn, &walk, &filling.end);
@@ -364,6 +367,7 @@ void conn_pump(struct shard *shard, struct conn *conn)
 struct begun {
     uint32_t events;
     uint32_t bytes;
+    uint32_t oversize;
 };
 
 // The send ended within this span, after `sent` bytes of it. False where no frame stands there.
@@ -382,6 +386,7 @@ static bool settle_within(struct conn *conn, const struct span *span, uint64_t s
     if (span->count == 1) {
         begun->events++;
         begun->bytes += span->length;
+        begun->oversize += span->is_oversize;
     } else if ((conn->flags & CONN_FLOW) != 0) {
         struct slice rest = slice_after(frames, start);
         struct slice frame = slice_empty();
@@ -415,6 +420,7 @@ static bool settle(struct shard *shard, struct conn *conn, uint64_t sent, struct
         }
         begun->events += span.count;
         begun->bytes += span.length;
+        begun->oversize += span.is_oversize;
         left -= span.length;
         conn->cursor = span.last_id;
     }
@@ -442,7 +448,8 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
         return;
     }
     if ((conn->flags & CONN_FLOW) != 0) {
-        conn_flow_settle(shard, conn_flow_of(shard, conn), begun.events, begun.bytes);
+        conn_flow_settle(shard, conn_flow_of(shard, conn), begun.events, begun.bytes,
+                         begun.oversize);
     }
     conn_arm_writable(shard, conn);
 }

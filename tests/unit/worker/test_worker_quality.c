@@ -327,6 +327,31 @@ Test(worker_quality, a_notice_stands_in_the_place_of_what_is_too_large)
     fake_stop();
 }
 
+// Each once, also where a slow reader did not take them at once.
+Test(worker_quality, what_is_too_large_is_counted_once)
+{
+    enum { PAIRS = 30, BYTES = 60 * 1000 };
+    fake_start(&defaults);
+    static char large[BYTES + 1 + 1], fits[BYTES + 1];
+    memset(large, 'L', BYTES + 1);
+    memset(fits, 'F', BYTES);
+    for (int i = 0; i < PAIRS; i++) {
+        fake_publish_one("a", fits);
+        fake_publish_one("a", large);
+    }
+    struct fake_text text = {0};
+    int client = fake_connect(
+        "GET /streams/a?from=earliest&max_event_size=60000 HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
+    fake_run(100);
+    fake_expect(client, &text, "\"id\":60,");
+    expect_ids(&text, 2 * PAIRS);
+    cr_assert_gt(fake_stat("short_sends"), 0);
+    cr_assert_eq(fake_stat("oversize_told"), PAIRS);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
 // --- batch=event ---
 
 Test(worker_quality, a_batch_as_one_event)
