@@ -47,6 +47,7 @@ int hold_init(struct ingest *ingest)
     name_map_init(&hold->by_name, key_of, hold);
     list_init(&hold->ready);
     list_init(&hold->retell);
+    list_init(&hold->holding);
     int error = pool_init(&hold->pressed, sizeof(struct pressed), _Alignof(struct pressed),
                           HOLD_STREAMS_MAX);
     if (error == 0) {
@@ -175,17 +176,38 @@ static void need_credit(struct producer *producer, struct pressed *pressed)
     join_list(&producer->ingest->hold.retell, &pressed->retell_node);
 }
 
-static void tell(struct pressed *pressed)
+// False: some producer reads too slowly to be told now; it will be when it has caught up.
+static bool tell(struct pressed *pressed)
 {
     uint64_t now = credit_of(pressed);
+    bool are_all_told = true;
     LIST_EACH (node, &pressed->credits) {
         struct stream_credit *credit = LIST_ENTRY(node, struct stream_credit, of_stream);
-        if (credit->told != now && credit->producer->state == PRODUCER_OPEN) {
+        if (credit->told == now || credit->producer->state != PRODUCER_OPEN) {
+            continue;
+        }
+        if (buffer_length(&credit->producer->output) >= PRODUCER_OUTPUT_HOLD_BYTES) {
+            credit->producer->hold.is_untold = true;
+            are_all_told = false;
+        } else {
             credit->told = now;
             binary_write_stream_credit(&credit->producer->output, now, pressed->full_permille,
                                        name_of(pressed));
             producer_touch(credit->producer);
         }
+    }
+    return are_all_told;
+}
+
+void hold_tell_producer(struct producer *producer)
+{
+    if (!producer->hold.is_untold) {
+        return;
+    }
+    producer->hold.is_untold = false;
+    LIST_EACH (node, &producer->hold.credits) {
+        struct pressed *pressed = LIST_ENTRY(node, struct stream_credit, of_producer)->pressed;
+        join_list(&producer->ingest->hold.retell, &pressed->retell_node);
     }
 }
 
@@ -194,8 +216,8 @@ void hold_tell(struct ingest *ingest)
     struct hold *hold = &ingest->hold;
     for (struct list_node *node; (node = list_pop_front(&hold->retell)) != NULL;) {
         struct pressed *pressed = LIST_ENTRY(node, struct pressed, retell_node);
-        tell(pressed);
-        if (pressed->stage != LOG_PRESSURE_NONE || !list_is_empty(&pressed->held)) {
+        if (!tell(pressed) || pressed->stage != LOG_PRESSURE_NONE ||
+            !list_is_empty(&pressed->held)) {
             continue;
         }
         LIST_EACH_SAFE (credit, &pressed->credits) {
@@ -217,6 +239,11 @@ struct pressed *hold_find(struct producer *producer, struct slice stream)
         need_credit(producer, pressed);
     }
     return pressed;
+}
+
+bool hold_is_behind(const struct pressed *pressed)
+{
+    return !list_is_empty(&pressed->held);
 }
 
 bool hold_is_due(const struct pressed *pressed)
@@ -287,6 +314,10 @@ bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t sin
     held->producer = producer;
     held->place = *place;
     held->since_ms = not_before_last(pressed, since_ms);
+    if (list_is_empty(&pressed->held)) {
+        list_push_back(&ingest->hold.holding, &pressed->holding_node);
+        ingest->hold.holding_count++;
+    }
     list_push_back(&pressed->held, &held->of_stream);
     list_push_back(&producer->hold.held, &held->of_producer);
     join_list(&ingest->hold.retell, &pressed->retell_node);
@@ -308,6 +339,8 @@ static void held_free(struct held_event *held)
     ingest->status.held_events--;
     if (list_is_empty(&held->pressed->held)) {
         leave_list(&held->pressed->ready_node);
+        list_remove(&held->pressed->holding_node);
+        ingest->hold.holding_count--;
         join_list(&ingest->hold.retell, &held->pressed->retell_node);
     }
     free(held->bytes);
@@ -330,7 +363,9 @@ void hold_end_producer(struct producer *producer)
         held_free(LIST_ENTRY(node, struct held_event, of_producer));
     }
     LIST_EACH_SAFE (node, &producer->hold.credits) {
-        credit_free(LIST_ENTRY(node, struct stream_credit, of_producer));
+        struct stream_credit *credit = LIST_ENTRY(node, struct stream_credit, of_producer);
+        join_list(&producer->ingest->hold.retell, &credit->pressed->retell_node);
+        credit_free(credit);
     }
 }
 
@@ -346,27 +381,26 @@ static void refuse(struct held_event *held, enum rc_error error)
 }
 
 // False: the log has no room.
-static bool release_first(struct ingest *ingest, struct pressed *pressed, size_t *taken_bytes)
+static bool release_first(struct ingest *ingest, struct pressed *pressed, size_t *spent_bytes)
 {
     struct held_event *held = LIST_ENTRY(list_first(&pressed->held), struct held_event, of_stream);
     enum rc_error error = ERR_NONE;
+    size_t size_bytes = held->size_bytes;
     switch (producer_append_held(held->producer, &held->place, &held->event, &error)) {
     case LOG_APPEND_FULL: ingest->log_is_full = true; return false;
     case LOG_APPEND_REFUSED: refuse(held, error); break;
-    case LOG_APPEND_TAKEN:
-        *taken_bytes += held->size_bytes;
-        held_free(held);
-        break;
+    case LOG_APPEND_TAKEN: held_free(held); break;
     }
+    *spent_bytes += size_bytes;
     return true;
 }
 
 bool hold_release(struct ingest *ingest, size_t budget_bytes)
 {
     struct hold *hold = &ingest->hold;
-    size_t taken_bytes = 0;
+    size_t spent_bytes = 0;
     while (!ingest->log_is_full && !list_is_empty(&hold->ready)) {
-        if (taken_bytes >= budget_bytes) {
+        if (spent_bytes >= budget_bytes) {
             return true;
         }
         struct pressed *pressed = LIST_ENTRY(list_first(&hold->ready), struct pressed, ready_node);
@@ -375,7 +409,7 @@ bool hold_release(struct ingest *ingest, size_t budget_bytes)
         if (pressed->stage == LOG_PRESSURE_FULL || list_is_empty(&pressed->held)) {
             continue;
         }
-        bool is_taken = release_first(ingest, pressed, &taken_bytes);
+        bool is_taken = release_first(ingest, pressed, &spent_bytes);
         if (!list_is_empty(&pressed->held) && (!is_taken || pressed->stage != LOG_PRESSURE_FULL)) {
             join_list(&hold->ready, &pressed->ready_node);
         }
@@ -383,39 +417,36 @@ bool hold_release(struct ingest *ingest, size_t budget_bytes)
     return false;
 }
 
-// Those that are held since then or before.
-static void refuse_since(struct pressed *pressed, uint64_t since_ms, enum rc_error error)
+// Whether its first event was refused: its time is over, or the broker's.
+static bool refuse_if_due(struct pressed *pressed, uint64_t now_ms)
 {
-    LIST_EACH_SAFE (node, &pressed->held) {
-        struct held_event *held = LIST_ENTRY(node, struct held_event, of_stream);
-        if (held->since_ms > since_ms) {
-            break;
-        }
-        refuse(held, error);
-    }
-}
-
-bool hold_sweep(struct ingest *ingest, uint64_t now_ms)
-{
-    const struct pool *pool = &ingest->hold.pressed;
-    if (ingest->hold.bytes == 0) {
+    struct held_event *held = LIST_ENTRY(list_first(&pressed->held), struct held_event, of_stream);
+    bool is_stopping = held->producer->ingest->is_stopping;
+    if (!is_stopping && now_ms - held->since_ms < pressed->wait_ms) {
         return false;
     }
-    for (uint32_t i = pool_next_live(pool, 0); i != POOL_INDEX_NONE;
-         i = pool_next_live(pool, i + 1)) {
-        struct pressed *pressed = pool_at(pool, i);
-        if (now_ms >= pressed->wait_ms) {
-            refuse_since(pressed, now_ms - pressed->wait_ms, ERR_BACKPRESSURE_EXCEEDED);
-        }
-    }
-    return ingest->hold.bytes > 0;
+    refuse(held, is_stopping ? ERR_SHUTTING_DOWN : ERR_BACKPRESSURE_EXCEEDED);
+    return true;
 }
 
-void hold_refuse_all(struct ingest *ingest, enum rc_error error)
+bool hold_sweep(struct ingest *ingest)
 {
-    const struct pool *pool = &ingest->hold.pressed;
-    for (uint32_t i = pool_next_live(pool, 0); i != POOL_INDEX_NONE;
-         i = pool_next_live(pool, i + 1)) {
-        refuse_since(pool_at(pool, i), UINT64_MAX, error);
+    ingest->hold.to_look = ingest->hold.holding_count;
+    return ingest->hold.to_look > 0;
+}
+
+bool hold_refuse_due(struct ingest *ingest, uint64_t now_ms)
+{
+    struct hold *hold = &ingest->hold;
+    for (uint32_t left = HOLD_LOOKS_MAX; left > 0 && hold->to_look > 0; left--) {
+        struct list_node *node = list_first(&hold->holding);
+        if (node == NULL) {
+            hold->to_look = 0;
+        } else if (!refuse_if_due(LIST_ENTRY(node, struct pressed, holding_node), now_ms)) {
+            list_remove(node);
+            list_push_back(&hold->holding, node);
+            hold->to_look--;
+        }
     }
+    return hold->to_look > 0;
 }

@@ -28,6 +28,7 @@ enum {
     HOLD_STREAMS_MAX = 1 << 20, // streams under pressure at once; a further one holds nobody
     HOLD_BYTES_MAX = 64 << 20,
     HOLD_EVENTS_MAX = 1 << 19, // more than are in those bytes
+    HOLD_LOOKS_MAX = 4096,     // at events whose time may be over, in a round
     // A library that heeds credits may have sent one credit before it hears of the first limit, and
     // has its window (RC_WINDOW_BYTES_DEFAULT) in order. The contents of events count; what they
     // take beyond that counts for HOLD_BYTES_MAX alone.
@@ -38,10 +39,11 @@ enum {
 
 // A stream under pressure, or of which events are held.
 struct pressed {
-    struct list_node ready_node;  // among hold.ready: its events may go on
-    struct list_node retell_node; // among hold.retell: its producers' credit may have changed
-    struct list held;             // struct held_event, oldest first
-    struct list credits;          // struct stream_credit, of producers that know of it
+    struct list_node ready_node;   // among hold.ready: its events may go on
+    struct list_node retell_node;  // among hold.retell: its producers' credit may have changed
+    struct list_node holding_node; // among hold.holding: some are held
+    struct list held;              // struct held_event, oldest first
+    struct list credits;           // struct stream_credit, of producers that know of it
     enum log_pressure_stage stage;
     uint32_t full_permille; // when it entered the stage
     uint32_t wait_ms;       // how long an event is held
@@ -55,8 +57,11 @@ struct hold {
     struct name_map by_name;
     struct list ready;
     struct list retell;
-    uint64_t bytes; // of all that is held, and what it takes to hold it
-    bool is_wanted; // a producer waits until there is less
+    struct list holding;
+    uint32_t holding_count;
+    uint32_t to_look; // of those, in this sweep
+    uint64_t bytes;   // of all that is held, and what it takes to hold it
+    bool is_wanted;   // a producer waits until there is less
 };
 
 // Part of a producer.
@@ -65,6 +70,7 @@ struct producer_hold {
     struct list credits;
     uint32_t credit_count;
     uint64_t bytes; // contents of events
+    bool is_untold; // of some credit, since it does not read
 };
 
 // Of an event: its request, its index in that, and how it is to be acknowledged.
@@ -72,6 +78,7 @@ struct held_place {
     uint64_t counter;
     uint32_t index;
     enum ack_level level;
+    bool is_discard; // of its stream: not an event, though one queue with them
 };
 
 int hold_init(struct ingest *ingest); // 0 or -ENOMEM
@@ -86,6 +93,8 @@ void hold_pressure(struct ingest *ingest, const struct log_pressure *pressure);
 // The stream's, where it is under pressure; else NULL, which costs nothing. The producer that
 // publishes to it is told of its credit from now on.
 struct pressed *hold_find(struct producer *producer, struct slice stream);
+// Whether something of it is held.
+bool hold_is_behind(const struct pressed *pressed);
 // Whether an event of it has to be held now.
 bool hold_is_due(const struct pressed *pressed);
 // Holds the event, for which request->pending counts already. It has waited since since_ms. False:
@@ -93,14 +102,18 @@ bool hold_is_due(const struct pressed *pressed);
 bool hold_event(struct producer *producer, struct pressed *pressed, uint64_t since_ms,
                 const struct held_place *place, const struct event *event);
 
-// Gives the log what may go on: at most budget_bytes. True: there is more, and the log has room.
+// Gives the log what may go on: at most budget_bytes, also of what it refuses. True: there is more,
+// and the log has room.
 bool hold_release(struct ingest *ingest, size_t budget_bytes);
 // Writes changed credits to the producers, and forgets streams that are over.
 void hold_tell(struct ingest *ingest);
-// Refuses what has been held for too long. True: there is something to watch.
-bool hold_sweep(struct ingest *ingest, uint64_t now_ms);
-// The end: refuses all.
-void hold_refuse_all(struct ingest *ingest, enum rc_error error);
+// The producer has read what it was told: then it may be told more.
+void hold_tell_producer(struct producer *producer);
+// What has been held for too long is to be refused; at the end, all. True: there is something to
+// watch.
+bool hold_sweep(struct ingest *ingest);
+// Does a bounded part of that. True: there is more.
+bool hold_refuse_due(struct ingest *ingest, uint64_t now_ms);
 
 // What a producer may have unanswered for the stream; RC_CREDIT_UNLIMITED.
 uint64_t hold_credit(const struct ingest *ingest, struct slice stream);

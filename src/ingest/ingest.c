@@ -156,7 +156,7 @@ static void ingest_sweep(void *context, struct loop *loop, struct wheel_timer *t
     for (; slot != POOL_INDEX_NONE; slot = pool_next_live(&ingest->producers, slot + 1)) {
         is_watched = producer_sweep(pool_at(&ingest->producers, slot), now_ms) || is_watched;
     }
-    is_watched = hold_sweep(ingest, now_ms) || is_watched;
+    is_watched = hold_sweep(ingest) || is_watched;
     operation_post_all(ingest);
     ingest_resume_accept(ingest);
     ingest_measure(ingest);
@@ -292,7 +292,10 @@ struct ingest *ingest_create(struct loop *loop, struct log *log,
 bool ingest_round(struct ingest *ingest)
 {
     ingest_resume_accept(ingest);
-    bool has_held = hold_release(ingest, INGEST_RELEASE_BYTES); // they came first
+    bool has_held = hold_refuse_due(ingest, loop_now_ms(ingest->loop));
+    if (!ingest->is_stopping && hold_release(ingest, INGEST_RELEASE_BYTES)) { // they came first
+        has_held = true;
+    }
     size_t left = INGEST_ROUND_BYTES;
     while (left > 0 && !list_is_empty(&ingest->runnable)) {
         struct list_node *node = list_pop_front(&ingest->runnable);
@@ -427,7 +430,7 @@ void ingest_stop(struct ingest *ingest)
     } else {
         listen_unix_close(&ingest->listener);
     }
-    hold_refuse_all(ingest, ERR_SHUTTING_DOWN);
+    hold_sweep(ingest);
     // Those that wait for room are told that there will be none.
     ingest_wake_all(ingest);
 }

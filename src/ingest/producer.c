@@ -381,6 +381,7 @@ void producer_sent(void *context, struct loop *loop, unsigned ring, uint64_t use
         return;
     }
     buffer_clear(&producer->sending);
+    hold_tell_producer(producer);
     producer_touch(producer);
     producer_wake(producer);
 }

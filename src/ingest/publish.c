@@ -120,11 +120,11 @@ static enum take producer_taken(struct producer *producer, struct request *reque
 }
 
 // The stream's subscribers are at its limit.
-static enum take producer_hold(struct producer *producer, struct pressed *pressed, uint64_t counter,
-                               uint32_t index, const struct event *event, enum ack_level level,
+static enum take producer_hold(struct producer *producer, struct pressed *pressed,
+                               const struct held_place *place, const struct event *event,
                                enum rc_error *error)
 {
-    struct request *request = requests_at(&producer->requests, counter);
+    struct request *request = requests_at(&producer->requests, place->counter);
     uint64_t now_ms = loop_now_ms(producer->ingest->loop);
     // What it stood in the input behind others, which had no room, counts.
     uint64_t since_ms =
@@ -136,8 +136,7 @@ static enum take producer_hold(struct producer *producer, struct pressed *presse
         *error = ERR_BACKPRESSURE_EXCEEDED;
         return TAKE_REFUSED;
     }
-    if (!hold_event(producer, pressed, since_ms, &(struct held_place){counter, index, level},
-                    event)) {
+    if (!hold_event(producer, pressed, since_ms, place, event)) {
         request->pending--;
         return producer_wait(producer, error);
     }
@@ -158,14 +157,17 @@ enum log_append_result producer_append_held(struct producer *producer,
     struct request *request = requests_at(&producer->requests, place->counter);
     ASSERT(request != NULL && request->pending > 0);
     bool is_acknowledged = place->level != ACK_RECEIVED;
-    request->has_level = request->has_level || is_acknowledged;
+    request->has_level = request->has_level || (is_acknowledged && !place->is_discard);
+    uint64_t reference = place->counter << PRODUCER_INDEX_BITS | place->index;
     enum log_append_result result =
-        log_append(ingest->log, event, place->level, producer_reference(producer),
-                   place->counter << PRODUCER_INDEX_BITS | place->index, error);
+        place->is_discard ? log_discard_stream(ingest->log, event->stream,
+                                               producer_reference(producer), reference, error)
+                          : log_append(ingest->log, event, place->level,
+                                       producer_reference(producer), reference, error);
     if (result != LOG_APPEND_TAKEN) {
         return result;
     }
-    ingest->status.events++;
+    ingest->status.events += !place->is_discard;
     ingest->has_appended = true;
     if (!is_acknowledged) { // else the request may be answered by now
         request->pending--;
@@ -217,8 +219,10 @@ enum take producer_append(struct producer *producer, uint64_t counter, uint32_t 
     struct pressed *pressed = event->ephemeral ? NULL : hold_find(producer, event->stream);
     request->pending++;
     request->pressure_permille = pressed == NULL ? 0 : (uint16_t)pressed->full_permille;
-    if (pressed != NULL && hold_is_due(pressed)) {
-        enum take take = producer_hold(producer, pressed, counter, index, event, level, error);
+    // What the log has already needs no room.
+    if (pressed != NULL && hold_is_due(pressed) && !log_knows(ingest->log, event)) {
+        const struct held_place place = {.counter = counter, .index = index, .level = level};
+        enum take take = producer_hold(producer, pressed, &place, event, error);
         if (take == TAKE_TAKEN) {
             rate_take(producer, data_bytes);
         }
@@ -267,6 +271,12 @@ enum take producer_discard(struct producer *producer, uint64_t counter, struct s
         return TAKE_REFUSED;
     }
     request->pending++;
+    struct pressed *pressed = hold_find(producer, stream);
+    if (pressed != NULL && hold_is_behind(pressed)) { // it must not overtake them
+        const struct held_place place = {
+            .counter = counter, .level = ACK_WRITTEN, .is_discard = true};
+        return producer_hold(producer, pressed, &place, &(struct event){.stream = stream}, error);
+    }
     return producer_taken(producer, request,
                           log_discard_stream(producer->ingest->log, stream,
                                              producer_reference(producer),

@@ -122,6 +122,17 @@ static void take_event(struct log *log, struct log_stream *stream, const struct 
     log->counts.bytes_appended += event->data.length;
 }
 
+bool log_knows(const struct log *log, const struct event *event)
+{
+    const struct log_stream *stream =
+        event->producer_id == 0 ? NULL : streams_find(&log->streams, event->stream);
+    const struct producer *known;
+    return stream != NULL && !event->ephemeral &&
+           producers_check(&log->producers, stream->number, event->producer_id,
+                           event->producer_epoch, event->producer_sequence,
+                           &known) != PRODUCERS_NEW;
+}
+
 enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level,
                                   uint64_t producer, uint64_t reference, enum rc_error *error)
 {

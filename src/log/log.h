@@ -95,6 +95,8 @@ struct log_tail *log_shared_tail(struct log *log);
 // round, with id 0.
 enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level,
                                   uint64_t producer, uint64_t reference, enum rc_error *error);
+// Whether log_append needs no room for the event: it is a repeat, or its producer's epoch is over.
+bool log_knows(const struct log *log, const struct event *event);
 // Control operations, acknowledged like events. Of the settings those in `parts` are set, the
 // others stay.
 enum log_append_result log_set_stream(struct log *log, struct slice stream,

@@ -137,6 +137,17 @@ static enum log_append_result take(struct fake_log_record *record, uint64_t prod
     return LOG_APPEND_TAKEN;
 }
 
+bool log_knows(const struct log *log, const struct event *event)
+{
+    (void)log;
+    static struct fake_log_record record;
+    record = (struct fake_log_record){.producer_id = event->producer_id,
+                                      .epoch = event->producer_epoch,
+                                      .producer_sequence = event->producer_sequence};
+    copy_text(record.stream, sizeof record.stream, event->stream);
+    return find_original(&record) != NULL;
+}
+
 enum log_append_result log_append(struct log *log, const struct event *event, enum ack_level level,
                                   uint64_t producer, uint64_t reference, enum rc_error *error)
 {

@@ -120,3 +120,25 @@ Test(idempotency, across_a_clean_stop)
 {
     check_across(harness_close, true);
 }
+
+Test(idempotency, what_needs_no_room_is_known)
+{
+    enum rc_error error;
+    struct event event = {.stream = slice_of("s"),
+                          .data = slice_of("x"),
+                          .producer_id = 7,
+                          .producer_epoch = 2,
+                          .producer_sequence = 5};
+    cr_expect_not(log_knows(harness.log, &event));
+    cr_assert_eq(publish(7, 2, 5, 1, ACK_WRITTEN, &error), LOG_APPEND_TAKEN);
+    cr_expect(log_knows(harness.log, &event));
+    event.producer_sequence = 6;
+    cr_expect_not(log_knows(harness.log, &event));
+    event.producer_epoch = 1;
+    cr_expect(log_knows(harness.log, &event), "a stale epoch");
+    event.stream = slice_of("t");
+    cr_expect_not(log_knows(harness.log, &event));
+    event.stream = slice_of("s");
+    event.producer_id = 0;
+    cr_expect_not(log_knows(harness.log, &event));
+}
