@@ -224,10 +224,44 @@ static void tell_dropped(struct shard *shard, struct conn *conn,
     conn->flags &= ~(uint32_t)CONN_BLOCKED; // it was looked at
 }
 
+// The id of a stream's event by its sequence, without the log: where the window goes up to the
+// newest event and as far back, and the block is in memory.
+static bool find_sequence(const struct shard *shard, const struct stream *stream, uint64_t sequence,
+                          uint64_t *id)
+{
+    const struct window *window = &stream->window;
+    uint32_t place = window->count;
+    if (place == 0 || window_at(window, place - 1)->last_sequence != stream->last_sequence) {
+        return false;
+    }
+    while (place > 0 && window_at(window, place - 1)->last_sequence >= sequence) {
+        place--;
+    }
+    const struct log_run *run = window_at(window, place);
+    if (run->first_sequence > sequence || run->block_position < shard->floor) {
+        return false;
+    }
+    const uint8_t *block = log_tail_at(shard->tail, run->block_position);
+    const struct block_record *record = block_records(block);
+    const struct block_record *end = record + block_header_of(block)->record_count;
+    while (record < end && (record->kind != RECORD_EVENT || record->stream != run->stream_index ||
+                            record->sequence != sequence)) {
+        record++;
+    }
+    ASSERT(record < end);
+    *id = record->id;
+    return true;
+}
+
 static enum walk_result step_asking(struct shard *shard, struct conn *conn,
                                     struct conn_overflow *overflow)
 {
     struct stream *stream = stream_at(shard, conn, overflow->newest.stream);
+    uint64_t dropped = stream->last_sequence - overflow->newest.keep;
+    if (find_sequence(shard, stream, dropped, &overflow->end_id)) {
+        overflow->stage = OVERFLOW_MOVING;
+        return WALK_SPAN;
+    }
     bool is_asked = history_ask(&shard->histories, stream, LOG_FROM_LAST, overflow->newest.keep,
                                 false, conn_handle(shard, conn));
     return is_asked ? WALK_WAIT : WALK_FAILED;

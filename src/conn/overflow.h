@@ -15,7 +15,8 @@
 #include "flow/overflow.h"
 
 enum overflow_stage {
-    OVERFLOW_ASKING,   // drop_oldest: the log is asked where the newest that may stay begin
+    OVERFLOW_ASKING,   // drop_oldest: where the newest that may stay begin is looked for in the
+                       // window, or the log is asked
     OVERFLOW_MOVING,   // what lies before that is counted, then the cursor moves there
     OVERFLOW_KEEPING,  // drop_newest: the oldest that may stay are taken
     OVERFLOW_COUNTING, // drop_lowest: the backlog is counted by priority

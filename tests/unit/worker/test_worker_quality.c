@@ -290,6 +290,32 @@ Test(worker_quality, what_gathers_is_sent_before_the_end)
     fake_text_free(&text);
 }
 
+// Its lag is looked at now and then: what it loses by that is found in memory.
+Test(worker_quality, over_its_limit_it_is_told_of_a_gap_without_the_log)
+{
+    enum { EVENTS = 120 };
+    struct fake_options options = {.shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST}}};
+    fake_start(&options);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a?events_per_second=5&burst=1&lag_events=20", "");
+    fake_expect(client, &text, "retry");
+    uint32_t lookups = fake_lookups();
+    struct fake_event events[EVENTS];
+    for (int i = 0; i < EVENTS; i++) {
+        events[i] = (struct fake_event){.stream = i % 2 == 0 ? "a" : "b", .data = "x"};
+    }
+    fake_publish(events, EVENTS);
+    // One was sent; the newest 20 stay: the odd ids from 81 on.
+    fake_expect(client, &text,
+                "event: gap\ndata: {\"from\":2,\"to\":79,\"count\":39,\"reason\":\"lagged\"");
+    fake_expect(client, &text, "id: 83\n");
+    cr_assert_not_null(strstr(text.bytes, "id: 81\n"));
+    cr_assert_eq(fake_lookups(), lookups);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
 // --- events that are too large ---
 
 Test(worker_quality, a_notice_stands_in_the_place_of_what_is_too_large)
