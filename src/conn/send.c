@@ -146,6 +146,9 @@ static void send_gap(struct shard *shard, struct conn *conn)
     shard->stats.dropped[told->policy] += told->count;
     shard->stats.events_shed += told->reason == NOTICE_SHED ? told->count : 0;
     conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
+    if ((conn->flags & CONN_FLOW) != 0) { // told at once, and of what it may be sent all the same
+        conn_flow_charge(conn_flow_of(shard, conn), 0, (uint32_t)buffer_length(&out));
+    }
     conn_make_ready(shard, conn);
 }
 

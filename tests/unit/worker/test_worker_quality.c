@@ -316,6 +316,29 @@ Test(worker_quality, over_its_limit_it_is_told_of_a_gap_without_the_log)
     fake_text_free(&text);
 }
 
+// When it may be sent the next event, which is gone by then, it is told so; and waits again, for
+// what the notice took.
+Test(worker_quality, a_gap_counts_against_the_rate_of_bytes)
+{
+    fake_start(&defaults);
+    static char data[160];
+    memset(data, 'd', sizeof(data) - 1);
+    struct fake_text text = {0};
+    int client = fake_get("/streams/a?bytes_per_second=200", "");
+    fake_expect(client, &text, "retry");
+    publish_many("a", data, 5);
+    fake_expect(client, &text, "id: 1\n");
+    cr_assert_eq(fake_stat("rate_waits"), 1);
+    fake_discard("a");
+    fake_publish_one("a", data);
+    fake_expect(client, &text, "event: gap\ndata: {\"from\":2,\"to\":5,");
+    fake_expect(client, &text, "id: 6\n");
+    cr_assert_eq(fake_stat("rate_waits"), 2);
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
+}
+
 // --- events that are too large ---
 
 Test(worker_quality, a_notice_stands_in_the_place_of_what_is_too_large)
