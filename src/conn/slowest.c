@@ -8,6 +8,9 @@ enum {
     ALIVE_EVERY_MS = 1000,       // a fraction of what the log calls silence
 };
 
+// Where nobody stands: what the log knows is not sure.
+#define READ_UNKNOWN (LOG_READ_NONE - 1)
+
 static bool blocks(const struct shard *shard, const struct stream *stream)
 {
     return stream->flow.overflow == OVERFLOW_BLOCK ||
@@ -43,7 +46,7 @@ void slowest_choose(struct shard *shard, struct stream *stream)
     bool was_blocking = list_is_linked(&stream->slowest.blocking_node);
     if (blocks(shard, stream) == was_blocking) {
         if (was_blocking) { // in between it may not have been, and the log has forgotten
-            stream->slowest.told = LOG_READ_NONE;
+            stream->slowest.told = READ_UNKNOWN;
             tell_if_new(shard, stream);
         }
         return;

@@ -214,3 +214,29 @@ Test(worker_slowest, a_log_that_takes_nothing_is_waited_for)
     fake_stop();
     fake_text_free(&text);
 }
+
+// The last one that counts goes before the log could be told anew: it is told that as well.
+Test(worker_slowest, a_change_and_the_end_of_the_slowest_at_once)
+{
+    start(true);
+    struct fake_text text = {0};
+    struct fake_text slow_text = {0};
+    int slow = fake_get("/streams/a?events_per_second=1", "");
+    fake_expect(slow, &slow_text, "retry");
+    int client = fake_get("/streams/a", "");
+    fake_expect(client, &text, "retry");
+    fake_publish_one("a", "x");
+    cr_assert(fake_wait_read("a", 1));
+    fill_log_inbox();
+    fake_set_flow("a", &(struct stream_flow){.overflow = OVERFLOW_BLOCK});
+    usleep(50 * 1000);
+    close(client);
+    usleep(50 * 1000);
+    fake_publish_one("a", "x");
+    usleep(50 * 1000);
+    cr_expect(fake_wait_read("a", LOG_READ_NONE));
+    close(slow);
+    fake_stop();
+    fake_text_free(&text);
+    fake_text_free(&slow_text);
+}
