@@ -288,10 +288,13 @@ void conn_half_close(struct shard *shard, struct conn *conn)
     request_arm_receive(shard, conn);
 }
 
-// Room for a connection's last frame. False when it takes none: it is closed, or will be.
+// Room for a connection's last frame. False when it takes none: it has one, is closed, or will be.
 static bool begin_farewell(struct shard *shard, struct conn *conn, uint32_t bytes_max,
                            struct buffer *out)
 {
+    if (conn->state == CONN_ACTIVE && (conn->flags & CONN_GOODBYE) != 0 && conn->outbox == NULL) {
+        return false;
+    }
     if (conn->state != CONN_ACTIVE || !conn_is_clear(shard, conn)) {
         conn_close(shard, conn);
         return false;

@@ -330,11 +330,12 @@ static inline bool conn_has_send(const struct shard *shard, const struct conn *c
     return shard->is_in_batch && conn->batch == shard->batch;
 }
 // Whether it may be sent something new now: nothing unsent, nothing half sent, not in this batch
-// yet.
+// yet, and no farewell behind which nothing comes.
 static inline bool conn_is_clear(const struct shard *shard, const struct conn *conn)
 {
-    return conn->state == CONN_ACTIVE && conn->outbox == NULL && conn->frame_offset == 0 &&
-           (conn->ops & CONN_OP_WRITABLE) == 0 && !conn_has_send(shard, conn);
+    return conn->state == CONN_ACTIVE && (conn->flags & CONN_GOODBYE) == 0 &&
+           conn->outbox == NULL && conn->frame_offset == 0 && (conn->ops & CONN_OP_WRITABLE) == 0 &&
+           !conn_has_send(shard, conn);
 }
 // Room for one more send with `pieces` on this ring, flushing the batch when there is none.
 // Handlers may run.

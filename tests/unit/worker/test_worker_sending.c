@@ -210,3 +210,30 @@ Test(worker_sending, a_reader_that_takes_nothing_is_closed_long_before_its_heart
 {
     expect_closed_when_it_takes_nothing(3600 * 1000);
 }
+
+// Blocks that come while the worker says goodbye are not sent behind it.
+Test(worker_sending, nothing_follows_a_goodbye)
+{
+    enum { CLIENTS = 50, EVENTS = 400 };
+    fake_start(&defaults);
+    int clients[CLIENTS];
+    static struct fake_text texts[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = fake_get("/streams/a", "");
+        fake_expect(clients[i], &texts[i], "retry: 5000\n\n");
+    }
+    struct log_message stop = {.kind = MESSAGE_STOP};
+    for (int i = 0; i < EVENTS; i++) {
+        cr_assert(i != EVENTS / 2 || loop_post(worker_loop(fake_worker()), NULL, &stop, 0));
+        fake_publish_one("a", "x");
+        usleep(20);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        fake_expect(clients[i], &texts[i], ": going away\n");
+        fake_read(clients[i], &texts[i], NULL, 10);
+        cr_assert_null(strstr(strstr(texts[i].bytes, ": going away\n"), "data: x"));
+        close(clients[i]);
+        fake_text_free(&texts[i]);
+    }
+    fake_stop();
+}
