@@ -166,6 +166,9 @@ void shard_free(struct shard *shard)
             struct conn *conn = &ring->conns[slot];
             if (conn->state != CONN_FREE) {
                 free(conn->outbox);
+                if ((conn->flags & CONN_FLOW) != 0) {
+                    free(conn_flow_of(shard, conn)->overflow);
+                }
                 if (conn->streams != &conn->only) {
                     free(conn->streams);
                 }
