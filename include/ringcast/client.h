@@ -179,7 +179,7 @@ struct rc_flow {
     // limit, above it a number of events; and how long an event is held before it is refused with
     // RC_BACKPRESSURE_EXCEEDED.
     double threshold;
-    uint32_t producer_wait_ms;
+    uint32_t producer_wait_ms; // up to an hour
 };
 // Sets a stream's own, for as long as the stream is there, and waits for the answer. RC_OK; a
 // refusal by the broker; RC_TIMED_OUT as in rc_publish_wait; RC_BAD_ARGUMENT.

@@ -195,6 +195,10 @@ bool binary_read_set(uint8_t kind, struct slice payload, struct stream_settings 
                     "the frame ends within its settings");
     }
     *settings = kind == RC_FRAME_SET ? read_retention(payload.at) : read_flow(payload.at);
+    if (settings->flow.producer_wait_ms > STREAM_WAIT_MS_MAX) {
+        return fail(fault, ERR_INVALID_PARAMETER, RC_HEADER_BYTES + 24,
+                    "events are held for an hour at the most");
+    }
     if (!stream_flow_is_valid(&settings->flow)) {
         return fail(fault, ERR_INVALID_PARAMETER, RC_HEADER_BYTES + 28,
                     "there is no such overflow policy, or a reserved field is not zero");

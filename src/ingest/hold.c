@@ -133,7 +133,6 @@ void hold_pressure(struct ingest *ingest, const struct log_pressure *pressure)
         return;
     }
     pressed->stage = pressure->stage;
-    pressed->full_permille = pressure->full_permille;
     pressed->wait_ms = pressure->wait_ms != 0 ? pressure->wait_ms : ingest->options.wait_ms_max;
     join_list(&ingest->hold.retell, &pressed->retell_node);
     if (pressed->stage != LOG_PRESSURE_FULL && !list_is_empty(&pressed->held)) {
@@ -176,10 +175,17 @@ static void need_credit(struct producer *producer, struct pressed *pressed)
     join_list(&producer->ingest->hold.retell, &pressed->retell_node);
 }
 
+uint32_t hold_full_permille(const struct ingest *ingest, const struct pressed *pressed)
+{
+    struct log_pressure now;
+    return log_stream_pressure(ingest->log, name_of(pressed), &now) ? now.full_permille : 0;
+}
+
 // False: some producer reads too slowly to be told now; it will be when it has caught up.
-static bool tell(struct pressed *pressed)
+static bool tell(const struct ingest *ingest, struct pressed *pressed)
 {
     uint64_t now = credit_of(pressed);
+    uint32_t permille = hold_full_permille(ingest, pressed);
     bool are_all_told = true;
     LIST_EACH (node, &pressed->credits) {
         struct stream_credit *credit = LIST_ENTRY(node, struct stream_credit, of_stream);
@@ -191,8 +197,7 @@ static bool tell(struct pressed *pressed)
             are_all_told = false;
         } else {
             credit->told = now;
-            binary_write_stream_credit(&credit->producer->output, now, pressed->full_permille,
-                                       name_of(pressed));
+            binary_write_stream_credit(&credit->producer->output, now, permille, name_of(pressed));
             producer_touch(credit->producer);
         }
     }
@@ -216,7 +221,7 @@ void hold_tell(struct ingest *ingest)
     struct hold *hold = &ingest->hold;
     for (struct list_node *node; (node = list_pop_front(&hold->retell)) != NULL;) {
         struct pressed *pressed = LIST_ENTRY(node, struct pressed, retell_node);
-        if (!tell(pressed) || pressed->stage != LOG_PRESSURE_NONE ||
+        if (!tell(ingest, pressed) || pressed->stage != LOG_PRESSURE_NONE ||
             !list_is_empty(&pressed->held)) {
             continue;
         }

@@ -45,8 +45,7 @@ struct pressed {
     struct list held;              // struct held_event, oldest first
     struct list credits;           // struct stream_credit, of producers that know of it
     enum log_pressure_stage stage;
-    uint32_t full_permille; // when it entered the stage
-    uint32_t wait_ms;       // how long an event is held
+    uint32_t wait_ms; // how long an event is held
     uint8_t name_length;
     uint8_t name[255];
 };
@@ -93,6 +92,8 @@ void hold_pressure(struct ingest *ingest, const struct log_pressure *pressure);
 // The stream's, where it is under pressure; else NULL, which costs nothing. The producer that
 // publishes to it is told of its credit from now on.
 struct pressed *hold_find(struct producer *producer, struct slice stream);
+// How far its slowest subscriber is behind now, in 1/1000 of the limit.
+uint32_t hold_full_permille(const struct ingest *ingest, const struct pressed *pressed);
 // Whether something of it is held.
 bool hold_is_behind(const struct pressed *pressed);
 // Whether an event of it has to be held now.

@@ -100,5 +100,6 @@ bool line_setting_producer_wait(struct line_reader *reader)
         return false;
     }
     flow_of(reader)->producer_wait_ms = (uint32_t)wait_ms;
-    return wait_ms <= UINT32_MAX || line_fail_value(reader, position, duration_expected);
+    return wait_ms <= STREAM_WAIT_MS_MAX ||
+           line_fail_value(reader, position, "at most an hour, in milliseconds or such as \"10s\"");
 }

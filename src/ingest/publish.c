@@ -218,7 +218,9 @@ enum take producer_append(struct producer *producer, uint64_t counter, uint32_t 
     level = is_acknowledged ? level : ACK_RECEIVED;
     struct pressed *pressed = event->ephemeral ? NULL : hold_find(producer, event->stream);
     request->pending++;
-    request->pressure_permille = pressed == NULL ? 0 : (uint16_t)pressed->full_permille;
+    if (pressed != NULL && producer->protocol == PROTOCOL_LINES) {
+        request->pressure_permille = (uint16_t)hold_full_permille(ingest, pressed);
+    }
     // What the log has already needs no room.
     if (pressed != NULL && hold_is_due(pressed) && !log_knows(ingest->log, event)) {
         const struct held_place place = {.counter = counter, .index = index, .level = level};

@@ -40,7 +40,7 @@ struct request {
     uint32_t
         text_bytes; // lines: at the front of the producer's texts: the ref, or the ready answer
     uint16_t error; // the first refusal's
-    uint16_t pressure_permille; // of the stream of its event, where it is under pressure; else 0
+    uint16_t pressure_permille; // lines: of its event's stream, where that is under pressure
     uint8_t kind;
     bool has_level;  // the answer carries an id: it was not acknowledged as received
     bool is_holding; // something of it is held (hold.h)

@@ -105,7 +105,7 @@ static void take_event(struct log *log, struct log_stream *stream, const struct 
     uint32_t frames_before = builder->frames_end;
     builder_add_event(&log->writer.builder, &log->streams, stream, event, form, id,
                       stream->last_sequence, log->time_ms);
-    if (stream->extra != STREAM_NONE) {
+    if ((stream->flags & LOG_STREAM_HELD_BACK) != 0) {
         holdback_appended(log, stream, id, builder->frames_end - frames_before);
     }
     if (event->producer_id != 0) {

@@ -197,12 +197,14 @@ void holdback_choose(struct log *log, struct log_stream *stream)
     struct stream_flow flow = stream_flow_or(&extra->settings.flow, &log->options.flow);
     if (flow.overflow != OVERFLOW_BLOCK || extra->interest == 0) {
         drop(log, extra);
+        stream->flags &= (uint8_t)~LOG_STREAM_HELD_BACK;
         return;
     }
     bool is_new = extra->holdback == NULL;
     if (is_new && (extra->holdback = make(log, stream)) == NULL) {
         return;
     }
+    stream->flags |= LOG_STREAM_HELD_BACK;
     struct holdback *holdback = extra->holdback;
     struct lag limit = {.events = flow.lag_events, .bytes = flow.lag_bytes};
     if (is_new) {
@@ -224,10 +226,8 @@ void holdback_appended(struct log *log, const struct log_stream *stream, uint64_
                        uint64_t bytes)
 {
     struct holdback *holdback = streams_extra(&log->streams, stream)->holdback;
-    if (holdback != NULL) {
-        lag_marks_add(&holdback->marks, id, bytes);
-        look(log, holdback);
-    }
+    lag_marks_add(&holdback->marks, id, bytes);
+    look(log, holdback);
 }
 
 static void hear(struct log *log, unsigned reader)

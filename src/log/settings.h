@@ -26,7 +26,7 @@ struct stream_flow {
     // From where on producers of a stream that blocks feel it, in thousandths: up to 1000 a share
     // of the limit, above it a number of events.
     uint64_t threshold;
-    uint32_t producer_wait_ms; // how long one of its events is held at the most
+    uint32_t producer_wait_ms; // how long one is held; producers may set STREAM_WAIT_MS_MAX
     uint8_t overflow;          // enum overflow_policy
     uint8_t zero[3];
 };
@@ -34,6 +34,8 @@ struct stream_flow {
 enum {
     SETTINGS_RETENTION = 1,
     SETTINGS_FLOW = 2,
+
+    STREAM_WAIT_MS_MAX = 3600 * 1000, // as the broker's own
 
     SETTINGS_RETENTION_BYTES = 32,
     SETTINGS_BYTES = 72,

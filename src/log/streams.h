@@ -30,10 +30,14 @@ enum {
 // Cuts a value to what the 48-bit members hold: sequences and times never come near.
 #define STREAM_48(value) ((value) & ((UINT64_C(1) << 48) - 1))
 
+enum log_stream_flag {
+    LOG_STREAM_HELD_BACK = 1, // its extra has a holdback
+};
+
 struct log_stream {
     uint64_t number : 48; // 0: this slot is free
     uint64_t name_length : 8;
-    uint64_t flags : 8;
+    uint64_t flags : 8;  // enum log_stream_flag
     uint32_t name_at;    // in the arena, in units of 8 bytes
     uint32_t newest_run; // index.h; of a free slot: the next free one
     uint64_t last_id;    // of its last handed-out event; 0: none

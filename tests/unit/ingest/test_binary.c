@@ -288,6 +288,11 @@ Test(binary, set_flow)
         cr_expect_eq(fault.error, ERR_INVALID_PARAMETER);
         bytes.storage[i] = former;
     }
+    store_le32(bytes.storage + 24, STREAM_WAIT_MS_MAX);
+    cr_expect(binary_read_set(RC_FRAME_SET_FLOW, frame, &settings, &stream, &fault));
+    store_le32(bytes.storage + 24, STREAM_WAIT_MS_MAX + 1);
+    cr_expect_not(binary_read_set(RC_FRAME_SET_FLOW, frame, &settings, &stream, &fault));
+    cr_expect_eq(fault.offset, RC_HEADER_BYTES + 24);
 }
 
 Test(binary, answers)

@@ -178,11 +178,14 @@ Test(hold, in_line_mode_answers_say_so)
     holding_press("s", LOG_PRESSURE_SLOW);
     rig_write_text(client, "{\"stream\":\"s\",\"data\":1}\n");
     cr_expect_str_eq(rig_text(client), "{\"id\":1000,\"sequence\":1,\"pressure\":0.800}\n");
+    fake_log.pressure.full_permille = 900; // as it is now, not as the stage was entered
+    rig_write_text(client, "{\"stream\":\"s\",\"data\":1}\n");
+    cr_expect_str_eq(rig_text(client), "{\"id\":1001,\"sequence\":2,\"pressure\":0.900}\n");
     holding_press("s", LOG_PRESSURE_FULL);
     rig_write_text(client, "{\"stream\":\"s\",\"data\":2,\"ref\":1}\n"
                            "{\"stream\":\"t\",\"data\":3,\"ref\":2}\n");
     cr_expect_str_eq(rig_text(client), "", "answers come in order");
-    cr_expect_eq(fake_log.count, 2, "but the other stream is not held");
+    cr_expect_eq(fake_log.count, 3, "but the other stream is not held");
     struct rig_client *asker = rig_connect();
     rig_write_text(asker, "{\"op\":\"pressure\",\"stream\":\"s\"}\n");
     rig_settle();
@@ -195,7 +198,7 @@ Test(hold, in_line_mode_answers_say_so)
     text = rig_text(client);
     cr_expect_eq(strncmp(text, "{\"ref\":1,\"error\":\"backpressure_exceeded\"", 40), 0, "%s",
                  text);
-    cr_expect_not_null(strstr(text, "\n{\"ref\":2,\"id\":1001,"), "%s", text);
+    cr_expect_not_null(strstr(text, "\n{\"ref\":2,\"id\":1002,"), "%s", text);
 }
 
 Test(hold, ephemeral_events_are_never_held)

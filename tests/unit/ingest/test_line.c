@@ -296,6 +296,7 @@ static const struct {
     {"{\"threshold\":true}", ERR_INVALID_PARAMETER, "\"threshold\"", 13, ""},
     {"{\"threshold\":}", ERR_SERIALIZATION_ERROR, "", 13, ""},
     {"{\"producer_wait\":4294967296}", ERR_INVALID_PARAMETER, "milliseconds", 17, ""},
+    {"{\"producer_wait\":3600001}", ERR_INVALID_PARAMETER, "an hour", 17, ""},
     {"{\"stream\":\"s\",\"data\":1,\"overflow\":\"block\"}", ERR_INVALID_PARAMETER,
      "does not go with", -1, ""},
     {"{\"stream\":\"s\",\"data\":1,\"producer_id\":1}", ERR_MISSING_PARAMETER, "together", -1, ""},
