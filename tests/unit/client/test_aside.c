@@ -78,7 +78,7 @@ static void set_aside_and_reconnect(size_t data_length, unsigned credit)
     cr_assert_eq(rc_flush(client, 20000), RC_OK);
     cr_expect_eq(answers.count, count);
     cr_expect_eq(answers.failures, 0);
-    cr_expect_eq(fake_broker.count, count);
+    cr_expect_eq(fake_broker.count, (unsigned)count);
     cr_expect_eq(fake_broker.repeats, taken);
     for (int i = 0; i < count; i++) {
         cr_expect_eq(fake_broker.events[i].data[0], '0' + i);
