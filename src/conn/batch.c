@@ -187,13 +187,11 @@ void conn_sent_batch(void *context, struct loop *loop, unsigned ring, uint64_t u
     (void)loop;
     (void)cqe_flags;
     struct shard *shard = context;
-    struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
-    if (conn->generation != loop_tag_generation(user_data) || conn->state != CONN_ACTIVE) {
+    struct conn *conn = conn_of_short_send(shard, ring, user_data);
+    if (conn == NULL) {
         return;
     }
     struct conn_flow *flow = conn_flow_of(shard, conn);
-    shard->stats.short_sends++;
-    conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
     if ((result < 0 && result != -EAGAIN) ||
         !settle(shard, conn, &flow->batch, result > 0 ? (uint64_t)result : 0)) {
         conn_close(shard, conn);

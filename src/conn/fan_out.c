@@ -26,9 +26,8 @@ static bool load_news(struct shard *shard, const struct stream *stream, struct l
         if (run->last_id > stream->pass_to) {
             break;
         }
-        if ((run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) !=
-                BLOCK_STREAM_CONTIGUOUS ||
-            run->block_position < shard->floor || load->bytes + run->frame_bytes > SEND_BYTES_MAX ||
+        if (!block_stream_is_sendable(run->flags) || run->block_position < shard->floor ||
+            load->bytes + run->frame_bytes > SEND_BYTES_MAX ||
             !load_add(load, log_tail_at(shard->tail, run->block_position) + run->frame_offset,
                       run->frame_bytes)) {
             return false;
@@ -38,13 +37,20 @@ static bool load_news(struct shard *shard, const struct stream *stream, struct l
     return load->piece_count > 0;
 }
 
-static bool takes_news(const struct shard *shard, const struct conn *conn,
-                       const struct stream *stream)
+// Whether it stands right before the news, and none of these flags is in the way.
+static bool stands_before(const struct shard *shard, const struct conn *conn,
+                          const struct stream *stream, uint32_t hindrances)
 {
     return conn->cursor == stream->pass_from && conn->stream_count == 1 &&
            conn->only.start_id <= conn->cursor &&
-           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | CONN_FLOW)) == 0 &&
+           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | hindrances)) == 0 &&
            conn_is_clear(shard, conn);
+}
+
+static bool takes_news(const struct shard *shard, const struct conn *conn,
+                       const struct stream *stream)
+{
+    return stands_before(shard, conn, stream, CONN_FLOW);
 }
 
 // The same of one that has a flow: where neither rate nor limit nor batch is in the way, its news
@@ -52,11 +58,8 @@ static bool takes_news(const struct shard *shard, const struct conn *conn,
 static bool takes_metered_news(const struct shard *shard, const struct conn *conn,
                                const struct stream *stream, const struct load *news)
 {
-    return (conn->flags & CONN_FLOW) != 0 && conn->cursor == stream->pass_from &&
-           conn->stream_count == 1 && conn->only.start_id <= conn->cursor &&
-           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | CONN_PARKED | CONN_BLOCKED |
-                           CONN_LAGGING)) == 0 &&
-           conn_is_clear(shard, conn) &&
+    return (conn->flags & CONN_FLOW) != 0 &&
+           stands_before(shard, conn, stream, CONN_PARKED | CONN_BLOCKED | CONN_LAGGING) &&
            conn_flow_takes_news(shard, conn_flow_of(shard, conn), news->events,
                                 (uint32_t)news->bytes);
 }

@@ -432,19 +432,28 @@ static bool settle(struct shard *shard, struct conn *conn, uint64_t sent, struct
     return true;
 }
 
+struct conn *conn_of_short_send(struct shard *shard, unsigned ring, uint64_t user_data)
+{
+    struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
+    if (conn->generation != loop_tag_generation(user_data) || conn->state != CONN_ACTIVE) {
+        return NULL;
+    }
+    shard->stats.short_sends++;
+    conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
+    return conn;
+}
+
 void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                       int32_t result, uint32_t cqe_flags)
 {
     (void)loop;
     (void)cqe_flags;
     struct shard *shard = context;
-    struct conn *conn = &shard->rings[ring].conns[loop_tag_slot(user_data)];
-    if (conn->generation != loop_tag_generation(user_data) || conn->state != CONN_ACTIVE) {
+    struct conn *conn = conn_of_short_send(shard, ring, user_data);
+    if (conn == NULL) {
         return;
     }
     struct begun begun = {0};
-    shard->stats.short_sends++;
-    conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
     if ((result < 0 && result != -EAGAIN) ||
         !settle(shard, conn, result > 0 ? (uint64_t)result : 0, &begun)) {
         conn_close(shard, conn);

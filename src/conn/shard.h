@@ -342,6 +342,9 @@ static inline bool conn_is_clear(const struct shard *shard, const struct conn *c
 void shard_make_room(struct shard *shard, unsigned ring, uint32_t pieces, uint32_t scratch_bytes);
 uint8_t *shard_scratch(struct shard *shard, uint32_t bytes);
 void shard_flush(struct shard *shard);
+// The connection that a short send's completion is about, which is then counted and not caught up;
+// NULL when that life of it is over.
+struct conn *conn_of_short_send(struct shard *shard, unsigned ring, uint64_t user_data);
 void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                       int32_t result, uint32_t cqe_flags);
 void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t user_data,

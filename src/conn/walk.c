@@ -150,9 +150,9 @@ static bool is_within_limit(const struct walk *walk, const struct log_run *run)
 // Whether of a run on disk its frames are read by themselves, without the rest of the block.
 static bool is_frames_alone(const struct walk *walk, const struct log_run *run)
 {
-    const unsigned needed = BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_CRC;
     return run->block_position < walk->shard->floor && walk->is_native && !walk->by_record &&
-           (run->flags & (needed | BLOCK_STREAM_HAS_TTL)) == needed && is_within_limit(walk, run);
+           (run->flags & BLOCK_STREAM_HAS_CRC) != 0 && block_stream_is_sendable(run->flags) &&
+           is_within_limit(walk, run);
 }
 
 // Reads on in an answer of the log, at most READ_AHEAD_BYTES.
@@ -229,8 +229,7 @@ static bool is_in_one_piece(const struct walk *walk, const struct log_run *run)
 {
     return !walk->by_frame && walk->is_native && run->last_id <= walk->end_id &&
            !overflow_cuts_any(&walk->cut) && is_within_limit(walk, run) &&
-           (run->flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) ==
-               BLOCK_STREAM_CONTIGUOUS;
+           block_stream_is_sendable(run->flags);
 }
 
 // That piece as one span, unless it is more than may be sent. frames: the whole run's.
@@ -241,8 +240,8 @@ static bool take_piece(struct walk *walk, const struct found *found, struct slic
     uint32_t count = run->count;
     if (found->from >= run->first_id) {
         frame_skip_through(&frames, found->from);
-        bool is_dense = run->last_id - run->first_id == run->count - 1;
-        count = is_dense ? (uint32_t)(run->last_id - found->from) : frame_count(frames);
+        count =
+            log_run_is_dense(run) ? (uint32_t)(run->last_id - found->from) : frame_count(frames);
     }
     if (frames.length == 0 || count > walk->whole_events_max ||
         frames.length > walk->whole_bytes_max) {
@@ -583,7 +582,7 @@ enum walk_result walk_rank(struct walk *walk, uint32_t index, uint64_t id, struc
         rank->sequence = run->first_sequence - 1;
         return WALK_SPAN;
     }
-    if (run->last_id - run->first_id + 1 == run->count) { // no other stream's ids in between
+    if (log_run_is_dense(run)) {
         rank->sequence = run->first_sequence + (found.from - run->first_id);
         return WALK_SPAN;
     }

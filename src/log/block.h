@@ -113,6 +113,13 @@ enum {
     BLOCK_STREAM_HAS_URGENT = 16, // some event of it is of priority critical or high
 };
 
+// Whether frames of a stream with these flags are sent as they stand, without a look at the
+// records.
+static inline bool block_stream_is_sendable(uint16_t flags)
+{
+    return (flags & (BLOCK_STREAM_CONTIGUOUS | BLOCK_STREAM_HAS_TTL)) == BLOCK_STREAM_CONTIGUOUS;
+}
+
 // One per distinct stream of the block: all that index, window and recovery need, without looking
 // at records.
 struct block_stream {

@@ -3,6 +3,7 @@
 // them as they are (log/seal.h).
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct log_run {
@@ -19,6 +20,12 @@ struct log_run {
     uint32_t count;
     uint32_t frames_crc; // as in struct block_stream
 };
+
+// Whether no other stream's ids stand between its own.
+static inline bool log_run_is_dense(const struct log_run *run)
+{
+    return run->last_id - run->first_id + 1 == run->count;
+}
 
 // The run of the stream at stream_index of a valid block that stands at position. It has events.
 struct log_run log_run_of(uint64_t position, const uint8_t *block, uint32_t stream_index);
