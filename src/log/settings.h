@@ -19,6 +19,15 @@
 // The published words: "pause" is block, "drop" drop_newest, "buffer" leaves it unset.
 bool overflow_strategy_parse(struct slice word, enum overflow_policy *policy);
 
+// How far a stream's life has come. An ended one takes no more events; its name may be made anew
+// once it is deleted.
+enum stream_life {
+    STREAM_OPEN,
+    STREAM_CLOSED, // complete
+    STREAM_CANCELLED,
+    STREAM_DELETED, // its history is gone, too
+};
+
 // 0: as the broker is set.
 struct stream_flow {
     uint64_t lag_events; // that a subscriber may be behind

@@ -1,0 +1,77 @@
+// What a worker asks the log thread to do for an HTTP client: publish, create, close, delete, tell
+// of streams, send to connections.
+//
+// The worker owns a task and lends it to the log thread (ingest/gateway.h) from the message that
+// carries it until the answer; meanwhile it does not touch it, nor what it points at. Tasks travel
+// in chains, one message a round in each direction: the log thread's MESSAGE_TASKS, the worker's
+// MESSAGE_TASKS_DONE (worker/admin.h), whose `pointer` is the first one. A chain that finds an
+// inbox full is kept and grows until there is room, so that neither waits for the other.
+#ifndef RINGCAST_CONN_TASK_H
+#define RINGCAST_CONN_TASK_H
+
+#include "auth/grant.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "event/event.h"
+#include "log/settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct operation;
+
+enum task_kind {
+    TASK_PUBLISH,   // events; then, where `life` is not STREAM_OPEN, the stream ends so
+    TASK_CREATE,    // stream, settings: makes it, or changes the settings of one that is open
+    TASK_END,       // stream, life: closed, cancelled or deleted (with its history)
+    TASK_INFO,      // stream
+    TASK_LIST,      // prefix, after, limit, grant: streams that the grant may read
+    TASK_SEND,      // connection_id, events[0]
+    TASK_BROADCAST, // events[0]
+    TASK_RENEW,     // connection_id, grant: the connection goes on with this one
+};
+
+enum { TASK_DETAIL_BYTES = 160, TASK_JSON_BYTES_MAX = 8 << 20 };
+
+struct task {
+    struct task *next; // in its chain
+    enum task_kind kind;
+    unsigned worker; // whose it is
+
+    // Asked.
+    const struct event *events; // valid by event_validate, all of `stream`
+    uint32_t event_count;
+    enum ack_level level;
+    enum stream_life life;
+    bool wants_reach; // PUBLISH, INFO: how many subscribe
+    struct slice stream;
+    struct stream_settings settings;
+    struct slice content_type; // CREATE: empty: as it is
+    uint64_t connection_id;
+    struct slice prefix;
+    uint64_t after; // LIST: `next` of the page before; 0: from the beginning
+    uint32_t limit;
+    struct grant *grant; // the worker's reference; NULL: anybody
+
+    // Answered.
+    enum rc_error error;
+    char detail[TASK_DETAIL_BYTES]; // more than the error's own sentence; may be empty
+    uint32_t retry_after_s;         // 0: none
+    uint64_t id;                    // of the last event, or of the stream's last (INFO)
+    uint64_t sequence;
+    uint32_t accepted; // also where an error stopped the rest
+    uint32_t duplicates;
+    uint64_t reached;   // subscribers, or connections that took it
+    bool is_created;    // CREATE: it was not there
+    struct buffer json; // INFO, LIST: one object. The worker gives it room and frees it
+
+    // The log thread's own while it has it.
+    struct list_node node;
+    struct operation *operation;
+    uint64_t since_ms; // waits for room since then
+    uint32_t taken;    // events given to the log so far
+    uint32_t pending;  // acknowledgements to come
+};
+
+#endif
