@@ -20,6 +20,10 @@ enum {
     MESSAGE_ADMIN_DONE = LOG_MESSAGE_OTHER + 1, // worker -> log thread
     MESSAGE_STOP =
         LOG_MESSAGE_OTHER + 2, // main -> worker, main -> log thread: begin the graceful end
+    // What HTTP clients ask for (conn/task.h). pointer: the first task of a chain, whose last one's
+    // `next` is NULL. Answers come in chains of their own, in any order, each task once.
+    MESSAGE_TASKS = LOG_MESSAGE_OTHER + 3, // worker -> log thread; reader: whose tasks they are
+    MESSAGE_TASKS_DONE = LOG_MESSAGE_OTHER + 4, // log thread -> worker
 };
 
 enum admin_operation {
