@@ -4,7 +4,7 @@
 #
 #   perf/full.sh [SECTION...]     one event a send: paced, hundred-thousand; as fast as it goes: fast; many streams:
 #                                 streams; one event at a time: latency; slow readers: slow; all come at once: storm;
-#                                 a long history: replay; producers: ingest; stalled and throttled readers beside
+#                                 a long history: replay; producers: ingest, http; stalled and throttled readers beside
 #                                 healthy ones: quality; what limits that hold nothing back cost: limits; and, only
 #                                 where it is named, the first for BENCH_LONG=10m: steady
 #   BENCH_ROUNDS=5 BENCH_SLOW_ROUNDS=9 BENCH_WORKERS=2   are the defaults (one worker a core)
@@ -274,8 +274,37 @@ section_ingest() {
   alone "resident memory after, MiB" long resident_after_bytes 0.00000095367431640625 %.1f
 }
 
+# POSTs over kept-alive connections, each answered when its event is written; then the same to subscribers.
+section_http() {
+  local size
+  local -a load=(--publish-connections 64 --producers 2 --duration 2s --warmup 300ms)
+  start_broker --anonymous all
+  for ((round = 1; round <= rounds; round++)); do
+    for size in 64 200; do
+      progress "http, round $round of $rounds"
+      if [ $((round % 2)) = 0 ]; then run "floor-post-$size" ingest --bare --workers "$workers" --size "$size" "${load[@]}"; fi
+      run "ringcast-post-$size" ingest --publish "$url" --pid "$broker" --size "$size" "${load[@]}"
+      if [ $((round % 2)) = 1 ]; then run "floor-post-$size" ingest --bare --workers "$workers" --size "$size" "${load[@]}"; fi
+      run "ringcast-http-$size" fanout --url "$url" --publish "$url/streams/{stream}" --pid "$broker" --connections 1000 \
+        --size "$size" --rate 25 --duration 2500ms --warmup 500ms
+      run "floor-http-$size" fanout --bare --workers "$workers" --connections 1000 --size "$size" --rate 25 \
+        --duration 2500ms --warmup 500ms
+    done
+  done
+  progress_end
+  for size in 64 200; do
+    heading "64 connections that publish, a POST of $size bytes at a time (the bare server: reads it and answers)"
+    row "requests/s, thousands" "post-$size" events_per_s 0.001 %.1f
+    row "CPU a request, us" "post-$size" server_cpu_per_event_us 1 %.2f
+    row "a request p50, us" "post-$size" request_p50_us 1 %.0f
+    row "a request p99, us" "post-$size" request_p99_us 1 %.0f
+    heading "1,000 connections, $size bytes, 25/s, published by POST: one event a send"
+    paced_rows "http-$size"
+  done
+}
+
 sections=("$@")
-[ ${#sections[@]} -gt 0 ] || sections=(paced hundred-thousand fast streams latency slow storm replay ingest quality limits)
+[ ${#sections[@]} -gt 0 ] || sections=(paced hundred-thousand fast streams latency slow storm replay ingest http quality limits)
 for section in "${sections[@]}"; do
   declare -F "section_${section//-/_}" >/dev/null || { echo "full.sh: there is no section $section" >&2; exit 2; }
 done

@@ -89,6 +89,7 @@ static _Noreturn void serve(const struct feeds *feeds, const struct bare_config 
             .streams = config->streams,
             .skips_full = config->skips_full,
             .file = config->file,
+            .answers = config->answers,
             // A table of descriptors for each thread, where one would not hold all connections.
             .has_own_table = config->connections + FILES_BESIDE > files_max(),
         };

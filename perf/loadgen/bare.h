@@ -6,6 +6,9 @@
 // A connection belongs to the stream whose number ends its request's path. Who comes back, with a
 // Last-Event-ID, gets what was kept for the stream, in the same send as the header. With a file, a
 // connection gets that file's bytes, read and sent piece by piece, and nothing else.
+//
+// Or it is the least that taking POSTs over kept-alive connections can cost: it reads them, and
+// answers each with a fixed text.
 #ifndef RINGCAST_LOADGEN_BARE_H
 #define RINGCAST_LOADGEN_BARE_H
 
@@ -50,6 +53,7 @@ struct bare_config {
     // them; else the server waits for it.
     bool skips_full;
     const char *file; // NULL: none
+    bool answers;     // requests that publish: each with 200, on connections that stay
 };
 
 // How many threads it takes to hold `connections` when each may have `files` open: `threads` of

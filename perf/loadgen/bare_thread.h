@@ -11,6 +11,7 @@ struct bare_thread {
     int feed_fd;
     uint32_t streams;
     const char *file; // NULL: none
+    bool answers;     // see struct bare_config
     bool has_own_table;
     bool skips_full;  // see struct bare_config
     pthread_t thread; // the starter's

@@ -1,8 +1,9 @@
 #include "ingest.h"
 
+#include "bare.h"
 #include "figures.h"
 #include "histogram.h"
-#include "payload.h"
+#include "producer.h"
 #include "status.h"
 #include "target.h"
 #include "usage.h"
@@ -13,60 +14,18 @@
 #include "base/json_writer.h"
 #include "base/random.h"
 
-#include <ringcast/client.h>
-
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    NAME_SIZE = 256,
-    POLL_MS = 100,
-    FLUSH_MS_MAX = 10 * 1000,
-    JSON_BYTES_MAX = 4096,
-};
+enum { JSON_BYTES_MAX = 4096 };
 
 static const uint64_t NS_PER_MS = 1000 * 1000;
-
-static const char unix_prefix[] = "unix:";
-
-struct producer;
-
-// A request that is not answered.
-struct request {
-    struct producer *producer;
-    uint64_t sent_ns;
-    uint32_t count;
-};
-
-struct producer {
-    const struct options *options;
-    pthread_t thread;
-    uint32_t stream; // the first of the producer's
-    uint32_t run;
-    struct rc_client *client;
-    char (*names)[NAME_SIZE];
-    uint64_t *numbers; // of the last event, by stream
-    struct rc_event *events;
-    uint8_t *bytes; // of a batch
-    struct request *requests;
-    uint32_t *free_requests; // by number
-    uint32_t free_count;
-    uint64_t record_from_ns;
-    uint64_t end_ns;
-    uint64_t unanswered;               // events
-    atomic_uint_fast64_t acknowledged; // events
-    uint64_t refused;
-    int code; // the first that was not RC_OK
-    char error[200];
-    struct histogram latency; // of requests, from publish to answer
-};
 
 // What all producers did together.
 struct tally {
@@ -80,123 +39,48 @@ struct tally {
     const char *error; // NULL: none
 };
 
-static void on_answer(void *context, const struct rc_result *result)
-{
-    struct request *request = context;
-    struct producer *producer = request->producer;
-    if (result->code == RC_OK) {
-        if (request->sent_ns >= producer->record_from_ns) {
-            histogram_record(&producer->latency, clock_monotonic_ns() - request->sent_ns);
-        }
-        atomic_fetch_add_explicit(&producer->acknowledged, request->count, memory_order_relaxed);
-    } else {
-        producer->refused += request->count;
-        if (producer->code == RC_OK) {
-            producer->code = result->code;
-            (void)snprintf(producer->error, sizeof producer->error, "%s", result->message);
-        }
-    }
-    producer->unanswered -= request->count;
-    producer->free_requests[producer->free_count++] = (uint32_t)(request - producer->requests);
-}
-
-// --- the producer's thread ---
-
-static int batch_publish(struct producer *producer, uint32_t count)
+uint32_t producer_next_event(struct producer *producer, uint8_t *data, uint64_t now_ns)
 {
     const struct options *options = producer->options;
-    uint32_t number = producer->free_requests[--producer->free_count];
-    struct request *request = &producer->requests[number];
-    request->sent_ns = clock_monotonic_ns();
-    request->count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t stream = producer->stream;
-        producer->stream = stream + 1 == options->streams ? 0 : stream + 1;
-        struct payload payload = {
-            .run = producer->run,
-            .stream = stream,
-            .number = ++producer->numbers[stream],
-            .intended_ns = request->sent_ns,
-        };
-        uint8_t *data = producer->bytes + (size_t)i * options->size_bytes;
-        payload_write(data, options->size_bytes, &payload);
-        producer->events[i] = (struct rc_event){.stream = producer->names[stream],
-                                                .data = data,
-                                                .data_length = options->size_bytes,
-                                                .ack = options->ack};
-    }
-    producer->unanswered += count;
-    int code = count == 1 ? rc_publish(producer->client, producer->events, on_answer, request)
-                          : rc_batch(producer->client, producer->events, count, on_answer, request);
-    if (code != RC_OK) {
-        producer->unanswered -= count;
-        producer->free_requests[producer->free_count++] = number;
-    }
-    return code;
+    uint32_t stream = producer->stream;
+    producer->stream = stream + 1 == options->streams ? 0 : stream + 1;
+    struct payload payload = {
+        .run = producer->run,
+        .stream = stream,
+        .number = ++producer->numbers[stream],
+        .intended_ns = now_ns,
+    };
+    payload_write(data, options->size_bytes, &payload);
+    return stream;
 }
 
 static void *producer_run(void *context)
 {
     struct producer *producer = context;
-    const struct options *options = producer->options;
-    int code = RC_OK;
-    while (code >= RC_OK && producer->code == RC_OK && clock_monotonic_ns() < producer->end_ns) {
-        uint64_t room = options->window - producer->unanswered;
-        if (room == 0 || producer->free_count == 0 ||
-            (room < options->batch && producer->unanswered > 0)) {
-            code = rc_poll(producer->client, POLL_MS);
-        } else {
-            code =
-                batch_publish(producer, (uint32_t)(room < options->batch ? room : options->batch));
-        }
-    }
-    if (code >= RC_OK) {
-        code = rc_flush(producer->client, FLUSH_MS_MAX);
-    }
-    if (code != RC_OK && producer->code == RC_OK) {
-        producer->code = code;
-        (void)snprintf(producer->error, sizeof producer->error, "%s", rc_message(producer->client));
-    }
+    producer->kind->run(producer);
     return NULL;
 }
 
 static void producer_close(struct producer *producer)
 {
-    rc_close(producer->client); // answers what is left: before what that needs is freed
-    free(producer->names);
+    producer->kind->close(producer);
     free(producer->numbers);
-    free(producer->events);
-    free(producer->bytes);
-    free(producer->requests);
-    free(producer->free_requests);
 }
 
-static int producer_open(struct producer *producer, const struct options *options, uint32_t index)
+static bool producer_open(struct producer *producer, const struct producer_kind *kind,
+                          const struct options *options, uint32_t index)
 {
     memset(producer, 0, sizeof *producer);
+    producer->kind = kind;
     producer->options = options;
     producer->run = (uint32_t)random_u64();
     producer->stream = index % options->streams;
-    producer->names = calloc(options->streams, sizeof *producer->names);
     producer->numbers = calloc(options->streams, sizeof *producer->numbers);
-    producer->events = calloc(options->batch, sizeof *producer->events);
-    producer->bytes = malloc((size_t)options->batch * options->size_bytes);
-    producer->requests = calloc(options->window, sizeof *producer->requests);
-    producer->free_requests = calloc(options->window, sizeof *producer->free_requests);
-    if (producer->names == NULL || producer->numbers == NULL || producer->events == NULL ||
-        producer->bytes == NULL || producer->requests == NULL || producer->free_requests == NULL) {
-        return RC_NO_MEMORY;
+    if (producer->numbers == NULL) {
+        (void)snprintf(producer->error, sizeof producer->error, "no memory");
+        return false;
     }
-    for (uint32_t i = 0; i < options->window; i++) {
-        producer->requests[i].producer = producer;
-        producer->free_requests[producer->free_count++] = i;
-    }
-    for (uint32_t i = 0; i < options->streams; i++) {
-        struct buffer name;
-        buffer_wrap(&name, producer->names[i], NAME_SIZE - 1);
-        target_stream_name(&name, options, i);
-    }
-    return rc_client_open(options->publish + sizeof unix_prefix - 1, NULL, &producer->client);
+    return kind->open(producer, index);
 }
 
 // --- the run ---
@@ -261,13 +145,27 @@ static double cpu_per_event_us(const struct tally *tally, const struct usage *us
     return tally->acknowledged == 0 ? 0 : (double)usage->cpu_ns / 1e3 / (double)tally->acknowledged;
 }
 
+static bool producers_post(const struct options *options)
+{
+    const char *http = producer_kind_http.prefix;
+    return strncmp(options->publish, http, strlen(http)) == 0;
+}
+
 static void print(const struct tally *tally, const struct options *options, FILE *out)
 {
-    (void)fprintf(out,
-                  "ingest to %s, events of %u bytes, batches of %u, %u unanswered by each of %u "
-                  "producers, level %s\n",
-                  options->publish, options->size_bytes, options->batch, options->window,
-                  options->producers, options_ack_text(options->ack));
+    if (producers_post(options)) {
+        (void)fprintf(out,
+                      "ingest to %s, events of %u bytes, each a POST, %u unanswered on each of %u "
+                      "connections, %u threads\n",
+                      options->publish, options->size_bytes, options->publish_pipeline,
+                      options->publish_connections, options->producers);
+    } else {
+        (void)fprintf(out,
+                      "ingest to %s, events of %u bytes, batches of %u, %u unanswered by each of "
+                      "%u producers, level %s\n",
+                      options->publish, options->size_bytes, options->batch, options->window,
+                      options->producers, options_ack_text(options->ack));
+    }
     (void)fprintf(out, "acknowledged %" PRIu64 " events in %.2f s: %.0f/s, %.1f MB/s of data\n",
                   tally->acknowledged, figures_seconds(tally->elapsed_ns), events_per_second(tally),
                   events_per_second(tally) * options->size_bytes / 1e6);
@@ -331,34 +229,25 @@ static void tally_producers(struct tally *tally, const struct options *options,
 {
     for (uint32_t i = 0; i < options->producers; i++) {
         histogram_merge(&tally->latency, &producers[i].latency);
-        tally->refused += producers[i].refused + producers[i].unanswered;
-        if (producers[i].code != RC_OK && tally->error == NULL) {
-            tally->error =
-                producers[i].error[0] != 0 ? producers[i].error : rc_code_text(producers[i].code);
+        tally->refused += producers[i].refused;
+        if (producers[i].error[0] != 0 && tally->error == NULL) {
+            tally->error = producers[i].error;
         }
     }
 }
 
-enum status ingest_run(const struct options *options)
+static enum status run(const struct options *options, const struct producer_kind *kind)
 {
-    if (options->publish == NULL ||
-        strncmp(options->publish, unix_prefix, sizeof unix_prefix - 1) != 0 || options->rate > 0 ||
-        options->window < options->batch) {
-        (void)fprintf(stderr,
-                      "ringcast-bench: ingest needs --publish unix:PATH, goes as fast as it "
-                      "can, and its --window holds at least one --batch\n");
-        return STATUS_WRONG;
-    }
     struct producer *producers = calloc(options->producers, sizeof *producers);
     struct tally *tally = calloc(1, sizeof *tally);
     enum status status = STATUS_WRONG;
     uint32_t opened = 0;
-    int code = producers == NULL || tally == NULL ? RC_NO_MEMORY : RC_OK;
-    while (code == RC_OK && opened < options->producers) {
-        code = producer_open(&producers[opened], options, opened);
+    bool is_open = producers != NULL && tally != NULL;
+    while (is_open && opened < options->producers) {
+        is_open = producer_open(&producers[opened], kind, options, opened);
         opened++;
     }
-    if (code == RC_OK) {
+    if (is_open) {
         measure(tally, options, producers);
         tally_producers(tally, options, producers);
         print(tally, options, options->text_to);
@@ -367,7 +256,8 @@ enum status ingest_run(const struct options *options)
         }
         status = tally->error == NULL ? STATUS_GOOD : STATUS_BAD;
     } else {
-        (void)fprintf(stderr, "ringcast-bench: %s: %s\n", options->publish, rc_code_text(code));
+        (void)fprintf(stderr, "ringcast-bench: %s: %s\n", options->publish,
+                      opened > 0 ? producers[opened - 1].error : "no memory");
     }
     for (uint32_t i = 0; i < opened; i++) {
         producer_close(&producers[i]);
@@ -375,4 +265,53 @@ enum status ingest_run(const struct options *options)
     free(producers);
     free(tally);
     return status;
+}
+
+static enum status run_bare(const struct options *options)
+{
+    char error[TARGET_ERROR_SIZE];
+    char url[64];
+    struct bare bare;
+    const struct bare_config config = {.threads = options->workers,
+                                       .streams = 1,
+                                       .connections = options->publish_connections,
+                                       .answers = true};
+    if (bare_start(&bare, &config, error, sizeof error) < 0) {
+        (void)fprintf(stderr, "ringcast-bench: %s\n", error);
+        return STATUS_WRONG;
+    }
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", bare.port);
+    struct options to_bare = *options;
+    to_bare.publish = url;
+    to_bare.pid = bare.pid;
+    enum status status = run(&to_bare, &producer_kind_http);
+    bare_stop(&bare);
+    return status;
+}
+
+static const struct producer_kind *kind_of(const struct options *options)
+{
+    static const struct producer_kind *const kinds[] = {&producer_kind_unix, &producer_kind_http};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && options->publish != NULL; i++) {
+        if (strncmp(options->publish, kinds[i]->prefix, strlen(kinds[i]->prefix)) == 0) {
+            return kinds[i];
+        }
+    }
+    return NULL;
+}
+
+enum status ingest_run(const struct options *options)
+{
+    const struct producer_kind *kind = kind_of(options);
+    if ((kind == NULL && !options->bare) || options->rate > 0 || options->window < options->batch) {
+        (void)fprintf(stderr, "ringcast-bench: ingest needs --publish unix:PATH or http://..., or "
+                              "--bare, goes as fast "
+                              "as it can, and its --window holds at least one --batch\n");
+        return STATUS_WRONG;
+    }
+    if (kind != &producer_kind_unix && options->publish_connections < options->producers) {
+        (void)fprintf(stderr, "ringcast-bench: more --producers than --publish-connections\n");
+        return STATUS_WRONG;
+    }
+    return options->bare ? run_bare(options) : run(options, kind);
 }

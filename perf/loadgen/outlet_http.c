@@ -2,49 +2,24 @@
 #include "outlet.h"
 
 #include "post.h"
-#include "target.h"
-#include "template.h"
+#include "post_request.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     ANSWER_MS_MAX = 10 * 1000, // without any answer
-    HEAD_BYTES_MAX = 64 << 10,
-    BODY_BYTES_MAX = 32 << 20,
 };
 
 struct http_state {
-    struct target target;
-    struct buffer fields; // of every request, from its version on
-    struct buffer head;   // of the request being made
-    struct buffer body;
+    struct post_request request;
     uint32_t count;
     struct post posts[OPTIONS_PUBLISH_CONNECTIONS_MAX];
     struct pollfd polls[OPTIONS_PUBLISH_CONNECTIONS_MAX];
 };
-
-static void fields_make(struct buffer *fields, const struct target *target)
-{
-    const struct options_headers *headers = &target->options->publish_headers;
-    static const char content_type[] = "Content-Type:";
-    bool has_content_type = false;
-    (void)buffer_printf(fields, " HTTP/1.1\r\nHost: %s\r\nUser-Agent: ringcast-bench\r\n",
-                        target->authority);
-    for (uint32_t i = 0; i < headers->count; i++) {
-        (void)buffer_printf(fields, "%s\r\n", headers->lines[i]);
-        has_content_type |=
-            strncasecmp(headers->lines[i], content_type, sizeof content_type - 1) == 0;
-    }
-    if (!has_content_type) {
-        (void)buffer_printf(fields, "%s text/plain\r\n", content_type);
-    }
-    (void)buffer_append_text(fields, "Content-Length: ");
-}
 
 static void http_close(struct outlet *outlet)
 {
@@ -52,9 +27,7 @@ static void http_close(struct outlet *outlet)
     for (uint32_t i = 0; i < state->count; i++) {
         post_close(&state->posts[i]);
     }
-    buffer_free(&state->fields);
-    buffer_free(&state->head);
-    buffer_free(&state->body);
+    post_request_close(&state->request);
     free(state);
     outlet->state = NULL;
 }
@@ -69,17 +42,10 @@ static int http_open(struct outlet *outlet, const char *where)
         return -ENOMEM;
     }
     outlet->state = state;
-    buffer_init(&state->fields, HEAD_BYTES_MAX);
-    buffer_init(&state->head, HEAD_BYTES_MAX);
-    buffer_init(&state->body, BODY_BYTES_MAX);
-    int result =
-        target_open(&state->target, options->publish, options, outlet->error, sizeof outlet->error);
-    if (result == 0) {
-        fields_make(&state->fields, &state->target);
-    }
+    int result = post_request_open(&state->request, options, outlet->error, sizeof outlet->error);
     while (result == 0 && state->count < options->publish_connections) {
-        result = post_open(&state->posts[state->count++], &state->target, options->publish_pipeline,
-                           outlet->error, sizeof outlet->error);
+        result = post_open(&state->posts[state->count++], &state->request.target,
+                           options->publish_pipeline, outlet->error, sizeof outlet->error);
     }
     if (result < 0) {
         http_close(outlet);
@@ -128,32 +94,17 @@ static int await_news(struct outlet *outlet)
     return ready < 0 ? ready : 0;
 }
 
-// Puts the request for an event into head and body. Returns 0 or -errno.
-static int request_make(struct outlet *outlet, const struct outlet_event *event)
+// Puts the event on its connection. Returns 0 or -errno.
+static int event_append(struct outlet *outlet, struct post *post, const struct outlet_event *event)
 {
-    struct http_state *state = outlet->state;
-    const char *body = outlet->options->body;
-    struct slice data = slice_from(event->data, event->length);
-    buffer_clear(&state->head);
-    buffer_clear(&state->body);
-    if (body == NULL) {
-        (void)buffer_append_slice(&state->body, data);
-    } else {
-        target_expand(&state->body, outlet->options, body, TEMPLATE_TEXT, event->stream, data);
-    }
-    (void)buffer_append_text(&state->head, "POST ");
-    target_expand(&state->head, outlet->options, state->target.path, TEMPLATE_URL, event->stream,
-                  slice_empty());
-    (void)buffer_append_slice(&state->head, buffer_slice(&state->fields));
-    (void)buffer_append_u64(&state->head, buffer_length(&state->body));
-    (void)buffer_append_text(&state->head, "\r\n\r\n");
-    if (buffer_failure(&state->fields) != 0 || buffer_failure(&state->head) != 0 ||
-        buffer_failure(&state->body) != 0) {
+    struct post_request *request = &((struct http_state *)outlet->state)->request;
+    int result = post_request_make(request, event->stream, slice_from(event->data, event->length));
+    if (result < 0) {
         (void)snprintf(outlet->error, sizeof outlet->error, "a request to %.200s is too long",
                        outlet->options->publish);
-        return -ENOBUFS;
+        return result;
     }
-    return 0;
+    return post_append(post, buffer_slice(&request->head), buffer_slice(&request->body));
 }
 
 static int http_idle(struct outlet *outlet)
@@ -172,10 +123,7 @@ static int http_publish(struct outlet *outlet, const struct outlet_event *events
             result = await_news(outlet);
         }
         if (result == 0) {
-            result = request_make(outlet, &events[i]);
-        }
-        if (result == 0) {
-            result = post_append(post, buffer_slice(&state->head), buffer_slice(&state->body));
+            result = event_append(outlet, post, &events[i]);
         }
     }
     for (uint32_t i = 0; i < state->count && result == 0; i++) {

@@ -29,6 +29,7 @@ static int connection_open(struct post *post)
         return fail(post, fd, "connecting");
     }
     post->fd = fd;
+    post->opened++;
     post->sent_bytes = 0;
     answer_begin(&post->answer);
     return 0;

@@ -19,6 +19,7 @@ struct post {
     char *error;                 // a line why a call failed; borrowed
     size_t error_size;
     int fd;                 // -1: not connected
+    uint32_t opened;        // how many times it has connected
     struct buffer requests; // the unanswered ones, whole
     size_t sent_bytes;      // how far they have been sent
     uint32_t *lengths;      // of each, a ring of `depth`

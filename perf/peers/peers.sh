@@ -1,5 +1,6 @@
 #!/bin/bash
 # ringcast beside its rivals, in one interleaved run:  perf/peers/peers.sh [--help]   (make bench-peers)
+# Publishing over HTTP beside nginx with Nchan:        perf/peers/peers.sh post [--rounds 5] [--time 2000] [--sizes 64,200]
 # Installs those that are missing, raises the limit of open files, and leaves the rest to peers.mjs.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -17,4 +18,9 @@ case " $* " in
     ;;
 esac
 ulimit -n "$(ulimit -Hn)"
-exec node perf/peers/peers.mjs "$@"
+program=peers
+if [ "${1:-}" = post ]; then
+  program=post
+  shift
+fi
+exec node "perf/peers/$program.mjs" "$@"

@@ -91,18 +91,18 @@ class Server {
 }
 
 // Every start takes where to write, how many connections to be ready for, and the variant; it gives the arguments of
-// ringcast-bench and the server.
+// ringcast-bench and the server; `post`, if it is in the comparison of POSTs, is where to (null: the bare server's).
 
 async function startRingcast({ directory }) {
   const server = new Server(ringcast, ['serve', '--listen', '127.0.0.1:0', '--socket', socket,
-    '--data-dir', join(directory, 'data'), '--workers', String(cores)], join(directory, 'log'));
+    '--data-dir', join(directory, 'data'), '--workers', String(cores), '--anonymous', 'all'], join(directory, 'log'));
   const url = await server.wait(() => existsSync(socket) && /http:\/\/127\.0\.0\.1:\d+/.exec(readFileSync(server.log, 'utf8'))?.[0]);
-  return { server, args: ['fanout', '--url', url, '--publish', `unix:${socket}`] };
+  return { server, args: ['fanout', '--url', url, '--publish', `unix:${socket}`], post: url };
 }
 
 async function startFloor() {
   // ringcast-bench starts and stops it with each run.
-  return { args: ['floor', '--workers', String(cores)], paced: ['--coalesce', '1'], fast: ['--coalesce', '16'] };
+  return { args: ['floor', '--workers', String(cores)], paced: ['--coalesce', '1'], fast: ['--coalesce', '16'], post: null };
 }
 
 const nginxConfiguration = (directory, port, connections, workers) => `load_module modules/ngx_nchan_module.so;
@@ -144,7 +144,11 @@ async function startNchan({ directory, connections, variant }) {
   const server = new Server('nginx', ['-e', join(directory, 'log'), '-c', configuration], join(directory, 'output'));
   await server.wait(() => answers(port));
   const at = `http://127.0.0.1:${port}`;
-  return { server, args: ['fanout', '--url', `${at}/sub/{stream}`, '--publish', `${at}/pub/{stream}`, '--publish-pipeline', '1024'] };
+  return {
+    server,
+    args: ['fanout', '--url', `${at}/sub/{stream}`, '--publish', `${at}/pub/{stream}`, '--publish-pipeline', '1024'],
+    post: `${at}/pub/{stream}`,
+  };
 }
 
 async function startBetterSse({ directory, variant }) {
@@ -220,7 +224,8 @@ export const SERVERS = [
 export async function start(entry, variant, connections, scratch) {
   const directory = join(scratch, `${entry.name}-${entry.variants.indexOf(variant)}-${connections}`);
   mkdirSync(directory, { recursive: true });
-  const { server, args, paced = [], fast = [] } = await entry.start({ directory, connections, variant });
+  const { server, args, paced = [], fast = [], post } = await entry.start({ directory, connections, variant });
   const pid = server === undefined ? [] : ['--pid', String(server.process.pid)];
-  return { entry, variant, paced: [...args, ...pid, ...paced], fast: [...args, ...pid, ...fast] };
+  const postArgs = post === null ? ['ingest', '--bare', '--workers', String(cores)] : ['ingest', '--publish', post, ...pid];
+  return { entry, variant, paced: [...args, ...pid, ...paced], fast: [...args, ...pid, ...fast], post: postArgs };
 }

@@ -101,6 +101,36 @@ async function againstOther() {
   await server.stop();
 }
 
+// Producers alone: the JSON, once every event was acknowledged.
+async function ingest(...flags) {
+  const { code, printed, errors } = await run('ingest', ...flags, '--duration', '300ms', '--warmup', '50ms', '--json');
+  assert.equal(code, 0, errors);
+  const result = JSON.parse(printed.join('\n'));
+  assert.equal(result.good, true);
+  assert.ok(result.acknowledged > 0, 'events');
+  return result;
+}
+
+async function producersAlone() {
+  const broker = await Broker.start();
+  await ingest('--publish', `unix:${broker.socket}`, '--producers', 2, '--streams', STREAMS);
+  await broker.stop();
+  for (const answer of [200, 'chunked', 'close']) {
+    const server = await SseServer.start({ answer });
+    const before = server.posts;
+    const { acknowledged } = await ingest('--publish', `${server.url}/{stream}`, '--producers', 2, '--publish-connections', 5,
+      '--publish-pipeline', answer === 'chunked' ? 3 : 1, '--streams', STREAMS);
+    assert.ok(server.posts - before >= acknowledged, 'a POST each');
+    await server.stop();
+  }
+  await ingest('--bare', '--publish-connections', 5, '--publish-pipeline', 4);
+  const server = await SseServer.start({ fault: { kind: 'refuse', at: 20 } });
+  const { code, printed } = await run('ingest', '--publish', `${server.url}/{stream}`);
+  assert.equal(code, 1);
+  assert.match(printed.join('\n'), /FAILED.*the server answered 500: out of order today/);
+  await server.stop();
+}
+
 async function faults() {
   await runBadly({ kind: 'lose', at: 50 }, /1 lost, 0 repeated.*\n.*got event 51 when 50 was due/);
   await runBadly({ kind: 'lose', at: 10 }, /1 lost, 0 repeated.*\n.*got event 11 when 10 was due/); // in the warm-up
@@ -147,6 +177,8 @@ test(async ({ say }) => {
   say('ringcast: by its socket, by a command and by a pipe');
   await againstOther();
   say('another server: by POST');
+  await producersAlone();
+  say('producers alone');
   await faults();
   say('faults are found');
   await impossible();
