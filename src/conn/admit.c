@@ -23,6 +23,7 @@ void shard_take_pressure(struct shard *shard)
     if (is_short) {
         shard_flush(shard); // nothing points into them any more
         renditions_give_back(&shard->renditions);
+        bodies_shrink(&shard->bodies);
     }
 }
 

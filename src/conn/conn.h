@@ -8,10 +8,13 @@
 
 #include "io/wheel.h"
 
+enum { CONN_NONE = UINT32_MAX }; // an index of nothing
+
 enum conn_state {
     CONN_FREE = 0,
     CONN_REQUEST,  // reads a request, or waits for the next one (connecting)
     CONN_STARTING, // the request is whole; the log is asked where to start (connecting)
+    CONN_ASKING,   // the request is whole; its task is with the log thread (connecting)
     CONN_ACTIVE,   // streaming
     CONN_LINGER,   // answered and half closed: takes what the client still sends, for a moment
                    // (draining)

@@ -35,24 +35,40 @@ void request_begin(struct shard *shard, struct conn *conn)
     request_arm_receive(shard, conn);
 }
 
+static void begin_request(struct shard *shard, struct context *context)
+{
+    http_request_init(&context->request);
+    http_request_set_header_max(&context->request, shard->options.header_bytes_max);
+    body_begin(&context->body, &shard->bodies);
+}
+
+void request_release(struct context *context)
+{
+    body_end(&context->body);
+}
+
 void request_end(struct shard *shard, struct conn *conn)
 {
     struct context *context = conn_context(shard, conn);
     if (context == NULL) {
         return;
     }
-    start_abandon(shard, context);
-    pool_free(&shard->contexts, context);
     conn->context = CONN_NONE;
-    if (pool_used(&shard->contexts) + 1 == SHARD_STARTS_PAUSE) {
-        shard_choose_accepting(shard); // no longer crowded
+    start_abandon(shard, context);
+    if (context->is_asking) {
+        context->conn = CONN_NONE;
+    } else {
+        request_free(shard, context);
     }
 }
 
-static void init_request(const struct shard *shard, struct context *context)
+void request_free(struct shard *shard, struct context *context)
 {
-    http_request_init(&context->request);
-    http_request_set_header_max(&context->request, shard->options.header_bytes_max);
+    request_release(context);
+    pool_free(&shard->contexts, context);
+    if (pool_used(&shard->contexts) + 1 == SHARD_STARTS_PAUSE) {
+        shard_choose_accepting(shard); // no longer crowded
+    }
 }
 
 static struct context *open_context(struct shard *shard, struct conn *conn)
@@ -67,11 +83,12 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     }
     context->conn = conn_index(shard, conn);
     context->stream_count = 0;
+    context->is_asking = false;
     context->is_looking_up = false;
     context->has_gap = false;
     context->received_at = 0;
     context->received_length = 0;
-    init_request(shard, context);
+    begin_request(shard, context);
     conn->context = pool_index(&shard->contexts, context);
     return context;
 }
@@ -128,8 +145,14 @@ static void after_answer(struct shard *shard, struct conn *conn, bool is_keep_al
         conn_linger(shard, conn);
         return;
     }
-    init_request(shard, context);
     conn_arm(shard, conn, shard->options.request_timeout_ms);
+    if (context->received_at == context->received_length) {
+        request_end(shard, conn); // idle between requests: holds nothing
+        request_arm_receive(shard, conn);
+        return;
+    }
+    request_release(context);
+    begin_request(shard, context);
     conn_make_ready(shard, conn);
 }
 
@@ -137,6 +160,10 @@ static void send_answer(struct shard *shard, struct conn *conn, const struct buf
                         bool is_keep_alive)
 {
     struct slice bytes = buffer_slice(out);
+    struct context *context = conn_context(shard, conn);
+    if (context != NULL) {
+        start_abandon(shard, context);
+    }
     conn->state = CONN_REQUEST;
     conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
     after_answer(shard, conn, is_keep_alive);
@@ -184,7 +211,6 @@ void request_time_out(struct shard *shard, struct conn *conn)
         return;
     }
     if (conn->state == CONN_STARTING) {
-        start_abandon(shard, context); // the next request begins with none
         fail_with(shard, conn, ERR_LOG_ERROR, "the log did not answer in time where to start",
                   RETRY_AFTER_BUSY_S);
         return;

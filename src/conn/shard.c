@@ -125,6 +125,7 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
     list_init(&shard->blocking);
     list_init(&shard->slowest_due);
     list_init(&shard->slowest_untold);
+    bodies_init(&shard->bodies, BODIES_BYTES_MAX);
     prng_seed(&shard->prng, random_u64());
     agents_init(&shard->agents);
     renditions_init(&shard->renditions, RENDITION_BYTES_MAX);
@@ -158,6 +159,16 @@ int shard_start(struct shard *shard, char *error, size_t error_size)
     return 0;
 }
 
+static void free_contexts(struct shard *shard)
+{
+    for (uint32_t i = pool_next_live(&shard->contexts, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(&shard->contexts, i + 1)) {
+        request_release(pool_at(&shard->contexts, i));
+    }
+    pool_destroy(&shard->contexts);
+    bodies_free(&shard->bodies);
+}
+
 void shard_free(struct shard *shard)
 {
     for (uint32_t i = 0; i < shard->ring_count; i++) {
@@ -181,7 +192,7 @@ void shard_free(struct shard *shard)
     cold_cache_free(&shard->cold);
     history_table_free(&shard->histories);
     stream_table_free(&shard->streams);
-    pool_destroy(&shard->contexts);
+    free_contexts(shard);
     pool_destroy(&shard->flows);
     renditions_free(&shard->renditions);
     agents_free(&shard->agents);

@@ -8,6 +8,7 @@
 #include "conn/addresses.h"
 #include "conn/agents.h"
 #include "conn/conn.h"
+#include "conn/context.h"
 #include "flow/overflow.h"
 #include "flow/pressure.h"
 #include "flow/quality.h"
@@ -43,9 +44,8 @@ enum {
 };
 
 enum {
-    CONN_NONE = UINT32_MAX,
     SHARD_CONTEXTS_MAX =
-        4096, // requests being read or started at once, 16 KiB each, committed as used
+        4096, // requests being read, started or asked at once, 32 KiB each, committed as used
     SHARD_STARTS_PAUSE = SHARD_CONTEXTS_MAX / 2, // with so many no new connections are accepted
     SHARD_REQUESTS_MAX = 256,      // subscriptions and look-ups with the log at once: the quota
     SHARD_PIECES_MAX = 16384,      // iovecs of one batch of sends
@@ -57,7 +57,6 @@ enum {
     OUTBOX_BYTES_MAX =
         64 << 10,          // a connection that leaves more of broker-made bytes unread is closed
     RECEIVE_BUFFERS = 128, // of each ring
-    RECEIVE_BUFFER_BYTES = 4096,
 };
 
 struct shard_options {
@@ -82,25 +81,6 @@ struct shard_options {
     uint32_t link_interval_ms;             // 0: links are not looked at
     const struct rules *rules;             // borrowed; read by all workers
     bool rules_hold_all;                   // also those who chose no profile
-};
-
-// A request from its first byte until its answer begins.
-struct context {
-    uint32_t conn;
-    bool is_looking_up;
-    bool has_gap;
-    uint32_t received_at; // bytes received and not yet parsed: received[at..length)
-    uint32_t received_length;
-    uint8_t gap_reason;
-    uint32_t stream_count; // how many of streams[] it holds a reference on
-    uint32_t streams[CONNECTION_STREAMS_MAX];
-    uint64_t start_ids[CONNECTION_STREAMS_MAX];
-    uint64_t gap_from;
-    uint64_t gap_to;
-    struct http_route route;
-    struct subscribe_request subscribe;
-    struct http_request request;
-    uint8_t received[RECEIVE_BUFFER_BYTES];
 };
 
 struct conn_ring {
@@ -134,6 +114,7 @@ struct shard {
     struct conn_ring rings[LOOP_RINGS_MAX];
     struct pool contexts;
     struct pool flows; // conn/flow.h
+    struct bodies bodies;
     struct stream_table streams;
     struct history_table histories;
     struct cold_cache cold;
@@ -250,8 +231,12 @@ void conn_disconnect(struct shard *shard, struct conn *conn, enum notice_reason 
 // --- request.c ---
 void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit
 void request_progress(struct shard *shard,
-                      struct conn *conn);                 // parses what came, answers what is whole
-void request_end(struct shard *shard, struct conn *conn); // gives the context back
+                      struct conn *conn); // parses what came, answers what is whole
+// Its connection is done with it: gives the context back, at once or when its task is answered.
+void request_end(struct shard *shard, struct conn *conn);
+void request_free(struct shard *shard, struct context *context);
+// Frees what a request holds beside the context's own memory.
+void request_release(struct context *context);
 void request_arm_receive(struct shard *shard, struct conn *conn);
 void request_time_out(struct shard *shard, struct conn *conn);
 // Answers with a problem document; what follows is another request, or the end.

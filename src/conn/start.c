@@ -377,7 +377,6 @@ static void begin_or_refuse(struct shard *shard, struct conn *conn, struct conte
     case ADMIT_NO:
         admit_refuse(shard, conn,
                      "the broker is short of memory and begins no replay that is read from disk");
-        start_abandon(shard, context);
         break;
     case ADMIT_FAILED: conn_close(shard, conn); break;
     }
@@ -389,14 +388,12 @@ static void start_resolve(struct shard *shard, struct conn *conn, struct context
     for (uint32_t i = 0; i < context->stream_count && context->subscribe.is_unknown_404; i++) {
         if (!was_published(context_stream(shard, context, i))) {
             fail(shard, conn, ERR_STREAM_NOT_FOUND, "nobody has published to this stream");
-            start_abandon(shard, context);
             return;
         }
     }
     if (context->subscribe.overflow == OVERFLOW_BLOCK && !conn_overflow_may_block(shard, context)) {
         fail(shard, conn, ERR_FORBIDDEN,
              "overflow=block is for streams that are set to it, or a broker that is");
-        start_abandon(shard, context);
         return;
     }
     resolve(shard, context);
@@ -404,7 +401,6 @@ static void start_resolve(struct shard *shard, struct conn *conn, struct context
         begin_or_refuse(shard, conn, context);
     } else if (!ask(shard, conn, context, lookup_kind(context->subscribe.start))) {
         fail(shard, conn, ERR_LOG_ERROR, "out of memory");
-        start_abandon(shard, context);
     }
 }
 
@@ -451,7 +447,6 @@ void start_looked_up(struct shard *shard, struct conn *conn, const struct histor
     if (history != NULL && history->lookup.error != ERR_NONE) {
         fail(shard, conn, (enum rc_error)history->lookup.error,
              "the log could not tell where to start");
-        start_abandon(shard, context);
         return;
     }
     if (history != NULL) {
@@ -477,7 +472,6 @@ void start_begin(struct shard *shard, struct conn *conn, struct context *context
             stream = stream_table_open(&shard->streams, subscribe->streams[i]);
             if (stream == NULL) {
                 fail(shard, conn, ERR_TOO_MANY_STREAMS, "no room for one more stream");
-                start_abandon(shard, context);
                 return;
             }
             list_push_back(&shard->unasked, &stream->idle_node);
@@ -529,7 +523,6 @@ void start_stream_answered(struct shard *shard, struct stream *stream)
             fail(shard, conn, has_to_exist ? ERR_STREAM_NOT_FOUND : ERR_TOO_MANY_STREAMS,
                  has_to_exist ? "nobody has published to this stream"
                               : "the broker knows as many streams as it may");
-            start_abandon(shard, context);
         } else if (are_live(shard, context)) {
             start_resolve(shard, conn, context);
         }

@@ -37,7 +37,8 @@ static void count_states(const struct shard *shard, struct json_writer *writer)
         for (uint32_t slot = 0; slot < ring->capacity && left > 0; slot++) {
             const struct conn *conn = &ring->conns[slot];
             left -= conn->state != CONN_FREE;
-            connecting += conn->state == CONN_REQUEST || conn->state == CONN_STARTING;
+            connecting += conn->state == CONN_REQUEST || conn->state == CONN_STARTING ||
+                          conn->state == CONN_ASKING;
             draining += conn->state == CONN_LINGER || conn->state == CONN_CLOSING;
             streaming += conn->state == CONN_ACTIVE;
             throttled += conn->state == CONN_ACTIVE && conn_is_throttled(conn);

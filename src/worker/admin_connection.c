@@ -12,7 +12,8 @@ static const char *state_name(const struct shard *shard, const struct conn *conn
 {
     switch (conn->state) {
     case CONN_REQUEST:
-    case CONN_STARTING: return "connecting";
+    case CONN_STARTING:
+    case CONN_ASKING: return "connecting";
     case CONN_ACTIVE:
         if (conn_is_throttled(conn)) {
             return "throttled";

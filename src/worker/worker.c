@@ -228,6 +228,13 @@ static void resume_if_lapped(struct worker *worker)
     }
 }
 
+// Those whose task is with the log thread end with its answer.
+static bool is_to_be_sent_away(const struct conn *conn)
+{
+    return conn->state != CONN_FREE && conn->state != CONN_ASKING && conn->state != CONN_CLOSING &&
+           conn->state != CONN_LINGER;
+}
+
 // A slice of the connections is sent away. True when all were.
 static bool say_goodbye(struct worker *worker)
 {
@@ -241,7 +248,7 @@ static bool say_goodbye(struct worker *worker)
             continue;
         }
         struct conn *conn = &ring->conns[worker->stop_slot++];
-        if (conn->state != CONN_FREE && conn->state != CONN_CLOSING && conn->state != CONN_LINGER) {
+        if (is_to_be_sent_away(conn)) {
             uint64_t spread = prng_below(&shard->prng, GOODBYE_SPREAD_MS);
             conn_flow_release(shard, conn);
             if (conn->state != CONN_FREE) { // handlers may have ended it

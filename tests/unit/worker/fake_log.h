@@ -89,7 +89,13 @@ uint32_t fake_connections(void); // as counted for the whole broker
 uint32_t fake_lookups(void);
 uint32_t fake_unsubscribes(void);
 struct worker *fake_worker(void);
+// What gets the tasks of HTTP clients, in chains, during fake_run.
+void fake_on_tasks(void (*take)(struct task *chain));
+void fake_answer_tasks(struct task *chain);
+uint16_t fake_port(void);
+void fake_round(void); // of the log's loop
 
+// --- fake_client.c ---
 // A client: connects and sends the request text.
 int fake_connect(const char *request, int receive_buffer_bytes);
 // A GET of the target with these header fields, each with its line end.

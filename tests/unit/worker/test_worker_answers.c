@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // What the broker says itself: answers, pages, notices, also to those who do not take them at once.
 #include "fake_log.h"

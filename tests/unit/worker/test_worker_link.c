@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // Connections' paths looked at now and then, and what rules make of them.
 #include "fake_log.h"

@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // link: tests/unit/worker/fake_status.c
 // Subscribers that lag beyond their limit, in every form that events are sent in: what comes and

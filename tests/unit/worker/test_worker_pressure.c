@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // What a worker leaves out while memory is short.
 #include "fake_log.h"

@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // link: tests/unit/worker/fake_status.c
 // Connections with rates and batches of their own: what is held back, and that nothing is lost.

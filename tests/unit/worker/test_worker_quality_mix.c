@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // link: tests/unit/worker/fake_status.c
 // Readers of every quality and pace at once: each gets every event of its streams once, in order

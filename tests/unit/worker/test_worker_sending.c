@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // Sends that are cut short, and what they wait for.
 #include "fake_log.h"

@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // link: tests/unit/worker/fake_status.c
 // Streams that block: what the log is told of their slowest subscribers.

@@ -1,3 +1,4 @@
+// link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // From the request to the first event, where answers of the log come late, fail, or are another
 // request's.
