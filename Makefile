@@ -57,7 +57,7 @@ LANGUAGE := -std=gnu11 -D_GNU_SOURCE
 compile_flags = $(LANGUAGE) $(INCLUDES) $(LLHTTP_INCLUDES) -g -fno-omit-frame-pointer \
                 $(optimize_$(SANITIZE)) $(WARNINGS) $(EXTRA_CFLAGS) $(CFLAGS)
 link_flags = $(link_$(SANITIZE)) -Wl,--as-needed $(LDFLAGS)
-LDLIBS := -luring -lcurl -lpthread -lm
+LDLIBS := -luring -lcurl -lcrypto -lpthread -lm
 # The daemon's allocator. Sanitizers bring their own.
 DAEMON_LIBS := $(if $(SANITIZE),,-Wl,--no-as-needed -ljemalloc -Wl,--as-needed)
 

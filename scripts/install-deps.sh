@@ -4,7 +4,7 @@
 # -n only lists them. Says nothing and takes a few milliseconds when nothing is missing.
 set -eu
 
-build=(gcc libc6-dev make liburing-dev libjemalloc-dev libcurl4-openssl-dev node-llhttp)
+build=(gcc libc6-dev make liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev node-llhttp)
 test=("${build[@]}" libcriterion-dev clang libclang-rt-14-dev curl jq socat
   netcat-openbsd procps iproute2 nftables)
 lint=("${test[@]}" clang-format clang-tidy shellcheck)
