@@ -21,17 +21,13 @@
 #define HOUR       (3600 * SECOND)
 #define YEAR       (366 * 24 * HOUR)
 
-enum {
-    // The part of a segment that one event may fill: its frame may be twice its data, and goes with
-    // a header and indexes.
-    SEGMENT_SHARE_OF_EVENT = 4,
-    INBOX_MAX = 1 << 20,
-};
+enum { INBOX_MAX = 1 << 20 };
 
 // In the order of enum overflow_policy, from OVERFLOW_DROP_OLDEST on.
 static const char *const lag_policies[] = {"drop_oldest", "drop_newest", "drop_lowest",
                                            "disconnect",  "block",       NULL};
 static const char *const backpressure_strategies[] = {"buffer", "pause", "drop", NULL};
+static const char *const origin_variables[] = {"ALLOW_ORIGINS", "CORS_ALLOWED_ORIGINS", NULL};
 static const char *const unknown_streams[] = {"wait", "404", NULL};
 static const char *const rules_for[] = {"chosen", "all", NULL};
 static const char *const memory_watches[] = {"on", "off", NULL};
@@ -105,8 +101,29 @@ static const struct setting settings[] = {
      .offset = AT(connections_per_address),
      .default_text = "0",
      .minimum = 1,
-     .maximum = ADDRESSES_EACH_MAX,
+     .maximum = CLIENT_COUNTS_EACH_MAX,
      .help = "connections of one client address (IPv6: of one /64); one more is answered 429"},
+    {.key = "requests-per-address",
+     .kind = SETTING_COUNT,
+     .checks = SETTING_ZERO_IS_NONE,
+     .offset = AT(requests_per_address),
+     .default_text = "0",
+     .minimum = 1,
+     .maximum = RATE_TABLE_RATE_MAX,
+     .help = "requests a second of one client address (IPv6: of one /64); more are answered 429"},
+    {.key = "allow-origins",
+     .kind = SETTING_TEXT,
+     .offset = AT(allow_origins),
+     .other_variables = origin_variables,
+     .value_name = "ORIGIN,...",
+     .default_note = "none",
+     .help =
+         "pages of other origins that may ask, as https://example.org; also in ALLOW_ORIGINS or "
+         "CORS_ALLOWED_ORIGINS"},
+    {.key = "require-origin",
+     .kind = SETTING_SWITCH,
+     .offset = AT(require_origin),
+     .help = "requests without Origin are answered 403, as of programs that are no browsers"},
     {.key = "connection-streams-max",
      .kind = SETTING_COUNT,
      .offset = AT(connection_streams_max),
@@ -398,58 +415,6 @@ STATIC_ASSERT(OVERFLOW_DROP_OLDEST == 1 && OVERFLOW_DROP_NEWEST == 2 && OVERFLOW
               "the choices of lag-policy stand in the order of the policies");
 STATIC_ASSERT(LOGGER_DEBUG == 0 && LOGGER_OFF == 4, "the choices of log-level are the levels");
 
-static int read_rule(const char *text, struct rules *rules, char *message, size_t message_size)
-{
-    struct rules_fault fault;
-    if (strcmp(text, "none") == 0 || rules_add(rules, slice_of(text), &fault)) {
-        return 0;
-    }
-    (void)snprintf(message, message_size, "--rule: at character %zu of '%.200s': %s",
-                   fault.position + 1, text, fault.message);
-    return -EINVAL;
-}
-
-int options_read_rules(const struct options *options, struct rules *rules, char *message,
-                       size_t message_size)
-{
-    rules->count = 0;
-    int result = 0;
-    if (options->rules.count == 0) {
-        result = read_rule(RULES_DEFAULT, rules, message, message_size);
-    }
-    for (uint32_t i = 0; i < options->rules.count && result == 0; i++) {
-        result = read_rule(options->rules.texts[i], rules, message, message_size);
-    }
-    return result;
-}
-
-int options_check(const struct options *options, char *message, size_t message_size)
-{
-    uint64_t most = options->segment_bytes / SEGMENT_SHARE_OF_EVENT;
-    char text[SETTING_VALUE_SIZE];
-    if (options->event_bytes_max > most) {
-        setting_format_number(SETTING_SIZE, most, text);
-        (void)snprintf(message, message_size,
-                       "--event-bytes-max: with these --segment-bytes it may be at most %s", text);
-        return -EINVAL;
-    }
-    if (options->retention_bytes < 2 * options->segment_bytes) {
-        setting_format_number(SETTING_SIZE, 2 * options->segment_bytes, text);
-        (void)snprintf(message, message_size,
-                       "--retention-bytes: it must be at least two segments, %s (see "
-                       "--segment-bytes)",
-                       text);
-        return -EINVAL;
-    }
-    if (options->listen[0] == 0 || (options->socket != NULL && options->socket[0] == 0) ||
-        (options->data_dir != NULL && options->data_dir[0] == 0)) {
-        (void)snprintf(message, message_size, "--listen, --socket and --data-dir may not be empty");
-        return -EINVAL;
-    }
-    struct rules rules;
-    return options_read_rules(options, &rules, message, message_size);
-}
-
 struct overflow_terms options_overflow(const struct options *options)
 {
     enum overflow_policy policy = OVERFLOW_UNSET;
@@ -461,16 +426,6 @@ struct overflow_terms options_overflow(const struct options *options)
                       ? policy
                       : (enum overflow_policy)(OVERFLOW_DROP_OLDEST + options->lag_policy),
         .limits = {.events = options->lag_events, .bytes = options->lag_bytes}};
-}
-
-struct stream_flow options_flow(const struct options *options)
-{
-    struct overflow_terms terms = options_overflow(options);
-    return (struct stream_flow){.overflow = (uint8_t)terms.policy,
-                                .lag_events = terms.limits.events,
-                                .lag_bytes = terms.limits.bytes,
-                                .threshold = options->backpressure_threshold,
-                                .producer_wait_ms = (uint32_t)options->backpressure_wait_ms};
 }
 
 uint32_t options_features_masked(const struct options *options)

@@ -3,6 +3,8 @@
 #define RINGCAST_APP_OPTIONS_H
 
 #include "app/setting.h"
+#include "auth/cors.h"
+#include "conn/client_limits.h"
 #include "flow/overflow.h"
 #include "flow/rules.h"
 #include "log/settings.h"
@@ -36,6 +38,9 @@ struct options {
     uint64_t workers;     // 0: one a core
     uint64_t connections_max;
     uint64_t connections_per_address; // 0: no bound
+    uint64_t requests_per_address;    // a second; 0: no bound
+    const char *allow_origins;        // NULL: none; see options_read_origins
+    bool require_origin;
     uint64_t connection_streams_max;
     uint64_t producers_max;
     uint64_t producer_events_per_second; // 0: no bound
@@ -85,6 +90,13 @@ int options_check(const struct options *options, char *message, size_t message_s
 // line in message.
 int options_read_rules(const struct options *options, struct rules *rules, char *message,
                        size_t message_size);
+
+// The origins whose pages may ask. 0, or -EINVAL with one line in message.
+int options_read_origins(const struct options *options, struct cors_origins *origins, char *message,
+                         size_t message_size);
+
+// What one client may have and do at once.
+struct client_limits_options options_limits(const struct options *options);
 
 // What happens to a subscriber that lags, where neither it nor its streams say something else.
 struct overflow_terms options_overflow(const struct options *options);

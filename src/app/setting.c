@@ -269,17 +269,37 @@ void setting_variable_name(const struct setting *setting, char name[SETTING_VARI
     }
 }
 
+static bool is_set(const char *variable)
+{
+    const char *value = paths_variable(variable);
+    return value != NULL && value[0] != 0;
+}
+
+// The variable that says what the setting is; NULL: none.
+static const char *find_variable(const struct setting *setting, char own[SETTING_VARIABLE_SIZE])
+{
+    setting_variable_name(setting, own);
+    if (is_set(own)) {
+        return own;
+    }
+    const char *const *other = setting->other_variables;
+    while (other != NULL && *other != NULL && !is_set(*other)) {
+        other++;
+    }
+    return other == NULL ? NULL : *other;
+}
+
 int settings_take_environment(const struct setting_table *table, void *target, char *message,
                               size_t message_size)
 {
     for (size_t i = 0; i < table->count; i++) {
-        char name[SETTING_VARIABLE_SIZE];
-        setting_variable_name(&table->settings[i], name);
-        const char *value = paths_variable(name);
-        if (value == NULL || value[0] == 0) {
+        char own[SETTING_VARIABLE_SIZE];
+        const char *name = find_variable(&table->settings[i], own);
+        if (name == NULL) {
             continue;
         }
-        int result = setting_take(&table->settings[i], target, value, name, message, message_size);
+        int result = setting_take(&table->settings[i], target, paths_variable(name), name, message,
+                                  message_size);
         if (result != 0) {
             return result;
         }

@@ -54,8 +54,11 @@ struct setting {
     const char *key; // as in --key; RINGCAST_KEY in the environment
     char letter;     // as in -k; 0: none
     enum setting_kind kind;
-    unsigned checks;          // SETTING_ZERO_IS_NONE and so on
-    size_t offset;            // in the command's struct
+    unsigned checks; // SETTING_ZERO_IS_NONE and so on
+    size_t offset;   // in the command's struct
+    // Names of variables in the environment that count where RINGCAST_KEY is not set, the first one
+    // first; ends with NULL. NULL: none.
+    const char *const *other_variables;
     const char *value_name;   // HOST:PORT, for the help; NULL for switches and choices
     const char *default_text; // parsed as any value; NULL: zero, NULL or none
     const char *default_note; // told in the help instead of default_text, where the machine decides
@@ -81,8 +84,8 @@ void settings_set_defaults(const struct setting_table *table, void *target);
 int setting_take(const struct setting *setting, void *target, const char *value, const char *origin,
                  char *message, size_t message_size);
 
-// Takes RINGCAST_<KEY> of every setting (upper case, - as _) that is set and not empty. Returns as
-// setting_take.
+// Takes RINGCAST_<KEY> of every setting (upper case, - as _), else the first of its other
+// variables, that is set and not empty. Returns as setting_take.
 int settings_take_environment(const struct setting_table *table, void *target, char *message,
                               size_t message_size);
 

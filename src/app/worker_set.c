@@ -31,7 +31,9 @@ struct worker_set {
     struct worker_set_options options;
     struct listen_address address;
     _Atomic uint32_t connections; // of all workers together
-    struct addresses *addresses;  // the same by address; NULL: not bounded
+    struct client_limits limits;
+    struct cors_origins origins;
+    struct access_policy access;
     struct rules rules;
     struct loop *loops[WORKERS_MAX];
     struct member members[WORKERS_MAX];
@@ -87,7 +89,10 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
         set->members[i].number = i;
         set->members[i].notice_fd = options->notice_fd;
     }
+    set->access = (struct access_policy){.origins = &set->origins,
+                                         .requires_origin = options->options->require_origin};
     if (options_read_rules(options->options, &set->rules, message, message_size) != 0 ||
+        options_read_origins(options->options, &set->origins, message, message_size) != 0 ||
         open_listeners(set, message, message_size) != 0) {
         worker_set_destroy(set);
         return NULL;
@@ -118,7 +123,8 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
                 .workers = set->options.workers,
                 .connections_max = (uint32_t)options->connections_max,
                 .connections = &set->connections,
-                .addresses = set->addresses,
+                .limits = &set->limits,
+                .access = &set->access,
                 .connection_streams_max = (uint32_t)options->connection_streams_max,
                 .header_bytes_max = (uint32_t)options->header_bytes_max,
                 .descriptors_per_ring_max = descriptors_per_ring(&set->options),
@@ -148,14 +154,10 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
 bool worker_set_create(struct worker_set *set, struct loop *log_loop, struct log_tail *tail,
                        char *message, size_t message_size)
 {
-    const struct options *settings = set->options.options;
-    if (settings->connections_per_address > 0) {
-        set->addresses = addresses_create((uint32_t)settings->connections_max,
-                                          (uint32_t)settings->connections_per_address);
-        if (set->addresses == NULL) {
-            (void)snprintf(message, message_size, "no memory to count connections by address");
-            return false;
-        }
+    const struct client_limits_options limits = options_limits(set->options.options);
+    if (!client_limits_init(&set->limits, &limits)) {
+        (void)snprintf(message, message_size, "no memory to count what each client does");
+        return false;
     }
     for (unsigned i = 0; i < set->options.workers; i++) {
         struct member *member = &set->members[i];
@@ -277,6 +279,6 @@ void worker_set_destroy(struct worker_set *set)
             (void)close(member->listener_fd);
         }
     }
-    addresses_destroy(set->addresses);
+    client_limits_free(&set->limits);
     free(set);
 }

@@ -133,15 +133,14 @@ static void refuse(struct conn *conn, struct conn_cold *cold, enum conn_refusal 
 
 static uint64_t address_key(const struct shard *shard, const struct conn_cold *cold)
 {
-    const struct addresses *addresses = shard->options.addresses;
-    return addresses == NULL ? 0 : addresses_key(addresses, cold->family, cold->address);
+    return client_limits_address(shard->options.limits, cold->family, cold->address);
 }
 
 // Refuses it where the broker or its address holds as many as it may.
 static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *cold)
 {
     _Atomic uint32_t *connections = shard->options.connections;
-    uint64_t key = address_key(shard, cold);
+    struct client_counts *by_address = shard->options.limits->address_connections;
     if (shard->is_stopping) {
         refuse(conn, cold, REFUSAL_STOPPING);
         return;
@@ -149,7 +148,7 @@ static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *c
     if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) >=
         shard->options.connections_max) {
         refuse(conn, cold, REFUSAL_CONNECTIONS);
-    } else if (key != 0 && !addresses_enter(shard->options.addresses, key)) {
+    } else if (!client_limits_enter(by_address, address_key(shard, cold))) {
         refuse(conn, cold, REFUSAL_ADDRESS);
     } else {
         return;
@@ -162,10 +161,8 @@ static void count_out(struct shard *shard, const struct conn *conn)
     if ((conn->flags & CONN_UNCOUNTED) != 0) {
         return;
     }
-    uint64_t key = address_key(shard, conn_cold_of(shard, conn));
-    if (key != 0) {
-        addresses_leave(shard->options.addresses, key);
-    }
+    client_limits_leave(shard->options.limits->address_connections,
+                        address_key(shard, conn_cold_of(shard, conn)));
     atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
 }
 

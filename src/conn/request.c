@@ -291,6 +291,9 @@ static void answer(struct shard *shard, struct conn *conn, struct context *conte
 {
     shard->stats.requests++;
     context->route = http_route_find(&context->request);
+    if (!access_check(shard, conn, context)) {
+        return;
+    }
     switch (context->route.kind) {
     case HTTP_ROUTE_NOT_FOUND: fail_with(shard, conn, ERR_NOT_FOUND, "no such resource", 0); break;
     case HTTP_ROUTE_METHOD_NOT_ALLOWED: {

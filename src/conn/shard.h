@@ -5,8 +5,9 @@
 #pragma once
 
 #include "base/prng.h"
-#include "conn/addresses.h"
+#include "conn/access.h"
 #include "conn/agents.h"
+#include "conn/client_limits.h"
 #include "conn/conn.h"
 #include "conn/context.h"
 #include "flow/overflow.h"
@@ -64,7 +65,8 @@ struct shard_options {
     unsigned workers;
     uint32_t connections_max;      // of the whole broker
     _Atomic uint32_t *connections; // of the whole broker, shared by all workers
-    struct addresses *addresses;   // the same for each address; NULL: not bounded
+    struct client_limits *limits;  // the same for each client; borrowed
+    struct access_policy *access;  // borrowed
     uint32_t connection_streams_max;
     uint32_t header_bytes_max;
     uint32_t descriptors_per_ring_max;

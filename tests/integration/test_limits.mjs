@@ -31,6 +31,20 @@ const limits = {
       subscribers[1].close();
     },
   },
+  'requests a second of one address': {
+    flags: ['--requests-per-address', '2'],
+    async check(broker) {
+      let answer = await answerTo(broker, get('/nothing'));
+      assert.equal(answer.code, 'not_found');
+      await until('it is refused', async () => {
+        answer = await answerTo(broker, get('/nothing'));
+        return answer.code !== 'not_found';
+      });
+      assert.deepEqual(answer, { status: 429, code: 'rate_limited', retries: true });
+      assert.equal((await answerTo(broker, get('/streams/a'), { from: '127.0.0.2' })).status, 200, 'another address is not concerned');
+      await until('the next second', async () => (await answerTo(broker, get('/streams/a'))).status === 200);
+    },
+  },
   'streams of one connection': {
     flags: ['--connection-streams-max', '2'],
     async check(broker) {

@@ -57,6 +57,30 @@ Test(options, the_defaults_agree)
     cr_assert_eq(options_features_masked(&options), 0);
 }
 
+Test(options, origins)
+{
+    struct cors_origins origins;
+    cr_assert_eq(options_read_origins(&options, &origins, message, sizeof(message)), 0);
+    cr_assert_eq(origins.count, 0);
+    take("allow-origins", "https://a.example, http://localhost:3000");
+    cr_assert_eq(options_check(&options, message, sizeof(message)), 0, "%s", message);
+    cr_assert_eq(options_read_origins(&options, &origins, message, sizeof(message)), 0);
+    cr_assert_eq(origins.count, 2);
+    take("allow-origins", "https://a.example,*");
+    cr_assert_eq(options_check(&options, message, sizeof(message)), -EINVAL);
+    cr_assert_not_null(strstr(message, "--allow-origins: '*'"), "%s", message);
+}
+
+Test(options, limits_of_a_client)
+{
+    take("connections-per-address", "5");
+    take("requests-per-address", "7");
+    const struct client_limits_options limits = options_limits(&options);
+    cr_assert_eq(limits.connections_max, CONNECTIONS_DEFAULT);
+    cr_assert_eq(limits.connections_per_address, 5);
+    cr_assert_eq(limits.requests_per_address, 7);
+}
+
 Test(options, every_overflow_policy_is_a_choice)
 {
     const struct setting *setting = NULL;

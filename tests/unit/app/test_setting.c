@@ -23,12 +23,14 @@ static const char *const parts[] = {"head", "body", "tail", NULL};
 
 #define AT(member) offsetof(struct sample, member)
 
+static const char *const other_names[] = {"OTHER_NAME", "THIRD_NAME", NULL};
 static const struct setting settings[] = {
     {.key = "fast", .letter = 'f', .kind = SETTING_SWITCH, .offset = AT(is_fast), .help = "hurry"},
     {.key = "name",
      .letter = 'n',
      .kind = SETTING_TEXT,
      .offset = AT(name),
+     .other_variables = other_names,
      .value_name = "NAME",
      .help = "what it is called"},
     {.key = "count",
@@ -224,6 +226,21 @@ Test(setting, zero_is_none_where_it_is_allowed)
     cr_assert_eq(take(&sample, ARGUMENTS("--count", "0")), 0);
     cr_assert_eq(sample.count, 0);
     cr_assert_eq(take(&sample, ARGUMENTS("--parts", "", "--ids=")), 0);
+}
+
+Test(setting, other_variables_count_where_its_own_is_not_set)
+{
+    struct sample sample;
+    settings_set_defaults(&table, &sample);
+    (void)setenv("THIRD_NAME", "third", 1);
+    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_str_eq(sample.name, "third");
+    (void)setenv("OTHER_NAME", "other", 1);
+    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_str_eq(sample.name, "other");
+    (void)setenv("RINGCAST_NAME", "own", 1);
+    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_str_eq(sample.name, "own");
 }
 
 Test(setting, environment)

@@ -237,7 +237,12 @@ static void *run_worker(void *context)
 
 static void fill_options(struct shard_options *shard)
 {
+    static const struct cors_origins no_origins;
+    static struct client_limits no_limits;
+    static struct access_policy access = {.origins = &no_origins};
     shard->workers = 1;
+    shard->limits = shard->limits != NULL ? shard->limits : &no_limits;
+    shard->access = shard->access != NULL ? shard->access : &access;
     shard->connections = &fake.connections;
     shard->connections_max = shard->connections_max ? shard->connections_max : 512;
     shard->descriptors_per_ring_max =

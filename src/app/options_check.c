@@ -1,0 +1,98 @@
+// What the settings of options.c mean together: whether they agree, and what others are to be told.
+#include "app/options.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    // The part of a segment that one event may fill: its frame may be twice its data, and goes with
+    // a header and indexes.
+    SEGMENT_SHARE_OF_EVENT = 4,
+};
+
+static int read_rule(const char *text, struct rules *rules, char *message, size_t message_size)
+{
+    struct rules_fault fault;
+    if (strcmp(text, "none") == 0 || rules_add(rules, slice_of(text), &fault)) {
+        return 0;
+    }
+    (void)snprintf(message, message_size, "--rule: at character %zu of '%.200s': %s",
+                   fault.position + 1, text, fault.message);
+    return -EINVAL;
+}
+
+int options_read_rules(const struct options *options, struct rules *rules, char *message,
+                       size_t message_size)
+{
+    rules->count = 0;
+    int result = 0;
+    if (options->rules.count == 0) {
+        result = read_rule(RULES_DEFAULT, rules, message, message_size);
+    }
+    for (uint32_t i = 0; i < options->rules.count && result == 0; i++) {
+        result = read_rule(options->rules.texts[i], rules, message, message_size);
+    }
+    return result;
+}
+
+int options_read_origins(const struct options *options, struct cors_origins *origins, char *message,
+                         size_t message_size)
+{
+    char fault[CORS_FAULT_BYTES];
+    const char *text = options->allow_origins == NULL ? "" : options->allow_origins;
+    if (cors_origins_parse(origins, slice_of(text), fault)) {
+        return 0;
+    }
+    (void)snprintf(message, message_size, "--allow-origins: %s", fault);
+    return -EINVAL;
+}
+
+struct client_limits_options options_limits(const struct options *options)
+{
+    return (struct client_limits_options){
+        .connections_max = (uint32_t)options->connections_max,
+        .connections_per_address = (uint32_t)options->connections_per_address,
+        .requests_per_address = (uint32_t)options->requests_per_address,
+    };
+}
+
+int options_check(const struct options *options, char *message, size_t message_size)
+{
+    uint64_t most = options->segment_bytes / SEGMENT_SHARE_OF_EVENT;
+    char text[SETTING_VALUE_SIZE];
+    if (options->event_bytes_max > most) {
+        setting_format_number(SETTING_SIZE, most, text);
+        (void)snprintf(message, message_size,
+                       "--event-bytes-max: with these --segment-bytes it may be at most %s", text);
+        return -EINVAL;
+    }
+    if (options->retention_bytes < 2 * options->segment_bytes) {
+        setting_format_number(SETTING_SIZE, 2 * options->segment_bytes, text);
+        (void)snprintf(message, message_size,
+                       "--retention-bytes: it must be at least two segments, %s (see "
+                       "--segment-bytes)",
+                       text);
+        return -EINVAL;
+    }
+    if (options->listen[0] == 0 || (options->socket != NULL && options->socket[0] == 0) ||
+        (options->data_dir != NULL && options->data_dir[0] == 0)) {
+        (void)snprintf(message, message_size, "--listen, --socket and --data-dir may not be empty");
+        return -EINVAL;
+    }
+    struct rules rules;
+    struct cors_origins origins;
+    int result = options_read_rules(options, &rules, message, message_size);
+    return result != 0 ? result : options_read_origins(options, &origins, message, message_size);
+}
+
+struct stream_flow options_flow(const struct options *options)
+{
+    struct overflow_terms terms = options_overflow(options);
+    return (struct stream_flow){.overflow = (uint8_t)terms.policy,
+                                .lag_events = terms.limits.events,
+                                .lag_bytes = terms.limits.bytes,
+                                .threshold = options->backpressure_threshold,
+                                .producer_wait_ms = (uint32_t)options->backpressure_wait_ms};
+}
