@@ -27,6 +27,17 @@ bool text_parse_u64_max(struct slice text, uint64_t maximum, uint64_t *value)
     return true;
 }
 
+bool text_is_blank(struct slice text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        uint8_t byte = text.at[i];
+        if (byte != ' ' && byte != '\t' && byte != '\r' && byte != '\n') {
+            return false;
+        }
+    }
+    return true;
+}
+
 int text_hex_value(uint8_t digit)
 {
     if (digit >= '0' && digit <= '9') {

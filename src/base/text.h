@@ -24,6 +24,9 @@ bool text_parse_u64_max(struct slice text, uint64_t maximum, uint64_t *value);
 // "0.8" is 800, "100" 100000: at most three digits behind a point, if there is one.
 bool text_parse_thousandths(struct slice text, uint64_t *thousandths);
 
+// Whether there is nothing but spaces, tabs, CR and LF (what JSON calls white space).
+bool text_is_blank(struct slice text);
+
 // The value of a hexadecimal digit in either case, or -1.
 int text_hex_value(uint8_t digit);
 

@@ -36,6 +36,7 @@
 #include "base/bytes.h"
 #include "event/event.h"
 #include "log/log.h"
+#include "wire/member_reader.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,12 +44,9 @@
 
 enum {
     LINE_REF_BYTES_MAX = 255, // as JSON text
-    LINE_MESSAGE_BYTES = 256,
     LINE_LIMIT_DEFAULT = 100,
     LINE_LIMIT_MAX = 10 * 1000,
 };
-
-#define LINE_POSITION_NONE SIZE_MAX
 
 enum line_operation {
     LINE_PUBLISH,
@@ -81,9 +79,7 @@ struct line_request {
 // Room for what cannot stay as it stands in the line: unescaped strings, compact JSON, attributes.
 // Used anew by each line_parse; what a request points at lives until then.
 struct line_scratch {
-    uint8_t *bytes;
-    size_t capacity_bytes;
-    size_t used_bytes;
+    struct arena texts;
     struct buffer attributes;
 };
 
@@ -91,17 +87,11 @@ struct line_scratch {
 int line_scratch_init(struct line_scratch *scratch, size_t event_bytes_max);
 void line_scratch_free(struct line_scratch *scratch);
 
-struct line_fault {
-    enum rc_error error;
-    size_t position; // offset in the line, or LINE_POSITION_NONE
-    char message[LINE_MESSAGE_BYTES];
-};
-
 // Reads one line, without its LF. On false *fault is filled and of *request only ref is good (given
 // back where it can still be found). Values are checked by type, range and combination; the event
 // itself by event_validate, which the caller calls.
 bool line_parse(struct slice line, struct line_scratch *scratch, size_t event_bytes_max,
-                struct line_request *request, struct line_fault *fault);
+                struct line_request *request, struct member_fault *fault);
 
 // The ref of a line that is cut off or refused, where it stands before any break of JSON's grammar;
 // else empty.

@@ -37,7 +37,7 @@ static void lines_answer_ready(struct producer *producer, struct slice ref, enum
 
 void lines_refuse_connection(struct producer *producer, enum rc_error error, const char *message)
 {
-    line_write_error(&producer->output, slice_empty(), error, message, LINE_POSITION_NONE);
+    line_write_error(&producer->output, slice_empty(), error, message, MEMBER_POSITION_NONE);
     buffer_append_byte(&producer->output, '\n');
 }
 
@@ -47,13 +47,13 @@ static void lines_refuse_begun(struct producer *producer, const struct line_requ
 {
     producer_take_back(producer);
     lines_answer_ready(producer, line->ref, error, message[0] != 0 ? message : NULL,
-                       LINE_POSITION_NONE);
+                       MEMBER_POSITION_NONE);
 }
 
 static enum step lines_publish(struct producer *producer, const struct line_request *line,
                                uint64_t counter)
 {
-    char message[LINE_MESSAGE_BYTES];
+    char message[MEMBER_MESSAGE_BYTES];
     enum rc_error error = ERR_NONE;
     switch (producer_append(producer, counter, 0, &line->event, line->level, &error, message,
                             sizeof message)) {
@@ -87,7 +87,7 @@ static enum step lines_control(struct producer *producer, const struct line_requ
 static enum step lines_operation(struct producer *producer, const struct line_request *line,
                                  struct request *request, uint64_t counter)
 {
-    char message[LINE_MESSAGE_BYTES];
+    char message[MEMBER_MESSAGE_BYTES];
     enum rc_error error = operation_prepare(request->operation, line, message, sizeof message);
     if (error != ERR_NONE) {
         lines_refuse_begun(producer, line, error, message);
@@ -141,7 +141,7 @@ static enum step lines_begin(struct producer *producer, const struct line_reques
 
 static void lines_answer_too_long(struct producer *producer, struct slice line)
 {
-    char message[LINE_MESSAGE_BYTES];
+    char message[MEMBER_MESSAGE_BYTES];
     size_t limit = producer->ingest->line_bytes_max;
     snprintf(message, sizeof message, "the line is longer than %zu bytes", limit);
     lines_answer_ready(producer, line_find_ref(line), ERR_TOO_LARGE, message, limit);
@@ -157,7 +157,7 @@ static enum step lines_take(struct producer *producer, struct slice line, size_t
     }
     struct ingest *ingest = producer->ingest;
     struct line_request request;
-    struct line_fault fault;
+    struct member_fault fault;
     enum step step = STEP_TOOK;
     if (text.length > ingest->line_bytes_max) {
         lines_answer_too_long(producer, text);
@@ -293,7 +293,7 @@ void lines_answer(struct producer *producer, struct request *request)
     if (request->kind == REQUEST_TEXT) {
         buffer_append_slice(out, text);
     } else if (error != ERR_NONE) {
-        line_write_error(out, text, error, NULL, LINE_POSITION_NONE);
+        line_write_error(out, text, error, NULL, MEMBER_POSITION_NONE);
     } else {
         lines_write_result(out, text, request);
     }

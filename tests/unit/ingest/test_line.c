@@ -23,7 +23,7 @@ TestSuite(line, .init = setup, .fini = teardown);
 static struct line_request parse(const char *line)
 {
     struct line_request request;
-    struct line_fault fault = {0};
+    struct member_fault fault = {0};
     cr_assert(line_parse(slice_of(line), &scratch, EVENT_BYTES_MAX, &request, &fault), "%s: %s",
               line, fault.message);
     return request;
@@ -312,7 +312,7 @@ Test(line, faults_are_named)
 {
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         struct line_request request;
-        struct line_fault fault = {0};
+        struct member_fault fault = {0};
         bool parsed =
             line_parse(slice_of(faults[i].line), &scratch, EVENT_BYTES_MAX, &request, &fault);
         cr_expect_not(parsed, "%s", faults[i].line);
@@ -325,7 +325,7 @@ Test(line, faults_are_named)
                            fault.message);
         if (faults[i].position != -2) {
             size_t position =
-                faults[i].position == -1 ? LINE_POSITION_NONE : (size_t)faults[i].position;
+                faults[i].position == -1 ? MEMBER_POSITION_NONE : (size_t)faults[i].position;
             cr_expect_eq(fault.position, position, "%s: %zd", faults[i].line,
                          (ssize_t)fault.position);
         }
@@ -345,7 +345,7 @@ Test(line, every_prefix_of_a_line_is_refused)
         uint8_t *copy = malloc(length + 1);
         memcpy(copy, line, length);
         struct line_request request;
-        struct line_fault fault = {0};
+        struct member_fault fault = {0};
         cr_expect_not(
             line_parse(slice_from(copy, length), &scratch, EVENT_BYTES_MAX, &request, &fault));
         cr_expect_eq(fault.error, ERR_SERIALIZATION_ERROR, "%zu: %s", length, fault.message);
@@ -385,7 +385,7 @@ Test(line, sizes_are_bounded)
         for (int escaped = 0; escaped < 2; escaped++) {
             struct buffer line = long_line(cases[i].key, cases[i].limit + 1, escaped);
             struct line_request request;
-            struct line_fault fault = {0};
+            struct member_fault fault = {0};
             cr_expect_not(
                 line_parse(buffer_slice(&line), &scratch, EVENT_BYTES_MAX, &request, &fault));
             cr_expect_eq(fault.error, ERR_TOO_LARGE, "%s", cases[i].key);
@@ -410,7 +410,7 @@ Test(line, the_largest_event_of_escapes_fits)
     buffer_append_text(&line, "\",\"type\":\"\\u0061\",\"source\":\"\\u0062\"}");
     cr_assert_leq(buffer_length(&line), LINE_BYTES_MAX);
     struct line_request request;
-    struct line_fault fault = {0};
+    struct member_fault fault = {0};
     cr_assert(line_parse(buffer_slice(&line), &scratch, EVENT_BYTES_MAX, &request, &fault));
     cr_expect_eq(request.event.data.length, EVENT_BYTES_MAX);
     cr_expect_eq(request.event.data.at[EVENT_BYTES_MAX - 1], 0);
@@ -421,7 +421,7 @@ Test(line, attributes_and_texts_are_bounded_in_all)
 {
     struct buffer line;
     struct line_request request;
-    struct line_fault fault = {0};
+    struct member_fault fault = {0};
     buffer_init(&line, 16 << 20);
     buffer_append_text(&line, "{\"tags\":[\"x\"");
     for (int i = 0; i < 40000; i++) {
@@ -469,9 +469,9 @@ Test(line, scratch_that_is_used_up_is_no_crash)
     // A scratch for tiny events still reads names; its rest bounds what is unescaped.
     struct line_scratch tiny;
     cr_assert_eq(line_scratch_init(&tiny, 16), 0);
-    tiny.capacity_bytes = 3;
+    tiny.texts.limit_bytes = 3;
     struct line_request request;
-    struct line_fault fault = {0};
+    struct member_fault fault = {0};
     cr_expect_not(
         line_parse(slice_of("{\"stream\":\"\\u0061bcdef\"}"), &tiny, 16, &request, &fault));
     cr_expect_eq(fault.error, ERR_TOO_LARGE);
@@ -488,7 +488,7 @@ Test(line, errors_as_json)
     expect_text(buffer_slice(&out),
                 "{\"ref\":7,\"error\":\"too_large\",\"message\":\"a \\\"b\\\"\",\"position\":12}");
     buffer_clear(&out);
-    line_write_error(&out, slice_empty(), ERR_LOG_ERROR, NULL, LINE_POSITION_NONE);
+    line_write_error(&out, slice_empty(), ERR_LOG_ERROR, NULL, MEMBER_POSITION_NONE);
     struct buffer expected;
     buffer_init(&expected, 4096);
     buffer_printf(&expected, "{\"error\":\"log_error\",\"message\":\"%s\"}",

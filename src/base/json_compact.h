@@ -1,6 +1,6 @@
 // JSON without its white space. Any thread, no failure.
-#ifndef RINGCAST_INGEST_JSON_COMPACT_H
-#define RINGCAST_INGEST_JSON_COMPACT_H
+#ifndef RINGCAST_BASE_JSON_COMPACT_H
+#define RINGCAST_BASE_JSON_COMPACT_H
 
 #include "base/bytes.h"
 

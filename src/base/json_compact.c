@@ -1,4 +1,4 @@
-#include "ingest/json_compact.h"
+#include "base/json_compact.h"
 
 #include <stdbool.h>
 
