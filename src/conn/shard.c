@@ -85,6 +85,18 @@ uint32_t shard_ring_descriptors(const struct shard_options *options)
     return (wanted + rings - 1) / rings;
 }
 
+static bool make_token_cache(struct shard *shard)
+{
+    const struct access_policy *access = shard->options.access;
+    if (access->rules == NULL) {
+        return true;
+    }
+    static const struct token_cache_limits limits = {.tokens_max = TOKEN_CACHE_TOKENS_DEFAULT,
+                                                     .bytes_max = TOKEN_CACHE_BYTES_DEFAULT};
+    shard->tokens = token_cache_create(access->rules, access->keyring, &limits);
+    return shard->tokens != NULL;
+}
+
 static int make_tables(struct shard *shard, char *error, size_t error_size)
 {
     uint32_t places = 0;
@@ -101,7 +113,8 @@ static int make_tables(struct shard *shard, char *error, size_t error_size)
     shard->pieces = map_zeroed(SHARD_PIECES_MAX * sizeof(*shard->pieces));
     shard->messages = map_zeroed(SHARD_MESSAGES_MAX * sizeof(*shard->messages));
     shard->scratch = map_zeroed(SHARD_SCRATCH_BYTES);
-    if (result != 0 || shard->pieces == NULL || shard->messages == NULL || shard->scratch == NULL) {
+    if (result != 0 || shard->pieces == NULL || shard->messages == NULL || shard->scratch == NULL ||
+        !make_token_cache(shard)) {
         snprintf(error, error_size, "no memory for the tables of worker %u", shard->options.worker);
         return -ENOMEM;
     }
@@ -194,6 +207,7 @@ void shard_free(struct shard *shard)
     stream_table_free(&shard->streams);
     free_contexts(shard);
     pool_destroy(&shard->flows);
+    token_cache_destroy(shard->tokens);
     renditions_free(&shard->renditions);
     agents_free(&shard->agents);
     munmap(shard->pieces, SHARD_PIECES_MAX * sizeof(*shard->pieces));

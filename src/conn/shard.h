@@ -117,6 +117,7 @@ struct shard {
     struct pool contexts;
     struct pool flows; // conn/flow.h
     struct bodies bodies;
+    struct token_cache *tokens; // NULL: no keys are configured
     struct stream_table streams;
     struct history_table histories;
     struct cold_cache cold;
