@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 enum {
-    TEXT_U64_BYTES_MAX = 20,                                // 18446744073709551615
-    TEXT_RFC3339_BYTES = sizeof "2024-02-29T12:34:56.789Z", // with its NUL
+    TEXT_U64_BYTES_MAX = 20,                                           // 18446744073709551615
+    TEXT_RFC3339_BYTES = sizeof "2024-02-29T12:34:56.789Z",            // with its NUL
+    TEXT_HTTP_DATE_BYTES = sizeof "Thu, 29 Feb 2024 12:34:56 GMT" - 1, // without
 };
 
 // Decimal digits. Leading zeros are accepted, more than 64 bits are not.
@@ -44,6 +45,10 @@ bool text_parse_rfc3339(struct slice text, uint64_t *unix_ms);
 // Writes the time as UTC with milliseconds and a NUL; returns the length without it. Times after
 // the year 9999 are written as its last millisecond.
 size_t text_format_rfc3339(uint64_t unix_ms, char into[TEXT_RFC3339_BYTES]);
+
+// Writes the time as HTTP's Date field has it (RFC 9110 section 5.6.7), without a NUL. Times after
+// the year 9999 as above.
+void text_format_http_date(uint64_t unix_ms, char into[TEXT_HTTP_DATE_BYTES]);
 
 // Writes decimal digits without a NUL; returns how many. The hot path's way to write ids.
 size_t text_format_u64(uint64_t value, char into[TEXT_U64_BYTES_MAX]);

@@ -163,3 +163,47 @@ size_t text_format_rfc3339(uint64_t unix_ms, char into[TEXT_RFC3339_BYTES])
     ASSERT(length == TEXT_RFC3339_BYTES - 1);
     return TEXT_RFC3339_BYTES - 1;
 }
+
+static char *put_two_digits(char *at, uint32_t number)
+{
+    at[0] = (char)('0' + number / 10 % 10);
+    at[1] = (char)('0' + number % 10);
+    return at + 2;
+}
+
+static char *put_text(char *at, const char *text, size_t length)
+{
+    memcpy(at, text, length);
+    return at + length;
+}
+
+// Each answer has one: without printf, and without the C library's lock on time zones.
+void text_format_http_date(uint64_t unix_ms, char into[TEXT_HTTP_DATE_BYTES])
+{
+    static const char weekdays[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    enum { WEEKDAY_OF_1970_01_01 = 4 };
+    if (unix_ms >= UNIX_MS_OF_YEAR_10000) {
+        unix_ms = UNIX_MS_OF_YEAR_10000 - 1;
+    }
+    uint64_t days = unix_ms / MS_PER_DAY;
+    struct civil_date date = date_from_days(days);
+    uint32_t seconds = (uint32_t)(unix_ms % MS_PER_DAY / 1000);
+    char *at = put_text(into, weekdays[(days + WEEKDAY_OF_1970_01_01) % 7], 3);
+    at = put_text(at, ", ", 2);
+    at = put_two_digits(at, date.day);
+    at = put_text(at, " ", 1);
+    at = put_text(at, months[date.month - 1], 3);
+    at = put_text(at, " ", 1);
+    at = put_two_digits(at, date.year / 100);
+    at = put_two_digits(at, date.year);
+    at = put_text(at, " ", 1);
+    at = put_two_digits(at, seconds / 3600);
+    at = put_text(at, ":", 1);
+    at = put_two_digits(at, seconds / 60 % 60);
+    at = put_text(at, ":", 1);
+    at = put_two_digits(at, seconds % 60);
+    at = put_text(at, " GMT", 4);
+    ASSERT(at == into + TEXT_HTTP_DATE_BYTES);
+}

@@ -35,16 +35,16 @@ static bool is_within_rate(struct shard *shard, struct conn *conn)
 
 static bool is_open_to_all(enum http_route_kind kind)
 {
-    return kind == HTTP_ROUTE_HEALTH || kind == HTTP_ROUTE_ASSET || kind == HTTP_ROUTE_NOT_FOUND ||
-           kind == HTTP_ROUTE_METHOD_NOT_ALLOWED;
+    return kind == HTTP_ROUTE_HEALTH || kind == HTTP_ROUTE_ASSET || kind == HTTP_ROUTE_NONE;
 }
 
 static bool is_origin_allowed(struct shard *shard, struct conn *conn, struct context *context)
 {
     const struct access_policy *policy = shard->options.access;
-    struct slice origin = http_request_origin(&context->request);
+    struct slice origin = http_request_field(&context->request, HTTP_FIELD_ORIGIN);
     bool is_required = policy->requires_origin && !is_open_to_all(context->route.kind);
-    switch (cors_judge(policy->origins, is_required, context->request.has_origin, origin)) {
+    switch (cors_judge(policy->origins, is_required,
+                       http_request_has(&context->request, HTTP_FIELD_ORIGIN), origin)) {
     case CORS_NO_ORIGIN:
     case CORS_ALLOWED: return true;
     case CORS_MISSING:

@@ -184,13 +184,12 @@ void request_fail(struct shard *shard, struct conn *conn, const struct http_faul
     }
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_problem problem = {.fault = fault,
-                                   .allow = allow,
-                                   .retry_after_s = retry_after_s,
-                                   .is_keep_alive = is_keep_alive,
-                                   .is_head =
-                                       context != NULL && http_request_is_head(&context->request)};
-    ASSERT(http_response_problem(&out, &problem) == 0);
+    struct http_answer answer = {
+        .is_keep_alive = is_keep_alive,
+        .is_head = context != NULL && http_request_is_head(&context->request),
+    };
+    struct http_problem problem = {.fault = fault, .allow = allow, .retry_after_s = retry_after_s};
+    ASSERT(http_response_problem(&out, &answer, &problem) == 0);
     send_answer(shard, conn, &out, is_keep_alive);
 }
 
@@ -233,6 +232,12 @@ static const struct web_asset *find_asset(struct slice path)
     return NULL;
 }
 
+static struct http_answer answer_to(const struct context *context)
+{
+    return (struct http_answer){.is_keep_alive = context->request.is_keep_alive,
+                                .is_head = http_request_is_head(&context->request)};
+}
+
 static void answer_asset(struct shard *shard, struct conn *conn, struct context *context)
 {
     const struct web_asset *asset = find_asset(context->route.path);
@@ -243,14 +248,14 @@ static void answer_asset(struct shard *shard, struct conn *conn, struct context 
                   0);
         return;
     }
-    bool is_keep_alive = context->request.is_keep_alive;
+    struct http_answer answer = answer_to(context);
     uint32_t bytes_max = HTTP_RESPONSE_BYTES_MAX + (uint32_t)asset->length;
     shard_make_room(shard, conn->ring, 0, bytes_max);
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, bytes_max), bytes_max);
-    ASSERT(http_response_asset(&out, asset->content_type, slice_from(asset->bytes, asset->length),
-                               is_keep_alive, http_request_is_head(&context->request)) == 0);
-    send_answer(shard, conn, &out, is_keep_alive);
+    ASSERT(http_response_asset(&out, &answer, asset->content_type,
+                               slice_from(asset->bytes, asset->length)) == 0);
+    send_answer(shard, conn, &out, answer.is_keep_alive);
 }
 
 static void answer_health(struct shard *shard, struct conn *conn, const struct context *context)
@@ -258,9 +263,19 @@ static void answer_health(struct shard *shard, struct conn *conn, const struct c
     shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    ASSERT(http_response_text(&out, "ok", context->request.is_keep_alive,
-                              http_request_is_head(&context->request)) == 0);
-    send_answer(shard, conn, &out, context->request.is_keep_alive);
+    struct http_answer answer = answer_to(context);
+    ASSERT(http_response_text(&out, &answer, "ok") == 0);
+    send_answer(shard, conn, &out, answer.is_keep_alive);
+}
+
+static void answer_options(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
+    struct buffer out;
+    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
+    struct http_answer answer = answer_to(context);
+    ASSERT(http_response_options(&out, &answer, context->route.methods) == 0);
+    send_answer(shard, conn, &out, answer.is_keep_alive);
 }
 
 static void answer_subscription(struct shard *shard, struct conn *conn, struct context *context)
@@ -287,28 +302,65 @@ static void answer_subscription(struct shard *shard, struct conn *conn, struct c
     start_begin(shard, conn, context);
 }
 
+static void refuse_route(struct shard *shard, struct conn *conn, const struct context *context,
+                         const struct http_fault *fault)
+{
+    char methods[HTTP_METHODS_TEXT_BYTES];
+    const char *allow = fault->error == ERR_METHOD_NOT_ALLOWED
+                            ? http_methods_text(context->route.methods, methods)
+                            : NULL;
+    request_fail(shard, conn, fault, allow, 0);
+}
+
 static void answer(struct shard *shard, struct conn *conn, struct context *context)
 {
     shard->stats.requests++;
-    context->route = http_route_find(&context->request);
+    struct http_fault fault;
+    bool is_found = http_route_find(&context->route, &context->request, &fault) == ERR_NONE;
     if (!access_check(shard, conn, context)) {
         return;
     }
-    switch (context->route.kind) {
-    case HTTP_ROUTE_NOT_FOUND: fail_with(shard, conn, ERR_NOT_FOUND, "no such resource", 0); break;
-    case HTTP_ROUTE_METHOD_NOT_ALLOWED: {
-        struct http_fault fault;
-        http_fault_set(&fault, ERR_METHOD_NOT_ALLOWED, "this resource answers %s",
-                       context->route.allow);
-        request_fail(shard, conn, &fault, context->route.allow, 0);
-        break;
+    if (!is_found) {
+        refuse_route(shard, conn, context, &fault);
+        return;
     }
+    switch (context->route.kind) {
+    case HTTP_ROUTE_NONE: UNREACHABLE();
     case HTTP_ROUTE_STREAM:
     case HTTP_ROUTE_EVENTS:
     case HTTP_ROUTE_STREAM_ALIAS:
     case HTTP_ROUTE_SESSION_ALIAS: answer_subscription(shard, conn, context); break;
     case HTTP_ROUTE_HEALTH: answer_health(shard, conn, context); break;
     case HTTP_ROUTE_ASSET: answer_asset(shard, conn, context); break;
+    case HTTP_ROUTE_OPTIONS: answer_options(shard, conn, context); break;
+    case HTTP_ROUTE_INFO:
+    case HTTP_ROUTE_HEAD:
+    case HTTP_ROUTE_PUBLISH:
+    case HTTP_ROUTE_CREATE:
+    case HTTP_ROUTE_DELETE:
+        http_fault_set(&fault, ERR_METHOD_NOT_ALLOWED, "this is not served");
+        request_fail(shard, conn, &fault, "GET", 0);
+        break;
+    case HTTP_ROUTE_LIST:
+    case HTTP_ROUTE_CREATE_UUID:
+    case HTTP_ROUTE_SEND:
+    case HTTP_ROUTE_RENEW:
+    case HTTP_ROUTE_BROADCAST: fail_with(shard, conn, ERR_NOT_FOUND, "no such resource", 0); break;
+    }
+}
+
+// Nobody takes a body: it is skipped. Who waits for a 100 (Continue) before it sends one is told
+// that it waits in vain.
+static void skip_body(struct shard *shard, struct conn *conn, struct context *context)
+{
+    struct http_request *request = &context->request;
+    if (request->expects_continue) {
+        request->is_keep_alive = false;
+        answer(shard, conn, context);
+    } else if (http_request_take_body(request, HTTP_BODY_BYTES_MAX, NULL, NULL)) {
+        conn_make_ready(shard, conn);
+    } else {
+        request_fail(shard, conn, &request->fault, NULL, 0);
     }
 }
 
@@ -360,10 +412,11 @@ void request_progress(struct shard *shard, struct conn *conn)
         http_request_feed(&context->request, context->received + context->received_at,
                           context->received_length - context->received_at, &consumed);
     context->received_at += (uint32_t)consumed;
-    if (progress != HTTP_COMPLETE) {
+    if (progress == HTTP_NEED_MORE || progress == HTTP_FAILED) {
         context->received_at = context->received_length;
     }
     switch (progress) {
+    case HTTP_HEADER: skip_body(shard, conn, context); break;
     case HTTP_NEED_MORE: request_arm_receive(shard, conn); break;
     case HTTP_FAILED: request_fail(shard, conn, &context->request.fault, NULL, 0); break;
     case HTTP_COMPLETE: answer(shard, conn, context); break;

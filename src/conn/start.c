@@ -181,7 +181,7 @@ static void send_header(struct shard *shard, struct conn *conn, const struct con
     struct buffer out;
     uint32_t bytes_max = HTTP_RESPONSE_BYTES_MAX + NOTICE_GAP_BYTES_MAX;
     buffer_wrap(&out, shard_scratch(shard, bytes_max), bytes_max);
-    ASSERT(http_response_stream(&out, &start) == 0);
+    ASSERT(http_response_stream(&out, &(struct http_answer){.cors = NULL}, &start) == 0);
     if (context->has_gap) {
         ASSERT(notice_gap_write(&out, &gap) == 0);
         shard->stats.gaps_told++;
@@ -194,7 +194,8 @@ static void send_header(struct shard *shard, struct conn *conn, const struct con
 static bool choose_flow(struct shard *shard, struct conn *conn, const struct context *context)
 {
     struct quality quality;
-    quality_choose(&quality, &context->subscribe, http_request_user_agent(&context->request),
+    quality_choose(&quality, &context->subscribe,
+                   http_request_field(&context->request, HTTP_FIELD_USER_AGENT),
                    &shard->options.quality);
     const struct overflow_terms terms = {
         .policy = context->subscribe.overflow,
@@ -238,7 +239,7 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
     conn->flags |= subscribe->heartbeat == SUBSCRIBE_HEARTBEAT_OFF ? CONN_HEARTBEAT_OFF : 0;
     shard->stats.resumed += subscribe->start == SUBSCRIBE_AFTER_ID;
     conn_cold_of(shard, conn)->user_agent =
-        agents_intern(&shard->agents, http_request_user_agent(&context->request));
+        agents_intern(&shard->agents, http_request_field(&context->request, HTTP_FIELD_USER_AGENT));
     send_header(shard, conn, context);
     request_end(shard, conn);
     conn->ops |= CONN_OP_HANGUP;

@@ -16,19 +16,6 @@ enum line_state {
     LINE_END,      // the header is over
 };
 
-enum field_kind {
-    FIELD_OTHER,
-    FIELD_HOST,
-    FIELD_ACCEPT,
-    FIELD_LAST_EVENT_ID,
-    FIELD_USER_AGENT,
-    FIELD_ORIGIN,
-    FIELD_CONTENT_LENGTH,
-    FIELD_TRANSFER_ENCODING,
-    FIELD_EXPECT,
-    FIELD_COUNT,
-};
-
 enum field_rule {
     RULE_ONCE,     // twice is refused, too long is refused
     RULE_ONCE_CUT, // twice is refused, too long is cut
@@ -40,29 +27,49 @@ struct field {
     const char *name;
     size_t name_length;
     enum field_rule rule;
-    size_t value; // offsets in struct http_request
-    size_t capacity;
-    size_t length;
+    size_t bytes_max;
 };
 
 #define NAMED(name) name, sizeof(name) - 1
-#define KEPT_IN(member, limit) \
-    offsetof(struct http_request, member), limit, offsetof(struct http_request, member##_length)
-#define KEPT_SHORT                                                \
-    offsetof(struct http_request, short_value), HTTP_SHORT_BYTES, \
-        offsetof(struct http_request, short_length)
 
-static const struct field fields[FIELD_COUNT] = {
-    [FIELD_HOST] = {NAMED("Host"), RULE_ONCE, KEPT_IN(host, HTTP_HOST_BYTES_MAX)},
-    [FIELD_ACCEPT] = {NAMED("Accept"), RULE_LIST, KEPT_IN(accept, HTTP_ACCEPT_BYTES_MAX)},
-    [FIELD_LAST_EVENT_ID] = {NAMED("Last-Event-ID"), RULE_ONCE_CUT,
-                             KEPT_IN(last_event_id, HTTP_LAST_EVENT_ID_BYTES_MAX)},
-    [FIELD_USER_AGENT] = {NAMED("User-Agent"), RULE_LIST_CUT,
-                          KEPT_IN(user_agent, HTTP_USER_AGENT_BYTES_MAX)},
-    [FIELD_ORIGIN] = {NAMED("Origin"), RULE_ONCE, KEPT_IN(origin, HTTP_ORIGIN_BYTES_MAX)},
-    [FIELD_CONTENT_LENGTH] = {NAMED("Content-Length"), RULE_ONCE, KEPT_SHORT},
-    [FIELD_TRANSFER_ENCODING] = {NAMED("Transfer-Encoding"), RULE_ONCE, KEPT_SHORT},
-    [FIELD_EXPECT] = {NAMED("Expect"), RULE_ONCE, KEPT_SHORT},
+static const struct field fields[HTTP_FIELD_COUNT] = {
+    [HTTP_FIELD_HOST] = {NAMED("Host"), RULE_ONCE, HTTP_HOST_BYTES_MAX},
+    [HTTP_FIELD_ACCEPT] = {NAMED("Accept"), RULE_LIST, HTTP_ACCEPT_BYTES_MAX},
+    [HTTP_FIELD_LAST_EVENT_ID] = {NAMED("Last-Event-ID"), RULE_ONCE_CUT,
+                                  HTTP_LAST_EVENT_ID_BYTES_MAX},
+    [HTTP_FIELD_USER_AGENT] = {NAMED("User-Agent"), RULE_LIST_CUT, HTTP_USER_AGENT_BYTES_MAX},
+    [HTTP_FIELD_ORIGIN] = {NAMED("Origin"), RULE_ONCE, HTTP_ORIGIN_BYTES_MAX},
+    [HTTP_FIELD_CONTENT_LENGTH] = {NAMED("Content-Length"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_TRANSFER_ENCODING] = {NAMED("Transfer-Encoding"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_EXPECT] = {NAMED("Expect"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_AUTHORIZATION] = {NAMED("Authorization"), RULE_ONCE, HTTP_AUTHORIZATION_BYTES_MAX},
+    [HTTP_FIELD_COOKIE] = {NAMED("Cookie"), RULE_ONCE, HTTP_COOKIE_BYTES_MAX},
+    [HTTP_FIELD_CONTENT_TYPE] = {NAMED("Content-Type"), RULE_ONCE, ATTRIBUTE_BYTES_MAX},
+    [HTTP_FIELD_CONTENT_ENCODING] = {NAMED("Content-Encoding"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_REQUEST_METHOD] = {NAMED("Access-Control-Request-Method"), RULE_ONCE,
+                                   HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_PRODUCER_ID] = {NAMED("Producer-Id"), RULE_ONCE, PRODUCER_ID_BYTES_MAX},
+    [HTTP_FIELD_PRODUCER_EPOCH] = {NAMED("Producer-Epoch"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_PRODUCER_SEQ] = {NAMED("Producer-Seq"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_EVENT_TYPE] = {NAMED("Event-Type"), RULE_ONCE, TYPE_BYTES_MAX},
+    [HTTP_FIELD_ACK] = {NAMED("Ack"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+};
+
+#define BIT(field) (UINT32_C(1) << HTTP_FIELD_##field)
+
+// Few names are as long as the one that came, so few are compared with it.
+static const uint32_t fields_of_length[HTTP_NAME_BYTES + 1] = {
+    [3] = BIT(ACK),
+    [4] = BIT(HOST),
+    [6] = BIT(ACCEPT) | BIT(ORIGIN) | BIT(EXPECT) | BIT(COOKIE),
+    [10] = BIT(USER_AGENT) | BIT(EVENT_TYPE),
+    [11] = BIT(PRODUCER_ID),
+    [12] = BIT(CONTENT_TYPE) | BIT(PRODUCER_SEQ),
+    [13] = BIT(LAST_EVENT_ID) | BIT(AUTHORIZATION),
+    [14] = BIT(CONTENT_LENGTH) | BIT(PRODUCER_EPOCH),
+    [16] = BIT(CONTENT_ENCODING),
+    [17] = BIT(TRANSFER_ENCODING),
+    [29] = BIT(REQUEST_METHOD),
 };
 
 static llhttp_t *parser_of(struct http_request *request)
@@ -116,17 +123,15 @@ static int on_url(llhttp_t *parser, const char *at, size_t length)
         return REFUSE(request, ERR_URI_TOO_LONG, "The request target is longer than %d bytes",
                       REQUEST_TARGET_BYTES_MAX);
     }
-    memcpy(request->target + request->target_length, at, length);
+    memcpy(request->text + request->target_length, at, length);
     request->target_length = (uint16_t)(request->target_length + length);
+    request->text_length = request->target_length;
     return 0;
 }
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = request_of(parser);
-    if (request->has_header) {
-        return REFUSE(request, ERR_INVALID_REQUEST, "Trailer fields are not accepted");
-    }
     size_t kept =
         request->name_length < HTTP_NAME_BYTES ? HTTP_NAME_BYTES - request->name_length : 0;
     memcpy(request->name + HTTP_NAME_BYTES - kept, at, length < kept ? length : kept);
@@ -134,44 +139,49 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t length)
     return 0;
 }
 
-static bool *presence_of(struct http_request *request, uint8_t field)
-{
-    switch (field) {
-    case FIELD_HOST: return &request->has_host;
-    case FIELD_ACCEPT: return &request->has_accept;
-    case FIELD_LAST_EVENT_ID: return &request->has_last_event_id;
-    case FIELD_ORIGIN: return &request->has_origin;
-    case FIELD_CONTENT_LENGTH: return &request->has_length;
-    case FIELD_TRANSFER_ENCODING: return &request->has_coding;
-    default: return NULL;
-    }
-}
-
-static uint16_t *length_of(struct http_request *request, const struct field *field)
-{
-    return (uint16_t *)(void *)((uint8_t *)request + field->length);
-}
-
 static bool is_list(const struct field *field)
 {
     return field->rule == RULE_LIST || field->rule == RULE_LIST_CUT;
 }
 
-// Takes what fits of a value's next piece.
-static int value_append(struct http_request *request, const struct field *field, const char *at,
-                        size_t length)
+// Takes what fits of the next piece of the value being read, which is the last one in the text.
+static int value_append(struct http_request *request, const char *at, size_t length)
 {
-    uint16_t *held = length_of(request, field);
-    size_t room = field->capacity - *held;
+    const struct field *field = &fields[request->field];
+    size_t held = request->values[request->field].length;
+    size_t room = HTTP_TEXT_BYTES_MAX - (size_t)request->text_length;
+    if (room > field->bytes_max - held) {
+        room = field->bytes_max - held;
+    }
     bool is_cut = field->rule == RULE_ONCE_CUT || field->rule == RULE_LIST_CUT;
     if (length > room && !is_cut) {
-        return REFUSE(request, ERR_HEADER_TOO_LARGE, "The field %s is longer than %zu bytes",
-                      field->name, field->capacity);
+        return held + room == field->bytes_max
+                   ? REFUSE(request, ERR_HEADER_TOO_LARGE, "The field %s is longer than %zu bytes",
+                            field->name, field->bytes_max)
+                   : REFUSE(request, ERR_HEADER_TOO_LARGE,
+                            "The request target and the fields that are read are longer than %d "
+                            "bytes together",
+                            HTTP_TEXT_BYTES_MAX);
     }
     size_t taken = length < room ? length : room;
-    memcpy((uint8_t *)request + field->value + *held, at, taken);
-    *held = (uint16_t)(*held + taken);
+    memcpy(request->text + request->text_length, at, taken);
+    request->text_length = (uint16_t)(request->text_length + taken);
+    request->values[request->field].length = (uint16_t)(held + taken);
     return 0;
+}
+
+static enum http_field field_find(struct slice name)
+{
+    if (name.length > HTTP_NAME_BYTES) {
+        return HTTP_FIELD_NONE;
+    }
+    for (uint32_t left = fields_of_length[name.length]; left != 0; left &= left - 1) {
+        enum http_field field = (enum http_field)__builtin_ctz(left);
+        if (slice_equal_ignoring_case(name, slice_from(fields[field].name, name.length))) {
+            return field;
+        }
+    }
+    return HTTP_FIELD_NONE;
 }
 
 static int on_header_field_complete(llhttp_t *parser)
@@ -179,47 +189,38 @@ static int on_header_field_complete(llhttp_t *parser)
     struct http_request *request = request_of(parser);
     struct slice name = slice_from(request->name, request->name_length);
     request->name_length = 0;
-    request->field = FIELD_OTHER;
     request->field_count++;
     if (request->field_count > HTTP_HEADERS_MAX) {
         return REFUSE(request, ERR_HEADER_TOO_LARGE, "The request has more than %d header fields",
                       HTTP_HEADERS_MAX);
     }
-    if (name.length > HTTP_NAME_BYTES) {
-        return 0;
-    }
-    for (size_t kind = FIELD_OTHER + 1; kind < FIELD_COUNT; kind++) {
-        if (fields[kind].name_length == name.length &&
-            slice_equal_ignoring_case(name, slice_from(fields[kind].name, name.length))) {
-            request->field = (uint8_t)kind;
-        }
-    }
-    if (request->field == FIELD_OTHER) {
+    request->field = (uint8_t)field_find(name);
+    if (request->field == HTTP_FIELD_NONE) {
         return 0;
     }
     const struct field *field = &fields[request->field];
-    bool *is_present = presence_of(request, request->field);
-    if (is_present != NULL && *is_present && !is_list(field)) {
-        return REFUSE(request, ERR_INVALID_REQUEST, "The field %s is given twice", field->name);
-    }
-    if (is_present != NULL) {
-        *is_present = true;
+    struct slice former = http_request_field(request, (enum http_field)request->field);
+    bool is_repeated = http_request_has(request, (enum http_field)request->field);
+    request->fields_seen |= UINT32_C(1) << request->field;
+    request->values[request->field].at = request->text_length;
+    request->values[request->field].length = 0;
+    if (!is_repeated) {
+        return 0;
     }
     if (!is_list(field)) {
-        *length_of(request, field) = 0;
-    } else if (*length_of(request, field) > 0) {
-        return value_append(request, field, ", ", 2);
+        return REFUSE(request, ERR_INVALID_REQUEST, "The field %s is given twice", field->name);
     }
-    return 0;
+    if (former.length == 0) {
+        return 0;
+    }
+    int result = value_append(request, (const char *)former.at, former.length);
+    return result != 0 ? result : value_append(request, ", ", 2);
 }
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = request_of(parser);
-    if (request->field == FIELD_OTHER || request->has_header) {
-        return 0;
-    }
-    return value_append(request, &fields[request->field], at, length);
+    return request->field == HTTP_FIELD_NONE ? 0 : value_append(request, at, length);
 }
 
 // uri-host [ ":" port ], RFC 9112 section 3.2: by its characters only.
@@ -236,34 +237,40 @@ static bool host_is_valid(struct slice host)
     return true;
 }
 
-static int on_header_value_complete(llhttp_t *parser)
+static int value_check(struct http_request *request, enum http_field field, struct slice value)
 {
-    struct http_request *request = request_of(parser);
-    uint8_t kind = request->field;
-    request->field = FIELD_OTHER;
-    if (kind == FIELD_OTHER || request->has_header) {
-        return 0;
-    }
-    uint16_t *length = length_of(request, &fields[kind]);
-    struct slice value = slice_from((uint8_t *)request + fields[kind].value, *length);
-    while (value.length > 0 &&
-           (value.at[value.length - 1] == ' ' || value.at[value.length - 1] == '\t')) {
-        value.length--;
-    }
-    *length = (uint16_t)value.length;
-    if (kind == FIELD_HOST && !host_is_valid(value)) {
+    if (field == HTTP_FIELD_HOST && !host_is_valid(value)) {
         return REFUSE(request, ERR_INVALID_REQUEST, "The field Host is not a host and port");
     }
-    if (kind == FIELD_TRANSFER_ENCODING && !slice_equal_ignoring_case(value, slice_of("chunked"))) {
+    if (field == HTTP_FIELD_TRANSFER_ENCODING &&
+        !slice_equal_ignoring_case(value, slice_of("chunked"))) {
         return REFUSE(request, ERR_INVALID_REQUEST,
                       "The only Transfer-Encoding that is accepted is chunked");
     }
-    if (kind == FIELD_EXPECT) {
-        http_fault_set(&request->fault, ERR_INVALID_REQUEST, "The field Expect is not supported");
+    if (field == HTTP_FIELD_EXPECT && !slice_equal_ignoring_case(value, slice_of("100-continue"))) {
+        http_fault_set(&request->fault, ERR_INVALID_REQUEST,
+                       "The only expectation that can be met is 100-continue");
         request->fault.status = 417;
         return STOP;
     }
     return 0;
+}
+
+static int on_header_value_complete(llhttp_t *parser)
+{
+    struct http_request *request = request_of(parser);
+    enum http_field field = (enum http_field)request->field;
+    request->field = HTTP_FIELD_NONE;
+    if (field == HTTP_FIELD_NONE) {
+        return 0;
+    }
+    struct slice value = http_request_field(request, field);
+    while (value.length > 0 &&
+           (value.at[value.length - 1] == ' ' || value.at[value.length - 1] == '\t')) {
+        value.length--;
+    }
+    request->values[field].length = (uint16_t)value.length;
+    return value_check(request, field, value);
 }
 
 // Leaves the origin-form: cuts scheme and authority from an absolute-form target.
@@ -295,8 +302,8 @@ static int target_normalize(struct http_request *request)
     }
     // The empty path means "/". There is room for it where the scheme stood.
     size_t slash = path == target.length || target.at[path] == '?' ? 1 : 0;
-    memmove(request->target + slash, request->target + path, target.length - path);
-    request->target[0] = '/';
+    memmove(request->text + slash, request->text + path, target.length - path);
+    request->text[0] = '/';
     request->target_length = (uint16_t)(target.length - path + slash);
     return 0;
 }
@@ -310,23 +317,31 @@ static int on_headers_complete(llhttp_t *parser)
         return unsupported_version(request);
     }
     request->version_minor = parser->http_minor;
-    request->is_keep_alive = llhttp_should_keep_alive(parser) != 0;
-    if (!request->has_host && request->version_minor > 0) {
+    // What follows a CONNECT is the tunnel's, whatever its fields say.
+    request->is_keep_alive =
+        llhttp_should_keep_alive(parser) != 0 && llhttp_get_method(parser) != HTTP_CONNECT;
+    if (!http_request_has(request, HTTP_FIELD_HOST) && request->version_minor > 0) {
         return REFUSE(request, ERR_INVALID_REQUEST, "The field Host is missing");
     }
-    if (request->has_coding && request->version_minor == 0) {
+    bool is_chunked = http_request_has(request, HTTP_FIELD_TRANSFER_ENCODING);
+    if (is_chunked && request->version_minor == 0) {
         return REFUSE(request, ERR_INVALID_REQUEST, "HTTP/1.0 has no Transfer-Encoding");
     }
-    if (parser->content_length > HTTP_BODY_BYTES_MAX) {
-        return REFUSE(request, ERR_TOO_LARGE, "The request's body is longer than %d bytes",
-                      HTTP_BODY_BYTES_MAX);
+    if (is_chunked && http_request_has(request, HTTP_FIELD_CONTENT_LENGTH)) {
+        return REFUSE(request, ERR_INVALID_REQUEST, "The length of the body is not clear");
     }
+    request->content_length = is_chunked ? HTTP_LENGTH_UNKNOWN : parser->content_length;
+    request->has_body = request->content_length > 0;
+    request->expects_continue = request->has_body && request->version_minor > 0 &&
+                                http_request_has(request, HTTP_FIELD_EXPECT);
     return target_normalize(request);
 }
 
+// Only where no body follows: llhttp sees the header alone.
 static int on_message_complete(llhttp_t *parser)
 {
-    request_of(parser)->is_complete = true;
+    struct http_request *request = request_of(parser);
+    request->is_complete = !request->has_body;
     return HPE_PAUSED;
 }
 
@@ -484,35 +499,79 @@ static enum http_progress feed_header(struct http_request *request, const uint8_
         return FAILED(request, ERR_HEADER_TOO_LARGE, "The request's header is longer than %u bytes",
                       request->header_bytes_max);
     }
-    return HTTP_NEED_MORE;
+    return is_over ? HTTP_HEADER : HTTP_NEED_MORE;
+}
+
+static enum http_progress too_large(struct http_request *request)
+{
+    return FAILED(request, ERR_TOO_LARGE, "The request's body is longer than %llu bytes",
+                  (unsigned long long)request->body_bytes_max);
+}
+
+bool http_request_take_body(struct http_request *request, uint64_t bytes_max, http_body_sink *sink,
+                            void *context)
+{
+    ASSERT(request->has_header && request->has_body && !request->is_body_taken);
+    request->is_body_taken = true;
+    request->body_bytes_max = bytes_max;
+    request->sink = sink;
+    request->sink_context = context;
+    if (request->content_length != HTTP_LENGTH_UNKNOWN && request->content_length > bytes_max) {
+        too_large(request);
+        return false;
+    }
+    return true;
+}
+
+static void give_body(struct http_request *request, struct slice bytes)
+{
+    request->body_bytes += bytes.length;
+    if (request->sink != NULL && bytes.length > 0) {
+        request->sink(request->sink_context, bytes);
+    }
+}
+
+static enum http_progress feed_chunks(struct http_request *request, const uint8_t *bytes,
+                                      size_t length, size_t *taken)
+{
+    *taken = 0;
+    while (*taken < length && !chunked_is_over(&request->chunked)) {
+        struct slice data;
+        const char *fault_text;
+        *taken +=
+            chunked_feed(&request->chunked, bytes + *taken, length - *taken, &data, &fault_text);
+        if (fault_text != NULL) {
+            return FAILED(request, ERR_INVALID_REQUEST, "%s", fault_text);
+        }
+        if (data.length > request->body_bytes_max - request->body_bytes) {
+            return too_large(request);
+        }
+        give_body(request, data);
+    }
+    return chunked_is_over(&request->chunked) ? HTTP_COMPLETE : HTTP_NEED_MORE;
 }
 
 static enum http_progress feed_body(struct http_request *request, const uint8_t *bytes,
                                     size_t length, size_t *taken)
 {
-    size_t room = HTTP_BODY_BYTES_MAX - request->body_bytes;
-    enum http_progress progress = execute(request, bytes, length < room ? length : room, taken);
-    request->body_bytes += (uint32_t)*taken;
-    if (progress == HTTP_NEED_MORE && request->body_bytes == HTTP_BODY_BYTES_MAX) {
-        return FAILED(request, ERR_TOO_LARGE, "The request's body is longer than %d bytes",
-                      HTTP_BODY_BYTES_MAX);
+    ASSERT(request->is_body_taken);
+    if (request->content_length == HTTP_LENGTH_UNKNOWN) {
+        return feed_chunks(request, bytes, length, taken);
     }
-    return progress;
+    uint64_t left = request->content_length - request->body_bytes;
+    *taken = length < left ? length : (size_t)left;
+    give_body(request, slice_from(bytes, *taken));
+    return *taken == left ? HTTP_COMPLETE : HTTP_NEED_MORE;
 }
 
 enum http_progress http_request_feed(struct http_request *request, const uint8_t *bytes,
                                      size_t length, size_t *consumed)
 {
     ASSERT(!request->is_complete && request->fault.error == ERR_NONE);
-    *consumed = 0;
     if (request->line_state != LINE_END) {
-        enum http_progress progress = feed_header(request, bytes, length, consumed);
-        if (progress != HTTP_NEED_MORE || *consumed == length) {
-            return progress;
-        }
+        return feed_header(request, bytes, length, consumed);
     }
-    size_t taken = 0;
-    enum http_progress progress = feed_body(request, bytes + *consumed, length - *consumed, &taken);
-    *consumed += taken;
+    enum http_progress progress = feed_body(request, bytes, length, consumed);
+    request->is_complete = progress == HTTP_COMPLETE;
     return progress;
 }

@@ -1,78 +1,230 @@
 #include "http/route.h"
 
-enum method_set {
-    METHODS_GET = 1 << HTTP_METHOD_GET,
-    METHODS_GET_HEAD = 1 << HTTP_METHOD_GET | 1 << HTTP_METHOD_HEAD,
+#include "event/event.h"
+#include "http/parameter.h"
+
+#include <stdio.h>
+
+enum route_shape {
+    SHAPE_EXACT,
+    SHAPE_NAME,     // what follows is a stream's name
+    SHAPE_ID,       // what follows is one segment
+    SHAPE_ID_TOKEN, // what follows is one segment and /token
 };
 
-struct route_entry {
+static const struct route_entry {
     struct slice path;
-    bool is_prefix; // what follows is the name
-    enum http_route_kind kind;
-    enum method_set methods;
+    enum route_shape shape;
+    enum http_route_kind kinds[HTTP_METHOD_COUNT];
+} routes[] = {
+    {SLICE_LITERAL("/streams/"),
+     SHAPE_NAME,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_STREAM,
+      [HTTP_METHOD_HEAD] = HTTP_ROUTE_HEAD,
+      [HTTP_METHOD_POST] = HTTP_ROUTE_PUBLISH,
+      [HTTP_METHOD_PUT] = HTTP_ROUTE_CREATE,
+      [HTTP_METHOD_DELETE] = HTTP_ROUTE_DELETE}},
+    {SLICE_LITERAL("/streams"),
+     SHAPE_EXACT,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_LIST, [HTTP_METHOD_POST] = HTTP_ROUTE_CREATE_UUID}},
+    {SLICE_LITERAL("/connections/"), SHAPE_ID, {[HTTP_METHOD_POST] = HTTP_ROUTE_SEND}},
+    {SLICE_LITERAL("/connections/"), SHAPE_ID_TOKEN, {[HTTP_METHOD_POST] = HTTP_ROUTE_RENEW}},
+    {SLICE_LITERAL("/broadcast"), SHAPE_EXACT, {[HTTP_METHOD_POST] = HTTP_ROUTE_BROADCAST}},
+    {SLICE_LITERAL("/events"), SHAPE_EXACT, {[HTTP_METHOD_GET] = HTTP_ROUTE_EVENTS}},
+    {SLICE_LITERAL("/stream"), SHAPE_EXACT, {[HTTP_METHOD_GET] = HTTP_ROUTE_STREAM_ALIAS}},
+    {SLICE_LITERAL("/api/sse"), SHAPE_EXACT, {[HTTP_METHOD_GET] = HTTP_ROUTE_SESSION_ALIAS}},
+    {SLICE_LITERAL("/healthz"),
+     SHAPE_EXACT,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_HEALTH, [HTTP_METHOD_HEAD] = HTTP_ROUTE_HEALTH}},
 };
 
-// An event stream answers GET alone: what HEAD would promise depends on where the stream starts.
-static const struct route_entry routes[] = {
-    {SLICE_LITERAL("/streams/"), true, HTTP_ROUTE_STREAM, METHODS_GET},
-    {SLICE_LITERAL("/events"), false, HTTP_ROUTE_EVENTS, METHODS_GET},
-    {SLICE_LITERAL("/stream"), false, HTTP_ROUTE_STREAM_ALIAS, METHODS_GET},
-    {SLICE_LITERAL("/api/sse"), false, HTTP_ROUTE_SESSION_ALIAS, METHODS_GET},
-    {SLICE_LITERAL("/healthz"), false, HTTP_ROUTE_HEALTH, METHODS_GET_HEAD},
-    {SLICE_LITERAL("/"), false, HTTP_ROUTE_ASSET, METHODS_GET_HEAD},
+enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
+
+static const char *const method_names[HTTP_METHOD_COUNT] = {
+    [HTTP_METHOD_GET] = "GET",         [HTTP_METHOD_HEAD] = "HEAD",
+    [HTTP_METHOD_POST] = "POST",       [HTTP_METHOD_PUT] = "PUT",
+    [HTTP_METHOD_PATCH] = "PATCH",     [HTTP_METHOD_DELETE] = "DELETE",
+    [HTTP_METHOD_OPTIONS] = "OPTIONS",
 };
 
-static const char *allow_text(enum method_set methods)
+const char *http_methods_text(unsigned methods, char into[HTTP_METHODS_TEXT_BYTES])
 {
-    return methods == METHODS_GET ? "GET" : "GET, HEAD";
+    size_t length = 0;
+    into[0] = '\0';
+    for (unsigned method = HTTP_METHOD_OTHER + 1; method < HTTP_METHOD_COUNT; method++) {
+        if ((methods & 1U << method) != 0) {
+            length += (size_t)snprintf(into + length, HTTP_METHODS_TEXT_BYTES - length, "%s%s",
+                                       length == 0 ? "" : ", ", method_names[method]);
+        }
+    }
+    return into;
 }
 
-static bool entry_matches(const struct route_entry *entry, struct slice path)
+// Every path answers OPTIONS.
+static unsigned methods_of(const struct route_entry *entry)
 {
-    return entry->is_prefix ? slice_starts_with(path, entry->path) : slice_equal(path, entry->path);
+    unsigned methods = 1U << HTTP_METHOD_OPTIONS;
+    for (unsigned method = 0; method < HTTP_METHOD_COUNT; method++) {
+        if (entry->kinds[method] != HTTP_ROUTE_NONE) {
+            methods |= 1U << method;
+        }
+    }
+    return methods;
 }
 
-struct http_route http_route_find(const struct http_request *request)
+// Whether the path is the entry's; then *name is what follows it.
+static bool entry_matches(const struct route_entry *entry, struct slice path, struct slice *name)
+{
+    static const struct slice token = SLICE_LITERAL("/token");
+    if (!slice_starts_with(path, entry->path)) {
+        return false;
+    }
+    *name = slice_after(path, entry->path.length);
+    switch (entry->shape) {
+    case SHAPE_EXACT: return name->length == 0;
+    case SHAPE_NAME: return true;
+    case SHAPE_ID_TOKEN:
+        if (name->length < token.length ||
+            !slice_equal(slice_after(*name, name->length - token.length), token)) {
+            return false;
+        }
+        *name = slice_first(*name, name->length - token.length);
+        return slice_find(*name, '/') == name->length;
+    case SHAPE_ID: return slice_find(*name, '/') == name->length;
+    }
+    UNREACHABLE();
+}
+
+static enum rc_error read_name(struct http_route *route, struct http_request *request,
+                               struct http_fault *fault)
+{
+    struct http_parameter name;
+    enum rc_error error = http_parameter_decode(request, route->name, PERCENT_PATH, &name, fault);
+    if (error == ERR_NONE && !event_name_is_valid(name.value)) {
+        error = HTTP_PARAMETER_FAULT(fault, ERR_INVALID_NAME, name.position,
+                                     "A stream's name is 1 to %d bytes of UTF-8 without control "
+                                     "characters",
+                                     NAME_BYTES_MAX);
+    }
+    route->name = name.value;
+    return error;
+}
+
+// `view` chooses another form of what GET answers. Its spelling is fixed, so that it is found
+// without decoding, which subscribe_parse does.
+static enum rc_error read_view(struct http_route *route, const struct http_request *request,
+                               struct http_fault *fault)
+{
+    static const struct slice prefix = SLICE_LITERAL("view=");
+    struct slice rest = route->query;
+    while (rest.at != NULL) {
+        struct slice pair = slice_split(&rest, '&');
+        if (!slice_starts_with(pair, prefix)) {
+            continue;
+        }
+        struct slice view = slice_after(pair, prefix.length);
+        if (!slice_equal_text(view, "info")) {
+            return HTTP_PARAMETER_FAULT(fault, ERR_INVALID_PARAMETER,
+                                        (size_t)(view.at - request->text), "view is info");
+        }
+        route->kind = HTTP_ROUTE_INFO;
+    }
+    return ERR_NONE;
+}
+
+static enum rc_error refuse_method(struct http_route *route, struct http_fault *fault)
+{
+    char methods[HTTP_METHODS_TEXT_BYTES];
+    return http_fault_set(fault, ERR_METHOD_NOT_ALLOWED, "This resource answers %s",
+                          http_methods_text(route->methods, methods));
+}
+
+// "*" and CONNECT's authority are about the server as a whole.
+static enum rc_error find_server(struct http_route *route, const struct http_request *request,
+                                 struct http_fault *fault)
+{
+    for (size_t i = 0; i < ROUTES; i++) {
+        route->methods |= methods_of(&routes[i]);
+    }
+    if (request->method != HTTP_METHOD_OPTIONS) {
+        return refuse_method(route, fault);
+    }
+    route->kind = HTTP_ROUTE_OPTIONS;
+    return ERR_NONE;
+}
+
+// The entry of the path; NULL where there is none and the method is none of an asset's.
+static const struct route_entry *find_entry(struct slice path, enum http_method method,
+                                            struct slice *name)
+{
+    static const struct route_entry asset = {
+        SLICE_LITERAL("/"),
+        SHAPE_EXACT,
+        {[HTTP_METHOD_GET] = HTTP_ROUTE_ASSET, [HTTP_METHOD_HEAD] = HTTP_ROUTE_ASSET}};
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (entry_matches(&routes[i], path, name)) {
+            return &routes[i];
+        }
+    }
+    *name = slice_empty();
+    bool is_answered = (methods_of(&asset) & 1U << method) != 0;
+    return is_answered || slice_equal(path, asset.path) ? &asset : NULL;
+}
+
+static enum rc_error find(struct http_route *route, struct http_request *request,
+                          struct http_fault *fault)
+{
+    if (route->path.length == 0 || route->path.at[0] != '/') {
+        return find_server(route, request, fault);
+    }
+    const struct route_entry *entry = find_entry(route->path, request->method, &route->name);
+    if (entry == NULL) {
+        return http_fault_set(fault, ERR_NOT_FOUND, "There is no such resource");
+    }
+    route->methods = methods_of(entry);
+    enum rc_error error = ERR_NONE;
+    if (entry->shape == SHAPE_NAME) {
+        error = read_name(route, request, fault);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    if (request->method == HTTP_METHOD_OPTIONS) {
+        route->kind = HTTP_ROUTE_OPTIONS;
+        return ERR_NONE;
+    }
+    route->kind = entry->kinds[request->method];
+    if (route->kind == HTTP_ROUTE_NONE) {
+        return refuse_method(route, fault);
+    }
+    return route->kind == HTTP_ROUTE_STREAM ? read_view(route, request, fault) : ERR_NONE;
+}
+
+enum rc_error http_route_find(struct http_route *route, struct http_request *request,
+                              struct http_fault *fault)
 {
     struct slice target = http_request_target(request);
     size_t mark = slice_find(target, '?');
-    struct http_route route = {
-        .kind = HTTP_ROUTE_NOT_FOUND,
-        .path = slice_first(target, mark),
-    };
+    *route = (struct http_route){.path = slice_first(target, mark)};
     if (mark < target.length) {
-        route.query = slice_after(target, mark + 1);
-        route.query_position = mark + 1;
+        route->query = slice_after(target, mark + 1);
     }
-    unsigned method = 1U << request->method;
-    if (route.path.length == 0 || route.path.at[0] != '/') {
-        // "*" and CONNECT's authority: about the server as a whole.
-        route.kind = HTTP_ROUTE_METHOD_NOT_ALLOWED;
-        route.allow = allow_text(METHODS_GET_HEAD);
-        return route;
+    enum rc_error error = find(route, request, fault);
+    if (error != ERR_NONE) {
+        route->kind = HTTP_ROUTE_NONE;
     }
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        const struct route_entry *entry = &routes[i];
-        if (!entry_matches(entry, route.path)) {
-            continue;
-        }
-        if ((method & entry->methods) == 0) {
-            route.kind = HTTP_ROUTE_METHOD_NOT_ALLOWED;
-            route.allow = allow_text(entry->methods);
-            return route;
-        }
-        route.kind = entry->kind;
-        route.name = slice_after(route.path, entry->path.length);
-        return route;
-    }
-    if ((method & METHODS_GET_HEAD) != 0) {
-        route.kind = HTTP_ROUTE_ASSET;
-    }
-    return route;
+    return error;
 }
 
 bool http_route_is_subscription(enum http_route_kind kind)
 {
     return kind == HTTP_ROUTE_STREAM || kind == HTTP_ROUTE_EVENTS ||
            kind == HTTP_ROUTE_STREAM_ALIAS || kind == HTTP_ROUTE_SESSION_ALIAS;
+}
+
+bool http_route_takes_body(enum http_route_kind kind)
+{
+    return kind == HTTP_ROUTE_PUBLISH || kind == HTTP_ROUTE_CREATE ||
+           kind == HTTP_ROUTE_CREATE_UUID || kind == HTTP_ROUTE_SEND ||
+           kind == HTTP_ROUTE_BROADCAST;
 }

@@ -1,9 +1,9 @@
 #include "http/subscribe.h"
 
-#include "base/percent.h"
 #include "base/text.h"
 #include "event/event.h"
 #include "http/accept.h"
+#include "http/parameter.h"
 #include "http/resume_token.h"
 
 enum parameter_kind {
@@ -65,12 +65,6 @@ static const struct {
                                   SUBSCRIBE_NATIVE, false},
 };
 
-// A value of the request, decoded, and where it stood in the target.
-struct located {
-    struct slice value;
-    size_t position;
-};
-
 struct parsing {
     struct subscribe_request *subscribe;
     struct http_request *request;
@@ -83,37 +77,13 @@ struct parsing {
     bool has_query_id;
     enum subscribe_start from, query_id;
     uint64_t from_value, query_id_value;
-    struct located token;
+    struct http_parameter token;
 };
 
-#define FAIL(parsing, error, at, ...)                        \
-    (http_fault_set((parsing)->fault, (error), __VA_ARGS__), \
-     http_fault_set_position((parsing)->fault, (at)), (error))
+#define FAIL(parsing, error, at, ...) \
+    HTTP_PARAMETER_FAULT((parsing)->fault, (error), (at), __VA_ARGS__)
 
-// Decodes a part of the target in place: the result is never longer. False for a bad escape, whose
-// place in the target is then located->position.
-static bool decode_in_place(struct http_request *request, struct slice text, enum percent_part part,
-                            struct located *located)
-{
-    size_t position = (size_t)(text.at - request->target);
-    size_t fault = 0;
-    ssize_t length = percent_decode(request->target + position, text.length, text, part, &fault);
-    *located = length < 0 ? (struct located){.position = position + fault}
-                          : (struct located){slice_first(text, (size_t)length), position};
-    return length >= 0;
-}
-
-static enum rc_error decode(struct parsing *parsing, struct slice text, enum percent_part part,
-                            struct located *located)
-{
-    if (!decode_in_place(parsing->request, text, part, located)) {
-        return FAIL(parsing, ERR_INVALID_REQUEST, located->position,
-                    "A %% in the request target is not followed by two hexadecimal digits");
-    }
-    return ERR_NONE;
-}
-
-static enum rc_error add_stream(struct parsing *parsing, struct located name)
+static enum rc_error add_stream(struct parsing *parsing, struct http_parameter name)
 {
     struct subscribe_request *subscribe = parsing->subscribe;
     if (!event_name_is_valid(name.value)) {
@@ -155,7 +125,7 @@ static bool cut_prefix(struct slice *text, const char *prefix)
     return true;
 }
 
-static enum rc_error read_from(struct parsing *parsing, struct located from)
+static enum rc_error read_from(struct parsing *parsing, struct http_parameter from)
 {
     struct slice text = from.value;
     uint64_t value = 0;
@@ -182,7 +152,7 @@ static enum rc_error read_from(struct parsing *parsing, struct located from)
     return ERR_NONE;
 }
 
-static enum rc_error read_envelope(struct parsing *parsing, struct located flag)
+static enum rc_error read_envelope(struct parsing *parsing, struct http_parameter flag)
 {
     if (slice_equal_text(flag.value, "1")) {
         parsing->subscribe->form = SUBSCRIBE_ENVELOPE;
@@ -194,7 +164,7 @@ static enum rc_error read_envelope(struct parsing *parsing, struct located flag)
     return ERR_NONE;
 }
 
-static enum rc_error read_heartbeat(struct parsing *parsing, struct located mode)
+static enum rc_error read_heartbeat(struct parsing *parsing, struct http_parameter mode)
 {
     if (slice_equal_text(mode.value, "comment")) {
         parsing->subscribe->heartbeat = SUBSCRIBE_HEARTBEAT_COMMENT;
@@ -209,7 +179,7 @@ static enum rc_error read_heartbeat(struct parsing *parsing, struct located mode
     return ERR_NONE;
 }
 
-static enum rc_error read_batch(struct parsing *parsing, struct located form)
+static enum rc_error read_batch(struct parsing *parsing, struct http_parameter form)
 {
     if (!slice_equal_text(form.value, "event")) {
         return FAIL(parsing, ERR_INVALID_PARAMETER, form.position, "batch is event");
@@ -218,7 +188,7 @@ static enum rc_error read_batch(struct parsing *parsing, struct located form)
     return ERR_NONE;
 }
 
-static enum rc_error read_client(struct parsing *parsing, struct located name)
+static enum rc_error read_client(struct parsing *parsing, struct http_parameter name)
 {
     if (!subscribe_client_parse(name.value, &parsing->subscribe->client)) {
         return FAIL(parsing, ERR_INVALID_PARAMETER, name.position,
@@ -227,7 +197,7 @@ static enum rc_error read_client(struct parsing *parsing, struct located name)
     return ERR_NONE;
 }
 
-static enum rc_error read_overflow(struct parsing *parsing, struct located policy)
+static enum rc_error read_overflow(struct parsing *parsing, struct http_parameter policy)
 {
     if (!overflow_policy_parse(policy.value, &parsing->subscribe->overflow)) {
         return FAIL(parsing, ERR_INVALID_PARAMETER, policy.position,
@@ -238,7 +208,7 @@ static enum rc_error read_overflow(struct parsing *parsing, struct located polic
 
 // 0 would say that there is no limit: a request only tightens the broker's.
 static enum rc_error read_lag(struct parsing *parsing, const struct parameter *parameter,
-                              struct located limit)
+                              struct http_parameter limit)
 {
     bool is_events = parameter->kind == PARAMETER_LAG_EVENTS;
     uint64_t *value = is_events ? &parsing->subscribe->lag_events : &parsing->subscribe->lag_bytes;
@@ -252,7 +222,7 @@ static enum rc_error read_lag(struct parsing *parsing, const struct parameter *p
 }
 
 static enum rc_error read_setting(struct parsing *parsing, enum subscribe_setting setting,
-                                  struct located text)
+                                  struct http_parameter text)
 {
     if (!subscribe_setting_parse(setting, text.value, &parsing->subscribe->settings[setting])) {
         return FAIL(parsing, ERR_INVALID_PARAMETER, text.position, "%s is %s",
@@ -263,7 +233,7 @@ static enum rc_error read_setting(struct parsing *parsing, enum subscribe_settin
 }
 
 static enum rc_error read_parameter(struct parsing *parsing, const struct parameter *parameter,
-                                    struct located located)
+                                    struct http_parameter located)
 {
     uint32_t bit = UINT32_C(1) << parameter->kind;
     if ((parsing->seen & bit) != 0 && parameter->kind != PARAMETER_STREAM) {
@@ -324,16 +294,19 @@ static enum rc_error read_query(struct parsing *parsing)
     while (rest.at != NULL) {
         struct slice value = slice_split(&rest, '&');
         struct slice name = slice_split(&value, '=');
-        struct located located;
+        struct http_parameter located;
         struct parameter parameter;
-        if (!decode_in_place(parsing->request, name, PERCENT_QUERY, &located) ||
+        struct http_fault ignored;
+        if (http_parameter_decode(parsing->request, name, PERCENT_QUERY, &located, &ignored) !=
+                ERR_NONE ||
             !parameter_find(parsing, located.value, &parameter)) {
             continue; // none of ours
         }
         located.value = slice_empty();
         enum rc_error error = ERR_NONE;
         if (value.at != NULL) {
-            error = decode(parsing, value, parameter.part, &located);
+            error = http_parameter_decode(parsing->request, value, parameter.part, &located,
+                                          parsing->fault);
         }
         if (error == ERR_NONE) {
             error = read_parameter(parsing, &parameter, located);
@@ -386,7 +359,7 @@ static enum rc_error choose_start(struct parsing *parsing)
         subscribe->start = parsing->query_id;
         subscribe->start_value = parsing->query_id_value;
     }
-    struct slice last_event_id = http_request_last_event_id(parsing->request);
+    struct slice last_event_id = http_request_field(parsing->request, HTTP_FIELD_LAST_EVENT_ID);
     if (last_event_id.length > 0) {
         subscribe->start_value = 0;
         read_event_id(last_event_id, &subscribe->start, &subscribe->start_value);
@@ -414,21 +387,15 @@ enum rc_error subscribe_parse(struct subscribe_request *subscribe, struct http_r
     subscribe->lag_events = 0;
     subscribe->lag_bytes = 0;
     subscribe->stream_count = 0;
-    if (http_accept_quality(http_request_accept(request), "text/event-stream") == 0) {
+    if (http_accept_quality(http_request_field(request, HTTP_FIELD_ACCEPT), "text/event-stream") ==
+        0) {
         return http_fault_set(fault, ERR_NOT_ACCEPTABLE,
                               "Streams are served as text/event-stream, which Accept rules out");
     }
-    enum rc_error error = ERR_NONE;
     if (styles[route->kind].name == PARAMETER_OTHER) {
-        struct located name;
-        error = decode(&parsing, route->name, PERCENT_PATH, &name);
-        if (error == ERR_NONE) {
-            error = add_stream(&parsing, name);
-        }
+        subscribe->streams[subscribe->stream_count++] = route->name;
     }
-    if (error == ERR_NONE) {
-        error = read_query(&parsing);
-    }
+    enum rc_error error = read_query(&parsing);
     if (error == ERR_NONE && subscribe->stream_count == 0) {
         error = http_fault_set(fault, ERR_MISSING_PARAMETER, "The parameter %s is missing",
                                styles[route->kind].name_text);

@@ -7,12 +7,42 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+// The body of what was fed last.
+static uint8_t fed_body[64 << 10];
+static size_t fed_body_length;
+
+static inline void take_fed_body(void *context, struct slice bytes)
+{
+    (void)context;
+    cr_assert(bytes.length > 0 && bytes.length <= sizeof(fed_body) - fed_body_length);
+    memcpy(fed_body + fed_body_length, bytes.at, bytes.length);
+    fed_body_length += bytes.length;
+}
+
+// Feeds a piece, and a body behind a header too.
+static inline enum http_progress feed_piece(struct http_request *request, const uint8_t *bytes,
+                                            size_t length, size_t *consumed)
+{
+    enum http_progress progress = http_request_feed(request, bytes, length, consumed);
+    if (progress != HTTP_HEADER) {
+        return progress;
+    }
+    fed_body_length = 0;
+    if (!http_request_take_body(request, HTTP_BODY_BYTES_MAX, take_fed_body, NULL)) {
+        return HTTP_FAILED;
+    }
+    size_t rest = 0;
+    progress = http_request_feed(request, bytes + *consumed, length - *consumed, &rest);
+    *consumed += rest;
+    return progress;
+}
+
 // Feeds a whole request at once.
 static inline enum http_progress feed(struct http_request *request, const char *text,
                                       size_t *consumed)
 {
     http_request_init(request);
-    return http_request_feed(request, (const uint8_t *)text, strlen(text), consumed);
+    return feed_piece(request, (const uint8_t *)text, strlen(text), consumed);
 }
 
 // "GET target HTTP/1.1" with these further fields ("" or "Name: value\r\n...").

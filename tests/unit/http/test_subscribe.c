@@ -9,9 +9,13 @@ static struct http_fault fault;
 static enum rc_error parse(const char *target, const char *header_fields)
 {
     request_make(&request, "GET", target, header_fields);
-    struct http_route route = http_route_find(&request);
+    struct http_route route;
     memset(&subscribe, 0xaa, sizeof(subscribe));
     memset(&fault, 0, sizeof(fault));
+    enum rc_error error = http_route_find(&route, &request, &fault);
+    if (error != ERR_NONE) {
+        return error;
+    }
     return subscribe_parse(&subscribe, &request, &route, &fault);
 }
 
