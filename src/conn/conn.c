@@ -6,9 +6,8 @@
 
 #include "base/assert.h"
 #include "base/logger.h"
-#include "conn/connection_id.h"
 #include "conn/flow.h"
-#include "conn/overflow.h"
+#include "conn/grant.h"
 #include "conn/slowest.h"
 #include "io/send.h"
 
@@ -226,6 +225,7 @@ static void detach(struct shard *shard, struct conn *conn)
     conn->outbox = NULL;
     conn->frame_offset = 0;
     conn_flow_close(shard, conn);
+    conn_drop_grant(shard, conn);
     wheel_cancel(&shard->loop->wheel, &conn->timer);
 }
 
@@ -409,84 +409,11 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
 
 // --- timers ---
 
-// How often a connection is looked at: where there are no heartbeats, for those that take nothing.
-static uint64_t beat_interval_ms(const struct shard *shard)
-{
-    return shard->options.heartbeat_ms > 0 ? shard->options.heartbeat_ms
-                                           : shard->options.stall_ms_max;
-}
-
-void conn_arm_heartbeat(struct shard *shard, struct conn *conn)
-{
-    uint64_t interval = beat_interval_ms(shard);
-    if (interval > 0) {
-        // Spread: the first falls anywhere in the second half of an interval, so that 100,000 that
-        // came at once do not beat at once.
-        conn_arm(shard, conn, interval / 2 + prng_below(&shard->prng, interval / 2 + 1));
-    }
-}
-
-// How long it may still take nothing; UINT64_MAX: it does take, or may do so for ever.
-static uint64_t patience_left_ms(const struct shard *shard, const struct conn *conn)
-{
-    if ((conn->ops & CONN_OP_WRITABLE) == 0 || shard->options.stall_ms_max == 0) {
-        return UINT64_MAX;
-    }
-    uint32_t blocked_ms = (uint32_t)shard->now_ms - conn->blocked_since_ms;
-    return blocked_ms < shard->options.stall_ms_max ? shard->options.stall_ms_max - blocked_ms : 0;
-}
-
-static void arm_beat(struct shard *shard, struct conn *conn, uint64_t delay_ms)
-{
-    uint64_t patience_ms = patience_left_ms(shard, conn);
-    conn_arm(shard, conn, delay_ms < patience_ms ? delay_ms : patience_ms);
-}
-
-void conn_watch_stall(struct shard *shard, struct conn *conn)
-{
-    if (conn->state == CONN_ACTIVE && shard->options.stall_ms_max > 0) {
-        arm_beat(shard, conn, beat_interval_ms(shard));
-    }
-}
-
-static void beat(struct shard *shard, struct conn *conn)
-{
-    uint64_t interval = beat_interval_ms(shard);
-    uint32_t silent_ms = (uint32_t)shard->now_ms - conn->last_send_ms;
-    if (patience_left_ms(shard, conn) == 0) {
-        // One that its policy would have ended, had it taken anything, ends for that reason.
-        bool is_lag = conn_overflow_terms(shard, conn).policy == OVERFLOW_DISCONNECT &&
-                      conn_is_lagging(shard, conn);
-        shard->stats.lag_closes += is_lag;
-        shard->stats.stall_closes += !is_lag;
-        conn_close(shard, conn);
-        return;
-    }
-    bool is_silent = shard->options.heartbeat_ms == 0 || (conn->flags & CONN_HEARTBEAT_OFF) != 0;
-    if (silent_ms + WHEEL_TICK_MS < interval || is_silent || !conn_is_clear(shard, conn)) {
-        arm_beat(shard, conn, silent_ms < interval ? interval - silent_ms : interval);
-        return;
-    }
-    conn_arm(shard, conn, interval);
-    shard->stats.heartbeats++;
-    if ((conn->flags & CONN_HEARTBEAT_EVENT) == 0) {
-        conn_send_bytes(shard, conn, (const uint8_t *)NOTICE_COMMENT, sizeof(NOTICE_COMMENT) - 1);
-        return;
-    }
-    char id[CONNECTION_ID_TEXT_BYTES];
-    connection_id_write(id, conn_public_id(shard, conn));
-    uint8_t *at = shard_scratch(shard, NOTICE_HEARTBEAT_BYTES_MAX);
-    struct buffer out;
-    buffer_wrap(&out, at, NOTICE_HEARTBEAT_BYTES_MAX);
-    ASSERT(notice_heartbeat_write(&out, shard->unix_ms, slice_from(id, sizeof(id))) == 0);
-    conn_send_bytes(shard, conn, at, (uint32_t)buffer_length(&out));
-}
-
 void conn_timer_due(struct shard *shard, struct conn *conn)
 {
     conn->flags &= ~(uint32_t)CONN_TIMER_DUE;
     switch (conn->state) {
-    case CONN_ACTIVE: beat(shard, conn); break;
+    case CONN_ACTIVE: conn_beat(shard, conn); break;
     case CONN_REQUEST:
     case CONN_STARTING: request_time_out(shard, conn); break;
     case CONN_LINGER: conn_close(shard, conn); break;

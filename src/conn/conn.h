@@ -8,6 +8,8 @@
 
 #include "io/wheel.h"
 
+struct grant;
+
 enum { CONN_NONE = UINT32_MAX }; // an index of nothing
 
 enum conn_state {
@@ -51,6 +53,9 @@ enum {
     CONN_FLOW = 1 << 15,         // has a conn_flow: no plain send of news
     CONN_PARKED = 1 << 16,       // over its rate: nothing is sent before its flow's timer
     CONN_BATCH_EVENT = 1 << 17,  // batch=event: batches of envelopes instead of single ones
+    CONN_TYPES = 1 << 18,        // its grant sees only some types of events (conn/grant.h)
+    CONN_EXPIRES = 1 << 19,      // its grant does
+    CONN_RENEWED = 1 << 20,      // conn_cold.renewed is to take the place of its grant
 };
 
 // One stream that a connection reads.
@@ -111,6 +116,9 @@ struct conn_gap {
 
 struct conn_cold {
     uint64_t connected_ms; // Unix time
+    struct grant *grant;   // its token's, a reference (conn/grant.h); NULL: it has none
+    struct grant *renewed; // a fresh token's, that does not yet say what it sees
+    uint64_t marked_id;    // CONN_TYPES: the cursor that it was last told of by itself
     struct conn_gap gap;   // while CONN_GAP
     uint8_t address[16];   // IPv6, or IPv4 in its first 4 bytes
     uint16_t port;

@@ -43,7 +43,8 @@ static bool stands_before(const struct shard *shard, const struct conn *conn,
 {
     return conn->cursor == stream->pass_from && conn->stream_count == 1 &&
            conn->only.start_id <= conn->cursor &&
-           (conn->flags & (CONN_ENVELOPE | CONN_WAITING | CONN_GAP | hindrances)) == 0 &&
+           (conn->flags & (CONN_ENVELOPE | CONN_TYPES | CONN_WAITING | CONN_GAP | hindrances)) ==
+               0 &&
            conn_is_clear(shard, conn);
 }
 

@@ -224,6 +224,15 @@ static void tell_dropped(struct shard *shard, struct conn *conn,
     conn->flags &= ~(uint32_t)CONN_BLOCKED; // it was looked at
 }
 
+// All up to `to` is dropped.
+static void begin_moving(const struct conn *conn, struct conn_overflow *overflow, uint64_t to)
+{
+    overflow->stage = OVERFLOW_MOVING;
+    overflow->end_id = to;
+    overflow->scanned_to = conn->cursor;
+    overflow->counted = 0;
+}
+
 // The id of a stream's event by its sequence, without the log: where the window goes up to the
 // newest event and as far back, and the block is in memory.
 static bool find_sequence(const struct shard *shard, const struct stream *stream, uint64_t sequence,
@@ -258,8 +267,9 @@ static enum walk_result step_asking(struct shard *shard, struct conn *conn,
 {
     struct stream *stream = stream_at(shard, conn, overflow->newest.stream);
     uint64_t dropped = stream->last_sequence - overflow->newest.keep;
-    if (find_sequence(shard, stream, dropped, &overflow->end_id)) {
-        overflow->stage = OVERFLOW_MOVING;
+    uint64_t id;
+    if (find_sequence(shard, stream, dropped, &id)) {
+        begin_moving(conn, overflow, id);
         return WALK_SPAN;
     }
     bool is_asked = history_ask(&shard->histories, stream, LOG_FROM_LAST, overflow->newest.keep,
@@ -275,43 +285,8 @@ void conn_lag_looked_up(struct shard *shard, struct conn *conn, const struct his
                      history->lookup.value == overflow->newest.keep &&
                      history->stream == stream_at(shard, conn, overflow->newest.stream);
     if (is_answer) {
-        overflow->stage = OVERFLOW_MOVING;
-        overflow->end_id = history->lookup.start_id;
+        begin_moving(conn, overflow, history->lookup.start_id);
     }
-}
-
-// Moves the cursor to `to`; what stands before that is dropped.
-static enum walk_result move_to(struct shard *shard, struct conn *conn,
-                                struct conn_overflow *overflow, uint64_t to)
-{
-    uint64_t count = 0;
-    uint64_t before_lost = 0;
-    enum walk_result result =
-        to > conn->cursor ? count_between(shard, conn, conn->cursor, to, &count, &before_lost)
-                          : WALK_SPAN;
-    if (result == WALK_GAP && before_lost > conn->cursor) {
-        overflow->stage = OVERFLOW_MOVING;
-        overflow->end_id = before_lost;
-        return WALK_SPAN;
-    }
-    if (result != WALK_SPAN) {
-        return result;
-    }
-    tell_dropped(shard, conn, overflow, to, count);
-    conn->cursor = to > conn->cursor ? to : conn->cursor;
-    return WALK_CAUGHT_UP;
-}
-
-static enum walk_result step_moving(struct shard *shard, struct conn *conn,
-                                    struct conn_overflow *overflow)
-{
-    return move_to(shard, conn, overflow, overflow->end_id);
-}
-
-static enum walk_result step_dropping(struct shard *shard, struct conn *conn,
-                                      struct conn_overflow *overflow)
-{
-    return move_to(shard, conn, overflow, newest_id(shard, conn));
 }
 
 // Gives the backlog's events up to end_id to `take`, one by one, until it says that it is enough:
@@ -321,7 +296,7 @@ static enum walk_result scan(struct shard *shard, struct conn *conn, struct conn
 {
     struct walk walk;
     walk_begin_scan(&walk, shard, conn, overflow->scanned_to, overflow->end_id);
-    walk.by_record = overflow->stage != OVERFLOW_KEEPING; // there sizes are enough
+    walk.by_record |= overflow->stage != OVERFLOW_KEEPING; // there sizes are enough
     enum walk_result result = WALK_FULL;
     while (walk.records_seen < shard->scan_records_left) {
         struct span span;
@@ -340,6 +315,46 @@ static enum walk_result scan(struct shard *shard, struct conn *conn, struct conn
     }
     shard_take_looking(shard, walk.records_seen);
     return result;
+}
+
+static bool is_counted_on(struct conn_overflow *overflow, const struct span *span)
+{
+    (void)span;
+    overflow->counted++;
+    return false;
+}
+
+// How many events there are up to end_id, which is brought forward where some are lost before it.
+// WALK_END: that is known. One that sees only some types is told of these alone, so that each is
+// looked at.
+static enum walk_result count_dropped(struct shard *shard, struct conn *conn,
+                                      struct conn_overflow *overflow)
+{
+    if ((conn->flags & CONN_TYPES) != 0) {
+        return scan(shard, conn, overflow, is_counted_on);
+    }
+    uint64_t before_lost = 0;
+    enum walk_result result = count_between(shard, conn, conn->cursor, overflow->end_id,
+                                            &overflow->counted, &before_lost);
+    if (result == WALK_GAP && before_lost > conn->cursor) {
+        overflow->end_id = before_lost;
+        return WALK_SPAN;
+    }
+    return result == WALK_SPAN ? WALK_END : result;
+}
+
+// Moves the cursor to end_id; what stands before that is dropped.
+static enum walk_result step_moving(struct shard *shard, struct conn *conn,
+                                    struct conn_overflow *overflow)
+{
+    enum walk_result result =
+        overflow->end_id > conn->cursor ? count_dropped(shard, conn, overflow) : WALK_END;
+    if (result != WALK_END) {
+        return result;
+    }
+    tell_dropped(shard, conn, overflow, overflow->end_id, overflow->counted);
+    conn->cursor = overflow->end_id > conn->cursor ? overflow->end_id : conn->cursor;
+    return WALK_CAUGHT_UP;
 }
 
 static bool is_kept_enough(struct conn_overflow *overflow, const struct span *span)
@@ -424,14 +439,13 @@ static enum walk_result step_shedding(struct shard *shard, struct conn *conn,
 static enum walk_result step_sending(struct shard *shard, struct conn *conn,
                                      struct conn_overflow *overflow)
 {
-    (void)shard;
     if (conn->cursor < overflow->end_id) {
         return WALK_END;
     }
     if (!overflow->drops_rest) {
         return WALK_CAUGHT_UP;
     }
-    overflow->stage = OVERFLOW_DROPPING;
+    begin_moving(conn, overflow, newest_id(shard, conn));
     return WALK_SPAN;
 }
 
@@ -439,7 +453,6 @@ static enum walk_result (*const steps[])(struct shard *, struct conn *, struct c
     [OVERFLOW_ASKING] = step_asking,     [OVERFLOW_MOVING] = step_moving,
     [OVERFLOW_KEEPING] = step_keeping,   [OVERFLOW_COUNTING] = step_counting,
     [OVERFLOW_SHEDDING] = step_shedding, [OVERFLOW_SENDING] = step_sending,
-    [OVERFLOW_DROPPING] = step_dropping,
 };
 
 // --- beginning and end ---

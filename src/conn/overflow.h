@@ -17,12 +17,11 @@
 enum overflow_stage {
     OVERFLOW_ASKING,   // drop_oldest: where the newest that may stay begin is looked for in the
                        // window, or the log is asked
-    OVERFLOW_MOVING,   // what lies before that is counted, then the cursor moves there
+    OVERFLOW_MOVING,   // what lies before end_id is counted, then the cursor moves there
     OVERFLOW_KEEPING,  // drop_newest: the oldest that may stay are taken
     OVERFLOW_COUNTING, // drop_lowest: the backlog is counted by priority
     OVERFLOW_SHEDDING, // the level that goes in part is gone through
     OVERFLOW_SENDING,  // what stays, up to end_id, is being sent
-    OVERFLOW_DROPPING, // drop_newest: all of it was sent; what came since is counted and dropped
 };
 
 // Of a connection with CONN_LAGGING; conn_flow.overflow owns it.
@@ -30,10 +29,11 @@ struct conn_overflow {
     enum overflow_stage stage;
     enum overflow_policy policy; // OVERFLOW_UNSET: none, memory is short and background events go
     struct overflow_limits limits;
-    uint64_t scanned_to;     // KEEPING, COUNTING, SHEDDING: all up to here was looked at
+    uint64_t scanned_to;     // all up to here was looked at, where that is done event by event
+    uint64_t counted;        // MOVING: events in that
     uint64_t end_id;         // MOVING: where it goes on; else where the backlog in question ends
     struct overflow_cut cut; // SENDING: left out
-    bool drops_rest;         // SENDING: what came after end_id goes as well
+    bool drops_rest;         // SENDING: what came after end_id goes as well, once it was sent
     union {
         struct {
             uint32_t stream; // of its streams, the one whose
@@ -76,6 +76,6 @@ static inline void conn_overflow_bind(const struct conn_overflow *overflow, stru
     if (overflow->stage == OVERFLOW_SENDING) {
         walk->end_id = overflow->end_id;
         walk->cut = overflow->cut;
-        walk->by_record = overflow_cuts_any(&walk->cut);
+        walk->by_record |= overflow_cuts_any(&walk->cut);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "conn/flow.h"
+#include "conn/grant.h"
 #include "conn/load.h"
 #include "conn/overflow.h"
 #include "conn/slowest.h"
@@ -355,6 +356,9 @@ void conn_pump(struct shard *shard, struct conn *conn)
     if ((conn->flags & CONN_CATCHING_UP) != 0) { // that send was taken whole
         conn->flags &= ~(uint32_t)CONN_CATCHING_UP;
         conn->flags |= CONN_CAUGHT_UP;
+    }
+    if ((conn->flags & CONN_RENEWED) != 0) {
+        conn_take_renewed(shard, conn);
     }
     slowest_note_conn(shard, conn);
     if (conn->frame_offset > 0) {

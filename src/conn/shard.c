@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/random.h"
 #include "conn/flow.h"
+#include "conn/grant.h"
 #include "conn/link.h"
 #include "conn/overflow.h"
 #include "conn/slowest.h"
@@ -189,6 +190,7 @@ void shard_free(struct shard *shard)
         for (uint32_t slot = 0; slot < ring->capacity && ring->used > 0; slot++) {
             struct conn *conn = &ring->conns[slot];
             if (conn->state != CONN_FREE) {
+                conn_drop_grant(shard, conn);
                 free(conn->outbox);
                 if ((conn->flags & CONN_FLOW) != 0) {
                     free(conn_flow_of(shard, conn)->overflow);

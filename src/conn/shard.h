@@ -99,7 +99,7 @@ struct shard_stats {
     uint64_t accepted, refused, closed, resumed, requests, request_errors;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
     uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
-    uint64_t gaps_told, lag_closes, stall_closes, transients_dropped;
+    uint64_t gaps_told, lag_closes, stall_closes, expiry_closes, transients_dropped;
     uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
     uint64_t replays_refused, subscriptions_refused, events_shed; // for want of memory
 };
@@ -216,9 +216,6 @@ void conn_close(struct shard *shard, struct conn *conn);
 // that the answer is not lost to a reset. conn_half_close is that second step, for conn_pump.
 void conn_half_close(struct shard *shard, struct conn *conn);
 void conn_proceed_close(struct shard *shard, struct conn *conn);
-void conn_arm_heartbeat(struct shard *shard, struct conn *conn);
-// It has begun to take nothing.
-void conn_watch_stall(struct shard *shard, struct conn *conn);
 void conn_set_handlers(struct shard *shard);
 void conn_linger(struct shard *shard, struct conn *conn);
 // Its timer expired: heartbeat, time limit, stall.
@@ -230,6 +227,13 @@ struct conn *conn_take_ready(struct shard *shard);
 void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms);
 // Tells it why a policy ends it, with the usual retry, and closes.
 void conn_disconnect(struct shard *shard, struct conn *conn, enum notice_reason reason);
+
+// --- beat.c ---
+void conn_arm_heartbeat(struct shard *shard, struct conn *conn);
+// It has begun to take nothing.
+void conn_watch_stall(struct shard *shard, struct conn *conn);
+// The timer of one that streams expired.
+void conn_beat(struct shard *shard, struct conn *conn);
 
 // --- request.c ---
 void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit

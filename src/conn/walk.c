@@ -2,18 +2,11 @@
 
 #include "base/assert.h"
 #include "conn/flow.h"
+#include "conn/grant.h"
 #include "conn/overflow.h"
+#include "conn/walk_find.h"
 #include "event/frame.h"
 #include "wire/envelope.h"
-
-enum { READ_AHEAD_BYTES = 512 << 10 }; // of one connection's frames on disk
-
-// A stream's next run after `from`, as found.
-struct found {
-    const struct log_run *run;
-    uint64_t from;           // no event of the stream stands between the cursor and here
-    struct history *history; // that holds the run; NULL: the window does
-};
 
 void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool by_frame)
 {
@@ -24,7 +17,8 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->form = (conn->flags & CONN_BATCH_EVENT) != 0 ? RENDITION_BATCH : RENDITION_ENVELOPE;
     walk->event_bytes_max =
         (conn->flags & CONN_FLOW) != 0 ? conn_flow_of(shard, conn)->event_bytes_max : 0;
-    walk->by_record = false;
+    walk->types = conn_types_of(shard, conn);
+    walk->by_record = walk->types != NULL;
     walk->whole_events_max = UINT32_MAX;
     walk->whole_bytes_max = UINT32_MAX;
     walk->is_mid_frame = conn->frame_offset > 0;
@@ -59,181 +53,15 @@ void walk_begin_scan(struct walk *walk, struct shard *shard, struct conn *conn, 
     walk->end_id = end_id;
 }
 
-static enum walk_result tell_gap(struct walk *walk, uint32_t index, uint64_t from, uint64_t to,
-                                 enum notice_reason reason)
-{
-    walk->gap_stream = index;
-    walk->gap_from = from;
-    walk->gap_to = to;
-    walk->gap_count = 0;
-    walk->gap_reason = reason;
-    return WALK_GAP;
-}
-
-// The disk lost a run, or what is left of it after `from`.
-static enum walk_result tell_lost(struct walk *walk, uint32_t index, const struct found *found)
-{
-    const struct log_run *run = found->run;
-    (void)tell_gap(walk, index, found->from, run->last_id, NOTICE_CORRUPT);
-    // What a cut leaves out was told before.
-    if (found->from < run->first_id && !overflow_cuts_any(&walk->cut)) {
-        walk->gap_count = run->count;
-    }
-    return WALK_GAP;
-}
-
-// The same by the log's answers alone. WALK_CAUGHT_UP: there is none up to found->from.
-static enum walk_result find_in_history(struct walk *walk, uint32_t index, struct found *found)
-{
-    struct shard *shard = walk->shard;
-    struct stream *stream = stream_table_at(&shard->streams, walk->conn->streams[index].stream);
-    struct history *history = history_find(&shard->histories, stream, found->from);
-    if (history == NULL) {
-        return history_ask(&shard->histories, stream, LOG_FROM_ID, found->from, false,
-                           conn_handle(shard, walk->conn))
-                   ? WALK_WAIT
-                   : WALK_FAILED;
-    }
-    if (history->gap_to > found->from) {
-        return tell_gap(walk, index, found->from, history->gap_to, NOTICE_EXPIRED);
-    }
-    found->run = history_run(history, found->from);
-    found->history = history;
-    if (found->run != NULL) {
-        return WALK_SPAN;
-    }
-    found->from = history->lookup.end_id;
-    return WALK_CAUGHT_UP;
-}
-
-// Finds the next run of the connection's stream `index`.
-static enum walk_result find_run(struct walk *walk, uint32_t index, struct found *found)
-{
-    const struct conn_stream *entry = &walk->conn->streams[index];
-    const struct stream *stream = stream_table_at(&walk->shard->streams, entry->stream);
-    found->from = entry->start_id > walk->cursor ? entry->start_id : walk->cursor;
-    for (;;) {
-        if (found->from < stream->discarded_id) {
-            return tell_gap(walk, index, found->from, stream->discarded_id, NOTICE_EXPIRED);
-        }
-        if (found->from >= stream->window.covers_from) {
-            found->run = window_find(&stream->window, found->from);
-            found->history = NULL;
-            return found->run != NULL ? WALK_SPAN : WALK_CAUGHT_UP;
-        }
-        enum walk_result result = find_in_history(walk, index, found);
-        if (result != WALK_CAUGHT_UP) {
-            return result;
-        }
-    }
-}
-
-// The block's bytes, from the tail or the cache of cold blocks.
-static enum cold_result open_block(struct walk *walk, const struct log_run *run,
-                                   const uint8_t **block)
-{
-    struct shard *shard = walk->shard;
-    if (run->block_position >= shard->floor) {
-        *block = log_tail_at(shard->tail, run->block_position);
-        return COLD_READY;
-    }
-    struct cold_range range = cold_range_of_block(run);
-    return cold_get(&shard->cold, &range, conn_handle(shard, walk->conn), block);
-}
-
-// Whether no event of the run can be too large for the connection.
-static bool is_within_limit(const struct walk *walk, const struct log_run *run)
-{
-    return walk->event_bytes_max == 0 || run->frame_bytes <= walk->event_bytes_max;
-}
-
-// Whether of a run on disk its frames are read by themselves, without the rest of the block.
-static bool is_frames_alone(const struct walk *walk, const struct log_run *run)
-{
-    return run->block_position < walk->shard->floor && walk->is_native && !walk->by_record &&
-           (run->flags & BLOCK_STREAM_HAS_CRC) != 0 && block_stream_is_sendable(run->flags) &&
-           is_within_limit(walk, run);
-}
-
-// Reads on in an answer of the log, at most READ_AHEAD_BYTES.
-static void read_on(const struct walk *walk, struct history *history, uint32_t from)
-{
-    const struct log_lookup *lookup = &history->lookup;
-    uint32_t bytes = 0;
-    history->ahead_end = from > history->ahead_end ? from : history->ahead_end;
-    for (; history->ahead_end < lookup->run_count && bytes < READ_AHEAD_BYTES;
-         history->ahead_end++) {
-        const struct log_run *run = &lookup->runs[history->ahead_end];
-        struct cold_range range = cold_range_of_frames(run);
-        if (!is_frames_alone(walk, run) || !cold_read_ahead(&walk->shard->cold, &range)) {
-            break;
-        }
-        bytes += run->frame_bytes;
-    }
-    history->ahead_at = from + (history->ahead_end - from) / 2;
-}
-
-// Asks for what comes after `found`, in this answer of the log and the next, so that neither disk
-// nor log are waited for run by run.
-static void read_ahead(const struct walk *walk, const struct found *found, bool is_missing)
-{
-    struct history *history = found->history;
-    if (history == NULL) {
-        return;
-    }
-    const struct log_lookup *lookup = &history->lookup;
-    uint32_t at = (uint32_t)(found->run - lookup->runs);
-    if (is_missing) { // what was read ahead is gone again
-        history->ahead_at = at;
-        history->ahead_end = at;
-    }
-    if (at < history->ahead_at) {
-        return;
-    }
-    read_on(walk, history, at + 1);
-    if (history->ahead_end == lookup->run_count && lookup->more) {
-        struct history_table *table = &walk->shard->histories;
-        struct history *next = history_find(table, history->stream, lookup->end_id);
-        if (next == NULL) {
-            history_ask_ahead(table, history->stream, lookup->end_id);
-        } else if (next->ahead_end == 0) {
-            read_on(walk, next, 0);
-            history->ahead_at = lookup->run_count;
-        }
-    }
-}
-
-static enum cold_result open_frames(const struct walk *walk, const struct found *found,
-                                    const uint8_t **frames)
-{
-    struct cold_range range = cold_range_of_frames(found->run);
-    enum cold_result result =
-        cold_get(&walk->shard->cold, &range, conn_handle(walk->shard, walk->conn), frames);
-    if (result == COLD_READY || result == COLD_WAIT) {
-        read_ahead(walk, found, result == COLD_WAIT);
-    }
-    return result;
-}
-
-// The position a run names is no longer good: what we know of the stream is asked anew.
-static void forget_positions(struct walk *walk, uint32_t index)
-{
-    struct stream *stream =
-        stream_table_at(&walk->shard->streams, walk->conn->streams[index].stream);
-    history_drop_answers(&walk->shard->histories, stream);
-    window_restart(&stream->window, stream->last_id);
-}
-
 // Whether what is left of its frames after `from` is sent as it stands.
 static bool is_in_one_piece(const struct walk *walk, const struct log_run *run)
 {
-    return !walk->by_frame && walk->is_native && run->last_id <= walk->end_id &&
-           !overflow_cuts_any(&walk->cut) && is_within_limit(walk, run) &&
-           block_stream_is_sendable(run->flags);
+    return !walk->by_frame && walk->is_native && run->last_id <= walk->end_id && !walk->by_record &&
+           walk_is_within_limit(walk, run) && block_stream_is_sendable(run->flags);
 }
 
 // That piece as one span, unless it is more than may be sent. frames: the whole run's.
-static bool take_piece(struct walk *walk, const struct found *found, struct slice frames,
+static bool take_piece(struct walk *walk, const struct walk_found *found, struct slice frames,
                        struct span *span)
 {
     const struct log_run *run = found->run;
@@ -293,6 +121,12 @@ static bool is_cut(const struct walk *walk, const struct block_record *record)
     return overflow_is_cut(&walk->cut, record->id, (enum event_priority)record->priority);
 }
 
+static bool is_unseen(const struct walk *walk, const struct block_record *record)
+{
+    return walk->types != NULL &&
+           !grant_may_see(walk->types, block_record_type(walk->block, record));
+}
+
 static bool is_expired(const struct walk *walk, const struct block_record *record)
 {
     return record->ttl_ms > 0 && record->time_ms + record->ttl_ms <= walk->unix_ms;
@@ -327,7 +161,8 @@ static enum walk_result scan_next(struct walk *walk, struct span *span)
         if (!is_wanted(walk, record)) {
             continue;
         }
-        if (is_cut(walk, record) || (is_expired(walk, record) && !walk->is_mid_frame)) {
+        if (is_cut(walk, record) || is_unseen(walk, record) ||
+            (is_expired(walk, record) && !walk->is_mid_frame)) {
             walk->passed++;
             continue;
         }
@@ -376,7 +211,7 @@ static enum walk_result frames_next(struct walk *walk, struct span *span)
     return WALK_SPAN;
 }
 
-static uint64_t next_id_bound(const struct found *found)
+static uint64_t next_id_bound(const struct walk_found *found)
 {
     return found->run->first_id > found->from ? found->run->first_id : found->from + 1;
 }
@@ -384,8 +219,8 @@ static uint64_t next_id_bound(const struct found *found)
 // One stream: its next run, or what is left of it, as one piece where that can be.
 static enum walk_result choose_single(struct walk *walk, struct span *span, bool *is_scanning)
 {
-    struct found found;
-    enum walk_result result = find_run(walk, 0, &found);
+    struct walk_found found;
+    enum walk_result result = walk_find_run(walk, 0, &found);
     if ((result == WALK_SPAN || result == WALK_CAUGHT_UP) && found.from > walk->cursor) {
         walk->cursor = found.from; // nothing of its stream stands in between
     }
@@ -395,17 +230,18 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
     if (next_id_bound(&found) > walk->end_id) {
         return WALK_CAUGHT_UP;
     }
-    bool is_alone = is_frames_alone(walk, found.run);
+    bool is_alone = walk_is_frames_alone(walk, found.run);
     const uint8_t *at = NULL;
-    switch (is_alone ? open_frames(walk, &found, &at) : open_block(walk, found.run, &at)) {
+    switch (is_alone ? walk_open_frames(walk, &found, &at)
+                     : walk_open_block(walk, found.run, &at)) {
     case COLD_READY: break;
     case COLD_WAIT: return WALK_WAIT;
     case COLD_FAILED: return WALK_FAILED;
     case COLD_STALE:
-        forget_positions(walk, 0);
+        walk_forget_positions(walk, 0);
         *is_scanning = true; // look again
         return WALK_SPAN;
-    case COLD_BROKEN: return tell_lost(walk, 0, &found);
+    case COLD_BROKEN: return walk_tell_lost(walk, 0, &found);
     }
     struct slice frames =
         slice_from(is_alone ? at : at + found.run->frame_offset, found.run->frame_bytes);
@@ -429,10 +265,10 @@ static enum walk_result choose_single(struct walk *walk, struct span *span, bool
 // something earlier.
 static enum walk_result choose_merged(struct walk *walk)
 {
-    struct found founds[CONNECTION_STREAMS_MAX];
+    struct walk_found founds[CONNECTION_STREAMS_MAX];
     uint32_t first = UINT32_MAX;
     for (uint32_t i = 0; i < walk->conn->stream_count; i++) {
-        enum walk_result result = find_run(walk, i, &founds[i]);
+        enum walk_result result = walk_find_run(walk, i, &founds[i]);
         if (result == WALK_CAUGHT_UP) {
             founds[i].run = NULL;
             continue;
@@ -448,12 +284,12 @@ static enum walk_result choose_merged(struct walk *walk)
         return WALK_CAUGHT_UP;
     }
     const uint8_t *block = NULL;
-    switch (open_block(walk, founds[first].run, &block)) {
+    switch (walk_open_block(walk, founds[first].run, &block)) {
     case COLD_READY: break;
     case COLD_WAIT: return WALK_WAIT;
     case COLD_FAILED: return WALK_FAILED;
-    case COLD_STALE: forget_positions(walk, first); return WALK_SPAN;
-    case COLD_BROKEN: return tell_lost(walk, first, &founds[first]);
+    case COLD_STALE: walk_forget_positions(walk, first); return WALK_SPAN;
+    case COLD_BROKEN: return walk_tell_lost(walk, first, &founds[first]);
     }
     uint64_t scan_to = 0;
     uint64_t limit = walk->end_id;
@@ -467,8 +303,8 @@ static enum walk_result choose_merged(struct walk *walk)
             uint64_t bound = next_id_bound(&founds[i]) - 1;
             if (bound < next_id_bound(&founds[first])) {
                 // One block known at two positions: the log rewrote it after a fault of the disk.
-                forget_positions(walk, i);
-                forget_positions(walk, first);
+                walk_forget_positions(walk, i);
+                walk_forget_positions(walk, first);
                 return WALK_SPAN;
             }
             limit = bound < limit ? bound : limit;
@@ -512,16 +348,16 @@ enum walk_result walk_next(struct walk *walk, struct span *span)
 }
 
 // The sequence of the last event up to `from`, which stands within the run, by the block's records.
-static enum walk_result rank_in_block(struct walk *walk, uint32_t index, const struct found *found,
-                                      uint64_t *sequence)
+static enum walk_result rank_in_block(struct walk *walk, uint32_t index,
+                                      const struct walk_found *found, uint64_t *sequence)
 {
     const uint8_t *block = NULL;
-    switch (open_block(walk, found->run, &block)) {
+    switch (walk_open_block(walk, found->run, &block)) {
     case COLD_READY: break;
     case COLD_WAIT: return WALK_WAIT;
     case COLD_FAILED: return WALK_FAILED;
-    case COLD_STALE: forget_positions(walk, index); return WALK_FULL; // look again
-    case COLD_BROKEN: return tell_lost(walk, index, found);
+    case COLD_STALE: walk_forget_positions(walk, index); return WALK_FULL; // look again
+    case COLD_BROKEN: return walk_tell_lost(walk, index, found);
     }
     walk->cursor = found->from;
     walk->parts[0] =
@@ -539,7 +375,7 @@ static enum walk_result rank_in_block(struct walk *walk, uint32_t index, const s
 
 // What the log's answers tell of a stream beyond its window, where that shows no event after
 // found->from. WALK_CAUGHT_UP: there is none up to known_id, nor any between that and found->from.
-static enum walk_result find_ahead(struct walk *walk, uint32_t index, struct found *found)
+static enum walk_result find_ahead(struct walk *walk, uint32_t index, struct walk_found *found)
 {
     struct shard *shard = walk->shard;
     struct stream *stream = stream_table_at(&shard->streams, walk->conn->streams[index].stream);
@@ -553,7 +389,7 @@ static enum walk_result find_ahead(struct walk *walk, uint32_t index, struct fou
     enum walk_result result = WALK_CAUGHT_UP;
     while (result == WALK_CAUGHT_UP && found->from < stream->known_id &&
            stream->last_id < stream->known_id) {
-        result = find_in_history(walk, index, found);
+        result = walk_find_in_history(walk, index, found);
     }
     return result;
 }
@@ -562,10 +398,10 @@ enum walk_result walk_rank(struct walk *walk, uint32_t index, uint64_t id, struc
 {
     struct shard *shard = walk->shard;
     struct stream *stream = stream_table_at(&shard->streams, walk->conn->streams[index].stream);
-    struct found found;
+    struct walk_found found;
     walk->cursor = id;
     rank->next = NULL;
-    enum walk_result result = find_run(walk, index, &found);
+    enum walk_result result = walk_find_run(walk, index, &found);
     if (result == WALK_CAUGHT_UP) {
         result = find_ahead(walk, index, &found);
     }

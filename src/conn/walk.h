@@ -37,10 +37,11 @@ struct walk {
     struct shard *shard;
     struct conn *conn;
     uint64_t cursor;
-    bool by_frame;            // spans are single frames
-    bool by_record;           // with what their records say
-    enum rendition_form form; // with CONN_ENVELOPE
-    uint32_t event_bytes_max; // larger events are told of by a notice; 0: no limit
+    bool by_frame;             // spans are single frames
+    bool by_record;            // with what their records say
+    const struct grant *types; // events of other types are left out; NULL: none are
+    enum rendition_form form;  // with CONN_ENVELOPE
+    uint32_t event_bytes_max;  // larger events are told of by a notice; 0: no limit
     // Of a run that may be one span: beyond them it is taken frame by frame.
     uint32_t whole_events_max;
     uint32_t whole_bytes_max;

@@ -283,6 +283,19 @@ uint32_t frame_count(struct slice frames)
     return count;
 }
 
+struct slice frame_type(struct slice frame)
+{
+    static const struct slice id_prefix = SLICE_LITERAL("id: ");
+    static const struct slice type_prefix = SLICE_LITERAL("event: ");
+    if (slice_starts_with(frame, id_prefix)) {
+        size_t end = slice_find(frame, '\n');
+        frame = slice_after(frame, end < frame.length ? end + 1 : end);
+    }
+    return slice_starts_with(frame, type_prefix)
+               ? slice_after(slice_first(frame, slice_find(frame, '\n')), type_prefix.length)
+               : slice_empty();
+}
+
 bool frame_data_append(struct buffer *out, struct slice frame)
 {
     struct slice text;

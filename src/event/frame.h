@@ -46,6 +46,10 @@ bool frame_find(struct slice frames, size_t offset, size_t *start, uint64_t *id)
 // How many frames there are; what is left of one at the end is not counted.
 uint32_t frame_count(struct slice frames);
 
+// The event's type by a frame that frame_write wrote, with an id or without; empty: none. Safe on
+// any bytes.
+struct slice frame_type(struct slice frame);
+
 // The reverse for renditions: appends the payload of a frame of FRAME_FORM_TEXT (its data lines
 // joined by LF).
 bool frame_data_append(struct buffer *out, struct slice frame);

@@ -49,6 +49,16 @@ const struct block_stream *block_streams(const uint8_t *block)
                                                        streams_offset(block_header_of(block)));
 }
 
+struct slice block_record_type(const uint8_t *block, const struct block_record *record)
+{
+    struct slice attributes = slice_from(block + record->extra_offset, record->extra_length);
+    struct attribute first;
+    bool is_malformed;
+    return event_attribute_next(&attributes, &first, &is_malformed) && first.kind == ATTRIBUTE_TYPE
+               ? first.value
+               : slice_empty();
+}
+
 static bool events_header_is_plausible(const struct block_header *header)
 {
     return header->length <= BLOCK_BYTES_MAX && header->record_count >= 1 &&

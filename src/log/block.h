@@ -151,6 +151,8 @@ static inline const struct block_header *block_header_of(const uint8_t *block)
 // made).
 const struct block_record *block_records(const uint8_t *block);
 const struct block_stream *block_streams(const uint8_t *block);
+// The type of an event's record; empty: it has none.
+struct slice block_record_type(const uint8_t *block, const struct block_record *record);
 static inline struct slice block_stream_name(const uint8_t *block,
                                              const struct block_stream *stream)
 {

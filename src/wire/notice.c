@@ -5,9 +5,10 @@
 const char *notice_reason_name(enum notice_reason reason)
 {
     static const char *const names[] = {
-        [NOTICE_EXPIRED] = "expired", [NOTICE_LAGGED] = "lagged",   [NOTICE_UNKNOWN] = "unknown",
-        [NOTICE_AHEAD] = "ahead",     [NOTICE_CORRUPT] = "corrupt", [NOTICE_LAPPED] = "lapped",
-        [NOTICE_SHED] = "shed",
+        [NOTICE_EXPIRED] = "expired", [NOTICE_LAGGED] = "lagged",
+        [NOTICE_UNKNOWN] = "unknown", [NOTICE_AHEAD] = "ahead",
+        [NOTICE_CORRUPT] = "corrupt", [NOTICE_LAPPED] = "lapped",
+        [NOTICE_SHED] = "shed",       [NOTICE_TOKEN_EXPIRED] = "token_expired",
     };
     ASSERT((size_t)reason < sizeof(names) / sizeof(names[0]));
     return names[reason];

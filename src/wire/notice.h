@@ -12,13 +12,14 @@
 #include <stdint.h>
 
 enum notice_reason {
-    NOTICE_EXPIRED, // retention took it
-    NOTICE_LAGGED,  // the subscriber was too slow
-    NOTICE_UNKNOWN, // its resume point is none of ours
-    NOTICE_AHEAD,   // its resume point is ahead of the log
-    NOTICE_CORRUPT, // the disk lost it
-    NOTICE_LAPPED,  // the broker itself fell behind
-    NOTICE_SHED,    // background events, while memory was short
+    NOTICE_EXPIRED,       // retention took it
+    NOTICE_LAGGED,        // the subscriber was too slow
+    NOTICE_UNKNOWN,       // its resume point is none of ours
+    NOTICE_AHEAD,         // its resume point is ahead of the log
+    NOTICE_CORRUPT,       // the disk lost it
+    NOTICE_LAPPED,        // the broker itself fell behind
+    NOTICE_SHED,          // background events, while memory was short
+    NOTICE_TOKEN_EXPIRED, // of a disconnect alone
 };
 
 // "expired", "lagged", ... Static memory.
@@ -37,6 +38,7 @@ struct notice_gap {
 enum {
     NOTICE_GAP_BYTES_MAX =
         224, // without streams, each of which adds at most 6 * NAME_BYTES_MAX + 3
+    NOTICE_START_BYTES_MAX = 48,
     NOTICE_HEARTBEAT_BYTES_MAX = 160,
     NOTICE_GOODBYE_BYTES_MAX = 64,
     NOTICE_OVERSIZE_BYTES_MAX = 192 + 6 * (NAME_BYTES_MAX + TYPE_BYTES_MAX),
@@ -74,7 +76,7 @@ int notice_comment_write(struct buffer *out);
 
 // The first frame of a response: where it begins, so that a subscriber that is cut off before its
 // first event has an id to come back with (a frame without data sets the last event id, WHATWG HTML
-// section 9.2.6), and when to come back; 0: not said.
+// section 9.2.6), and when to come back; 0: not said. Later the same tells how far it is.
 //     id: 1042
 //     retry: 5000
 int notice_start_write(struct buffer *out, uint64_t resume_id, uint32_t retry_ms);

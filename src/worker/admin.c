@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "base/json_writer.h"
 #include "conn/connection_id.h"
+#include "conn/grant.h"
+#include "event/frame.h"
 #include "worker/worker_internal.h"
 
 enum { ADMIN_JSON_BYTES_MAX = 16 << 20 };
@@ -82,6 +84,7 @@ static void write_status(struct worker *worker, struct buffer *out)
         {"dropped_lowest", stats->dropped[OVERFLOW_DROP_LOWEST]},
         {"lag_closes", stats->lag_closes},
         {"stall_closes", stats->stall_closes},
+        {"expiry_closes", stats->expiry_closes},
         {"transients_dropped", stats->transients_dropped},
         {"replays_refused", stats->replays_refused},
         {"subscriptions_refused", stats->subscriptions_refused},
@@ -126,10 +129,16 @@ static uint64_t close_connection(struct worker *worker, uint64_t id)
     return 1;
 }
 
+static bool send_direct(struct worker *worker, struct conn *conn, struct slice frame)
+{
+    return conn_sees(&worker->shard, conn, frame_type(frame)) &&
+           worker_send_frame(worker, conn, frame);
+}
+
 static uint64_t send_to_one(struct worker *worker, uint64_t id, struct slice frame)
 {
     struct conn *conn = conn_of_public_id(&worker->shard, id);
-    return conn != NULL && worker_send_frame(worker, conn, frame);
+    return conn != NULL && send_direct(worker, conn, frame);
 }
 
 static uint64_t send_to_all(struct worker *worker, struct slice frame)
@@ -140,7 +149,7 @@ static uint64_t send_to_all(struct worker *worker, struct slice frame)
         struct conn_ring *ring = &shard->rings[r];
         for (uint32_t slot = 0; slot < ring->capacity; slot++) {
             if (ring->conns[slot].state == CONN_ACTIVE) {
-                reached += worker_send_frame(worker, &ring->conns[slot], frame);
+                reached += send_direct(worker, &ring->conns[slot], frame);
             }
         }
     }
@@ -153,11 +162,22 @@ static uint64_t count_readers(const struct worker *worker, struct slice name)
     return stream == NULL ? 0 : stream_readers(stream);
 }
 
+static void renew(struct worker *worker, const struct admin_request *request,
+                  struct admin_part *part)
+{
+    struct conn *conn = conn_of_public_id(&worker->shard, request->connection_id);
+    if (conn != NULL) {
+        part->reached = 1;
+        part->error = conn_renew(&worker->shard, conn, request->grant);
+    }
+}
+
 void worker_answer_admin(struct worker *worker, struct admin_request *request)
 {
     struct admin_part *part = &request->parts[worker->options.shard.worker];
     buffer_init(&part->json, ADMIN_JSON_BYTES_MAX);
     part->reached = 0;
+    part->error = ERR_NONE;
     switch (request->operation) {
     case ADMIN_STATUS: write_status(worker, &part->json); break;
     case ADMIN_CONNECTIONS: list_connections(worker, request->limit, &part->json); break;
@@ -170,6 +190,7 @@ void worker_answer_admin(struct worker *worker, struct admin_request *request)
         break;
     case ADMIN_BROADCAST: part->reached = send_to_all(worker, request->frame); break;
     case ADMIN_REACH: part->reached = count_readers(worker, request->stream); break;
+    case ADMIN_RENEW: renew(worker, request, part); break;
     }
     struct log_message message = {
         .kind = MESSAGE_ADMIN_DONE, .reader = worker->options.shard.worker, .pointer = request};

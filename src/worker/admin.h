@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/grant.h"
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/limits.h"
 #include "conn/connection_id.h"
 #include "log/message.h"
@@ -24,9 +26,6 @@ enum {
     // `next` is NULL. Answers come in chains of their own, in any order, each task once.
     MESSAGE_TASKS = LOG_MESSAGE_OTHER + 3, // worker -> log thread; reader: whose tasks they are
     MESSAGE_TASKS_DONE = LOG_MESSAGE_OTHER + 4, // log thread -> worker
-    // main -> worker; pointer: the struct keyring from now on, with a reference that is the
-    // worker's
-    MESSAGE_KEYRING = LOG_MESSAGE_OTHER + 5,
 };
 
 enum admin_operation {
@@ -39,11 +38,14 @@ enum admin_operation {
                 // it
     ADMIN_BROADCAST, // send `frame` to every connection; part.reached counts those that took it
     ADMIN_REACH,     // part.reached: connections that are subscribed to `stream`
+    ADMIN_RENEW,     // connection_id goes on with `grant`; part.reached 1 where it was found, and
+                     // part.error as conn_renew's (conn/grant.h)
 };
 
 struct admin_part {
     struct buffer json; // allocated by the worker, freed by the asker
     uint64_t reached;
+    enum rc_error error; // ERR_NONE but where the operation says
 };
 
 struct admin_request {
@@ -52,6 +54,7 @@ struct admin_request {
     uint64_t connection_id;
     struct slice stream; // asker's memory, valid until the last answer
     struct slice frame;  // a whole SSE frame without id
+    struct grant *grant; // the asker's reference, until the last answer
     void *owner;         // asker's own
     uint32_t pending;    // asker's own: answers still to come
     struct admin_part parts[WORKERS_MAX];

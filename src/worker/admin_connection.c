@@ -5,6 +5,7 @@
 #include "base/json_writer.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
+#include "conn/grant.h"
 #include "conn/overflow.h"
 #include "worker/worker_internal.h"
 
@@ -34,6 +35,27 @@ static void write_address(struct json_writer *writer, const struct conn_cold *co
     snprintf(text, sizeof(text), cold->family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, cold->port);
     json_write_key(writer, "address");
     json_write_text(writer, text);
+}
+
+// Both null where it came without a token, or with one that does not say.
+static void write_grant(struct json_writer *writer, const struct shard *shard,
+                        const struct conn *conn)
+{
+    const struct grant *grant = conn_grant_of(shard, conn);
+    struct slice subject = grant_subject(grant);
+    uint64_t expires_ms = grant_expires_ms(grant);
+    json_write_key(writer, "subject");
+    if (subject.length > 0) {
+        json_write_string(writer, subject);
+    } else {
+        json_write_null(writer);
+    }
+    json_write_key(writer, "expires_at");
+    if (expires_ms != GRANT_NEVER_EXPIRES) {
+        json_write_u64(writer, expires_ms);
+    } else {
+        json_write_null(writer);
+    }
 }
 
 static void write_settings(struct json_writer *writer, const struct quality *quality)
@@ -160,6 +182,7 @@ void worker_write_connection(struct json_writer *writer, struct shard *shard,
     json_write_member_u64(writer, "last_activity_at",
                           shard->unix_ms -
                               (uint32_t)((uint32_t)shard->now_ms - conn->last_send_ms));
+    write_grant(writer, shard, conn);
     worker_write_link(writer, shard, conn);
     if (with_quality) {
         write_quality(writer, shard, conn);

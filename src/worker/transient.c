@@ -2,6 +2,7 @@
 // sends, broadcasts.
 #include "base/logger.h"
 #include "conn/flow.h"
+#include "conn/grant.h"
 #include "wire/envelope.h"
 #include "worker/worker_internal.h"
 
@@ -60,6 +61,9 @@ void worker_send_transient(struct worker *worker, struct log_transient *transien
             continue;
         }
         struct conn *conn = conn_at(shard, stream->subscribers[i]);
+        if (!conn_sees(shard, conn, transient->type)) {
+            continue;
+        }
         bool is_envelope = (conn->flags & CONN_ENVELOPE) != 0;
         if (is_envelope && !is_rendered) {
             render(&rendition, transient);

@@ -129,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t offset = size == 0 ? 0 : id % (size + 1);
     ASSERT(!frame_find(slice_from(data, size), offset, &start, &id) || start <= offset);
     ASSERT(frame_count(slice_from(data, size)) <= size);
+    ASSERT(frame_type(slice_from(data, size)).length <= size);
     struct buffer out;
     buffer_init(&out, size);
     frame_data_append(&out, slice_from(data, size));

@@ -259,6 +259,27 @@ Test(frame, skips_through_an_id)
     cr_assert_eq(none.length, 0);
 }
 
+static void expect_type(const struct event *event, uint64_t id, const char *type)
+{
+    write_frame(event, id);
+    cr_expect(slice_equal_text(frame_type(slice_from(out, out_length)), type), "%s", type);
+}
+
+Test(frame, type)
+{
+    struct event event = {.stream = slice_of("s"), .data = slice_of("event: no")};
+    expect_type(&event, 7, "");
+    expect_type(&event, 0, "");
+    event.type = slice_of("a type: of two words");
+    expect_type(&event, UINT64_MAX, "a type: of two words");
+    event.retry_ms = 5;
+    expect_type(&event, 0, "a type: of two words");
+    static const char *const others[] = {"", "id: ", "id: 5", "id: 5\n", "event:x\n", "\n"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        cr_expect_eq(frame_type(slice_of(others[i])).length, 0);
+    }
+}
+
 Test(frame, data_of_what_is_no_frame)
 {
     struct buffer back;

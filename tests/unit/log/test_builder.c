@@ -196,6 +196,7 @@ Test(builder, the_producer_travels_in_the_attributes)
     bool malformed = false;
     cr_assert(event_attribute_next(&rest, &attribute, &malformed));
     cr_assert_eq(attribute.kind, ATTRIBUTE_TYPE);
+    cr_assert(slice_equal_text(block_record_type(block, record), "t"));
     cr_assert(event_attribute_next(&rest, &attribute, &malformed));
     cr_assert_eq(attribute.kind, ATTRIBUTE_PRODUCER);
     cr_assert_eq(load_le64(attribute.value.at), 7);
@@ -203,4 +204,17 @@ Test(builder, the_producer_travels_in_the_attributes)
     cr_assert_eq(load_le64(attribute.value.at + 12), 9);
     cr_assert_not(event_attribute_next(&rest, &attribute, &malformed));
     cr_assert_not(malformed);
+}
+
+Test(builder, a_record_without_a_type)
+{
+    struct log_stream *a = streams_add(streams, slice_of("a"), 0);
+    builder_open(&builder, block, 4096, sizeof(block), slots);
+    struct event event = {.stream = slice_of("a"), .data = slice_of("x"), .producer_id = 7};
+    builder_add_event(&builder, streams, a, &event, FRAME_FORM_TEXT, 1, 1, 1);
+    event.producer_id = 0;
+    builder_add_event(&builder, streams, a, &event, FRAME_FORM_TEXT, 2, 2, 1);
+    (void)builder_close(&builder, streams, 77, 0, 0);
+    cr_assert_eq(block_record_type(block, &block_records(block)[0]).length, 0);
+    cr_assert_eq(block_record_type(block, &block_records(block)[1]).length, 0);
 }

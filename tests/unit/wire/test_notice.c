@@ -60,8 +60,8 @@ Test(notice, disconnect)
 
 Test(notice, reasons)
 {
-    static const char *const names[] = {"expired", "lagged",  "unknown",
-                                        "ahead",   "corrupt", "lapped"};
+    static const char *const names[] = {"expired", "lagged", "unknown", "ahead",
+                                        "corrupt", "lapped", "shed",    "token_expired"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         cr_expect_str_eq(notice_reason_name((enum notice_reason)i), names[i]);
     }
@@ -131,7 +131,9 @@ Test(notice, keep_to_their_bounds)
     buffer_wrap(&small, bytes, NOTICE_GOODBYE_BYTES_MAX);
     cr_expect_eq(notice_goodbye_write(&small, UINT32_MAX), 0);
     buffer_wrap(&small, bytes, NOTICE_DISCONNECT_BYTES_MAX);
-    cr_expect_eq(notice_disconnect_write(&small, NOTICE_EXPIRED, UINT32_MAX), 0);
+    cr_expect_eq(notice_disconnect_write(&small, NOTICE_TOKEN_EXPIRED, UINT32_MAX), 0);
+    buffer_wrap(&small, bytes, NOTICE_START_BYTES_MAX);
+    cr_expect_eq(notice_start_write(&small, UINT64_MAX, UINT32_MAX), 0);
     buffer_wrap(&small, bytes, 8);
     cr_expect_eq(notice_gap_write(&small, &gap), -ENOBUFS);
 }

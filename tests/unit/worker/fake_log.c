@@ -344,6 +344,12 @@ uint64_t fake_publish(const struct fake_event *events, uint32_t count)
 uint64_t fake_publish_with(const struct fake_event *events, const enum event_priority *priorities,
                            uint32_t count)
 {
+    return fake_publish_typed(events, priorities, NULL, count);
+}
+
+uint64_t fake_publish_typed(const struct fake_event *events, const enum event_priority *priorities,
+                            const char *const *types, uint32_t count)
+{
     uint8_t *block = log_tail_at(fake.tail, fake.next_position);
     static uint32_t slots[BLOCK_RECORDS_MAX];
     builder_open(&fake.builder, block, fake.next_position, BLOCK_BYTES_MAX, slots);
@@ -351,6 +357,8 @@ uint64_t fake_publish_with(const struct fake_event *events, const enum event_pri
         struct fake_stream *stream = find_stream(slice_of(events[i].stream), true);
         struct event event = {.stream = slice_of(events[i].stream),
                               .data = slice_of(events[i].data),
+                              .type = types != NULL && types[i] != NULL ? slice_of(types[i])
+                                                                        : slice_empty(),
                               .priority = priorities != NULL ? priorities[i] : fake.priority,
                               .ttl_ms = events[i].ttl_ms};
         stream->last_id = fake.next_id++;

@@ -46,6 +46,9 @@ void fake_set_priority(enum event_priority priority);
 // As fake_publish, each event with a priority of its own.
 uint64_t fake_publish_with(const struct fake_event *events, const enum event_priority *priorities,
                            uint32_t count);
+// The same, and with a type each; NULL: none.
+uint64_t fake_publish_typed(const struct fake_event *events, const enum event_priority *priorities,
+                            const char *const *types, uint32_t count);
 // Answers messages for that long.
 void fake_run(uint64_t for_ms);
 // Everything published so far is only on disk now.

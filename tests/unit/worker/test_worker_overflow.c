@@ -1,9 +1,10 @@
 // link: tests/unit/worker/fake_client.c
+// link: tests/unit/worker/fake_grant.c
 // link: tests/unit/worker/fake_log.c
 // link: tests/unit/worker/fake_status.c
 // Subscribers that lag beyond their limit, in every form that events are sent in: what comes and
 // what gaps tell of add up, whatever happens to the log meanwhile.
-#include "fake_log.h"
+#include "fake_grant.h"
 
 #include "base/prng.h"
 
@@ -21,8 +22,9 @@ static char data[DATA_BYTES + 1];
 
 // What was published, by id.
 static struct {
-    bool is_due[IDS_MAX]; // of a stream that is read
+    bool is_due[IDS_MAX]; // of a stream that is read, and of a type that is seen
     uint32_t read_streams;
+    bool has_types; // one event in three is of a type that is not seen
     enum event_priority priority[IDS_MAX];
     uint64_t last_id;
 } past;
@@ -53,6 +55,7 @@ static void publish(uint32_t blocks)
     static const char *const streams[] = {"a", "b", "other"};
     for (; blocks > 0; blocks--) {
         struct fake_event events[8];
+        const char *types[8];
         uint32_t count = (uint32_t)prng_between(&prng, 1, 8);
         for (uint32_t i = 0; i < count; i++) {
             uint64_t id = ++past.last_id;
@@ -61,10 +64,14 @@ static void publish(uint32_t blocks)
             past.is_due[id] = stream < past.read_streams;
             past.priority[id] =
                 prng_chance(&prng, 1, 30) ? PRIORITY_CRITICAL : 1 + (unsigned)prng_below(&prng, 4);
+            bool is_seen = !past.has_types || !prng_chance(&prng, 1, 3);
+            past.is_due[id] = past.is_due[id] && is_seen;
+            types[i] = is_seen ? NULL : "secret";
             events[i] = (struct fake_event){.stream = streams[stream], .data = data};
         }
         uint64_t first_id = past.last_id - count + 1;
-        cr_assert_eq(fake_publish_with(events, &past.priority[first_id], count), past.last_id);
+        cr_assert_eq(fake_publish_typed(events, &past.priority[first_id], types, count),
+                     past.last_id);
         fake_run(0);
     }
 }
@@ -114,6 +121,7 @@ static void take_frame(struct got *got, char *frame)
 // A subscriber that reads when it is told to.
 struct reader {
     char target[128];
+    uint64_t connection_id;
     int client;
     struct fake_text text;
     bool has_begun;
@@ -160,6 +168,7 @@ static void connect_reader(struct reader *reader, const char *target)
     snprintf(reader->target, sizeof reader->target, "%s", target);
     reader->client = fake_connect(request, STALLED_BUFFER);
     (void)fake_read(reader->client, &reader->text, "retry: ", FAKE_WAIT_MS);
+    reader->connection_id = fake_connection_id(&reader->text);
     take_frames(reader);
     cr_assert(reader->has_begun);
 }
@@ -250,15 +259,20 @@ static void disturb(void)
     }
 }
 
-static void expect_sums(enum overflow_policy policy)
+static void expect_sums(enum overflow_policy policy, bool has_types)
 {
+    struct grant *grant = fake_grant("ann", "**", "message", GRANT_NEVER_EXPIRES);
     for (size_t form = 0; form < sizeof targets / sizeof targets[0]; form++) {
         struct fake_options options = {.shard = {.overflow = {.limits = {.events = LAG}}}};
         begin(&options, form < 3 ? 1 : 2);
+        past.has_types = has_types;
         char target[128];
         snprintf(target, sizeof target, targets[form], overflow_policy_name(policy));
         static struct reader reader;
         connect_reader(&reader, target);
+        if (has_types) {
+            fake_give_grant(reader.connection_id, grant);
+        }
         for (int round = 0; round < 8; round++) {
             publish(60);
             disturb();
@@ -275,21 +289,30 @@ static void expect_sums(enum overflow_policy policy)
         close_reader(&reader);
         fake_stop();
     }
+    grant_release(grant);
 }
 
 Test(worker_overflow, drop_oldest_adds_up)
 {
-    expect_sums(OVERFLOW_DROP_OLDEST);
+    expect_sums(OVERFLOW_DROP_OLDEST, false);
 }
 
 Test(worker_overflow, drop_newest_adds_up)
 {
-    expect_sums(OVERFLOW_DROP_NEWEST);
+    expect_sums(OVERFLOW_DROP_NEWEST, false);
 }
 
 Test(worker_overflow, drop_lowest_adds_up)
 {
-    expect_sums(OVERFLOW_DROP_LOWEST);
+    expect_sums(OVERFLOW_DROP_LOWEST, false);
+}
+
+// What is not seen is not counted as missing.
+Test(worker_overflow, of_the_types_that_are_seen_it_adds_up)
+{
+    expect_sums(OVERFLOW_DROP_OLDEST, true);
+    expect_sums(OVERFLOW_DROP_NEWEST, true);
+    expect_sums(OVERFLOW_DROP_LOWEST, true);
 }
 
 // More records than are looked at in one round.
