@@ -80,7 +80,8 @@ static void take_pressure(void *context, const struct log_pressure *pressure)
 
 static bool post_to_worker(void *context, unsigned worker, const struct log_message *message)
 {
-    return deliver(context, worker, message, 0);
+    uint32_t leaving = message->kind == MESSAGE_TASKS_DONE ? WORKER_INBOX_ANSWERS : 0;
+    return deliver(context, worker, message, leaving);
 }
 
 // --- rounds ---
@@ -91,6 +92,7 @@ static void on_message(void *context, const void *bytes)
     const struct log_message *message = bytes;
     switch (message->kind) {
     case MESSAGE_ADMIN_DONE:
+    case MESSAGE_TASKS:
         if (thread->ingest != NULL) {
             ingest_handle_message(thread->ingest, message);
         }
@@ -255,7 +257,6 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
         .events_per_second = (uint32_t)options->producer_events_per_second,
         .bytes_per_second = (uint32_t)options->producer_bytes_per_second,
         .event_bytes_max = (uint32_t)options->event_bytes_max,
-        .tail_bytes = options->tail_bytes,
         .wait_ms_max = (uint32_t)options->backpressure_wait_ms,
         .workers = thread->options.readers,
         .pressure = thread->options.pressure,

@@ -79,6 +79,14 @@ static void print_ingest(struct slice ingest, FILE *out, bool colour)
                (double)number(ingest, "full_permille") / 10);
 }
 
+static void print_gateway(struct slice gateway, FILE *out, bool colour)
+{
+    print_line(out, colour, "over HTTP",
+               "%llu events in %llu requests, %llu refused, %llu told to come again, %llu waits",
+               number(gateway, "events"), number(gateway, "requests"), number(gateway, "errors"),
+               number(gateway, "refused"), number(gateway, "waits"));
+}
+
 // "1.2 GiB of 2.0 GiB (60 %)"; "not known" without a limit.
 static void format_share(uint64_t used, uint64_t limit, char text[SHARE_TEXT_SIZE])
 {
@@ -214,6 +222,9 @@ int status_print_summary(struct slice answer, FILE *out, bool colour)
     }
     if (json_value_member(answer, "ingest", &part)) {
         print_ingest(part, out, colour);
+    }
+    if (json_value_member(answer, "gateway", &part)) {
+        print_gateway(part, out, colour);
     }
     if (json_value_member(answer, "memory", &part)) {
         print_memory(part, out, colour);

@@ -19,8 +19,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct operation;
-
 enum task_kind {
     TASK_PUBLISH,   // events; then, where `life` is not STREAM_OPEN, the stream ends so
     TASK_CREATE,    // stream, settings: makes it, or changes the settings of one that is open
@@ -66,11 +64,13 @@ struct task {
     bool is_created;    // CREATE: it was not there
     struct buffer json; // INFO, LIST: one object. The worker gives it room and frees it
 
+    uint32_t taken; // events given to the log: where an error stopped it, that one's index
+
     // The log thread's own while it has it.
     struct list_node node;
-    struct operation *operation;
-    uint64_t since_ms; // waits for room since then
-    uint32_t taken;    // events given to the log so far
+    uint8_t stage;     // ingest/gateway.h
+    bool has_waited;   // for room,
+    uint64_t since_ms; // from then on
     uint32_t pending;  // acknowledgements to come
 };
 

@@ -246,6 +246,11 @@ struct pressed *hold_find(struct producer *producer, struct slice stream)
     return pressed;
 }
 
+const struct pressed *hold_look(const struct ingest *ingest, struct slice stream)
+{
+    return find(ingest, stream);
+}
+
 bool hold_is_behind(const struct pressed *pressed)
 {
     return !list_is_empty(&pressed->held);

@@ -92,6 +92,8 @@ void hold_pressure(struct ingest *ingest, const struct log_pressure *pressure);
 // The stream's, where it is under pressure; else NULL, which costs nothing. The producer that
 // publishes to it is told of its credit from now on.
 struct pressed *hold_find(struct producer *producer, struct slice stream);
+// The same, for one that is told in another way.
+const struct pressed *hold_look(const struct ingest *ingest, struct slice stream);
 // How far its slowest subscriber is behind now, in 1/1000 of the limit.
 uint32_t hold_full_permille(const struct ingest *ingest, const struct pressed *pressed);
 // Whether something of it is held.

@@ -3,8 +3,8 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/logger.h"
-#include "ingest/operation.h"
 #include "ingest/producer.h"
+#include "ingest/question.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,13 +18,11 @@ enum {
     CREDIT_BYTES_DEFAULT = 4 << 20,
     CREDIT_BYTES_MIN = 64 << 10, // as far as load lowers it
     RECEIVE_BYTES_DEFAULT = 256 << 20,
-    TAIL_BYTES_DEFAULT = 64 << 20,
     WAIT_MS_DEFAULT = 10 * 1000,
     STALL_MS_DEFAULT = 30 * 1000,
     IDLE_MS_DEFAULT = 10 * 1000,
-    // In 1/1000 of the log's tail: from here on the credit is a quarter, a sixteenth; whole again
-    // below the last.
-    FULL_HIGH = 800,
+    // In thousandths of the log's room: from INGEST_FULL_HIGH on the credit is a quarter, from here
+    // on a sixteenth; whole again below the last.
     FULL_HIGHER = 950,
     FULL_LOW = 600,
     DESTROY_ROUNDS = 500,
@@ -142,8 +140,17 @@ void ingest_watch(struct ingest *ingest)
     period_ms = period_ms < INGEST_SWEEP_MS_MIN ? INGEST_SWEEP_MS_MIN : period_ms;
     period_ms = period_ms > INGEST_SWEEP_MS_MAX ? INGEST_SWEEP_MS_MAX : period_ms;
     // The first look comes soon where a worker has to be asked again.
-    loop_arm(ingest->loop, &ingest->sweep,
-             ingest->operations_unposted ? INGEST_SWEEP_MS_MIN : period_ms);
+    loop_arm(ingest->loop, &ingest->sweep, ingest->is_unposted ? INGEST_SWEEP_MS_MIN : period_ms);
+}
+
+// What workers with full inboxes did not take.
+static void post_again(struct ingest *ingest)
+{
+    if (ingest->is_unposted) {
+        ingest->is_unposted = false;
+        operation_post_all(ingest);
+        gateway_post(ingest);
+    }
 }
 
 static void ingest_sweep(void *context, struct loop *loop, struct wheel_timer *timer)
@@ -157,11 +164,12 @@ static void ingest_sweep(void *context, struct loop *loop, struct wheel_timer *t
         is_watched = producer_sweep(pool_at(&ingest->producers, slot), now_ms) || is_watched;
     }
     is_watched = hold_sweep(ingest) || is_watched;
-    operation_post_all(ingest);
+    is_watched = gateway_sweep(ingest) || is_watched;
+    post_again(ingest);
     ingest_resume_accept(ingest);
     ingest_measure(ingest);
     bool is_low = ingest->credit_bytes < ingest->options.credit_bytes;
-    if (is_watched || is_low || ingest->accept_rests || ingest->operations_unposted) {
+    if (is_watched || is_low || ingest->accept_rests || ingest->is_unposted) {
         ingest_watch(ingest);
     }
 }
@@ -195,7 +203,6 @@ static bool ingest_set_options(struct ingest *ingest, const struct ingest_option
     default_u32(&options->event_bytes_max, EVENT_BYTES_MAX);
     default_u64(&options->credit_bytes, CREDIT_BYTES_DEFAULT);
     default_u64(&options->receive_bytes_max, RECEIVE_BYTES_DEFAULT);
-    default_u64(&options->tail_bytes, TAIL_BYTES_DEFAULT);
     default_u32(&options->wait_ms_max, WAIT_MS_DEFAULT);
     default_u32(&options->stall_ms_max, STALL_MS_DEFAULT);
     default_u32(&options->idle_ms, IDLE_MS_DEFAULT);
@@ -264,6 +271,10 @@ struct ingest *ingest_create(struct loop *loop, struct log *log,
     list_init(&ingest->dirty);
     list_init(&ingest->closed);
     list_init(&ingest->operations);
+    list_init(&ingest->spare_operations);
+    ingest->questions = (struct asker){.done = question_done, .wake = ingest_wake_all};
+    ingest->tasks = (struct asker){.done = gateway_operation_done, .wake = gateway_ask_waiting};
+    gateway_init(&ingest->gateway);
     if (!ingest_set_options(ingest, options, message, message_size) ||
         !ingest_allocate(ingest, message, message_size)) {
         free(ingest);
@@ -289,9 +300,9 @@ struct ingest *ingest_create(struct loop *loop, struct log *log,
 
 // ---- rounds ------------------------------------------------------------------------------------
 
-bool ingest_round(struct ingest *ingest)
+// Takes from the producers on the socket. True: there is more to be had at once.
+static bool round_of_producers(struct ingest *ingest)
 {
-    ingest_resume_accept(ingest);
     bool has_held = hold_refuse_due(ingest, loop_now_ms(ingest->loop));
     if (!ingest->is_stopping && hold_release(ingest, INGEST_RELEASE_BYTES)) { // they came first
         has_held = true;
@@ -307,18 +318,28 @@ bool ingest_round(struct ingest *ingest)
             list_push_back(&ingest->runnable, &producer->runnable);
         }
     }
+    return has_held || !list_is_empty(&ingest->runnable);
+}
+
+bool ingest_round(struct ingest *ingest)
+{
+    ingest_resume_accept(ingest);
+    // Both have a share of the round; who is first has what room there is.
+    bool goes_first = ingest->gateway.goes_first;
+    bool has_more = goes_first && gateway_round(ingest);
+    has_more |= round_of_producers(ingest);
+    has_more |= !goes_first && gateway_round(ingest);
     if (ingest->has_appended || ingest->log_is_full) {
         ingest->has_appended = false;
         ingest_measure(ingest);
     }
-    return has_held || !list_is_empty(&ingest->runnable);
+    return has_more;
 }
 
 bool ingest_flush(struct ingest *ingest)
 {
-    if (ingest->operations_unposted) {
-        operation_post_all(ingest);
-    }
+    gateway_post(ingest);
+    post_again(ingest);
     hold_tell(ingest);
     struct list now;
     list_init(&now);
@@ -330,11 +351,16 @@ bool ingest_flush(struct ingest *ingest)
         producer_release(LIST_ENTRY(node, struct producer, dirty));
     }
     bool has_held = !list_is_empty(&ingest->hold.ready) && !ingest->log_is_full;
-    return has_held || !list_is_empty(&ingest->runnable) || !list_is_empty(&ingest->dirty);
+    return has_held || !list_is_empty(&ingest->runnable) || !list_is_empty(&ingest->dirty) ||
+           gateway_has_more(&ingest->gateway);
 }
 
 void ingest_acknowledge(struct ingest *ingest, const struct log_acknowledgement *acknowledgement)
 {
+    if (acknowledgement->producer == GATEWAY_PRODUCER) {
+        gateway_acknowledge(ingest, acknowledgement);
+        return;
+    }
     struct producer *producer = producer_find(ingest, (uint32_t)acknowledgement->producer,
                                               (uint32_t)(acknowledgement->producer >> 32));
     bool is_there = producer != NULL && producer->state != PRODUCER_CLOSED &&
@@ -355,16 +381,24 @@ void ingest_wake_all(struct ingest *ingest)
 void ingest_room(struct ingest *ingest)
 {
     ingest->log_is_full = false;
+    gateway_wake(ingest);
     ingest_wake_all(ingest);
 }
 
 void ingest_pressure(struct ingest *ingest, const struct log_pressure *pressure)
 {
     hold_pressure(ingest, pressure);
+    if (pressure->stage != LOG_PRESSURE_FULL) {
+        gateway_wake(ingest);
+    }
 }
 
 void ingest_handle_message(struct ingest *ingest, const struct log_message *message)
 {
+    if (message->kind == MESSAGE_TASKS) {
+        gateway_take(ingest, message->pointer);
+        return;
+    }
     ASSERT(message->kind == MESSAGE_ADMIN_DONE);
     operation_handle_done(ingest, message->pointer);
 }
@@ -378,7 +412,7 @@ static uint64_t credit_for(const struct ingest *ingest, uint32_t full_permille)
     uint64_t credit = ingest->credit_bytes;
     if (full_permille >= FULL_HIGHER) {
         credit = whole / 16;
-    } else if (full_permille >= FULL_HIGH) {
+    } else if (full_permille >= INGEST_FULL_HIGH) {
         credit = credit < whole / 4 ? credit : whole / 4;
     } else if (full_permille < FULL_LOW) {
         credit = whole;
@@ -386,15 +420,14 @@ static uint64_t credit_for(const struct ingest *ingest, uint32_t full_permille)
     return credit < least ? least : credit;
 }
 
+uint32_t ingest_full_permille(const struct ingest *ingest)
+{
+    return ingest->log_is_full ? 1000 : log_full_permille(ingest->log);
+}
+
 void ingest_measure(struct ingest *ingest)
 {
-    struct log_status status;
-    log_get_status(ingest->log, &status);
-    // What is not on the disk for certain cannot make room.
-    uint64_t held = status.unsynced_bytes;
-    uint64_t permille =
-        held >= ingest->options.tail_bytes ? 1000 : held * 1000 / ingest->options.tail_bytes;
-    ingest->status.full_permille = ingest->log_is_full ? 1000 : (uint32_t)permille;
+    ingest->status.full_permille = ingest_full_permille(ingest);
     uint64_t credit = credit_for(ingest, ingest->status.full_permille);
     if (credit == ingest->credit_bytes) {
         return;
@@ -431,6 +464,7 @@ void ingest_stop(struct ingest *ingest)
         listen_unix_close(&ingest->listener);
     }
     hold_sweep(ingest);
+    gateway_wake(ingest);
     // Those that wait for room are told that there will be none.
     ingest_wake_all(ingest);
 }
@@ -438,7 +472,7 @@ void ingest_stop(struct ingest *ingest)
 bool ingest_is_idle(const struct ingest *ingest)
 {
     if (!ingest->is_stopping || ingest->accept_inflight || !list_is_empty(&ingest->operations) ||
-        !list_is_empty(&ingest->dirty)) {
+        !list_is_empty(&ingest->dirty) || !gateway_is_idle(&ingest->gateway)) {
         return false;
     }
     uint32_t slot = pool_next_live(&ingest->producers, 0);
@@ -479,12 +513,7 @@ void ingest_destroy(struct ingest *ingest)
     }
     wheel_cancel(&ingest->loop->wheel, &ingest->sweep);
     listen_unix_close(&ingest->listener);
-    LIST_EACH_SAFE (node, &ingest->operations) {
-        struct operation *operation = LIST_ENTRY(node, struct operation, node);
-        list_remove(node);
-        operation->admin.pending = 0; // the workers have ended
-        operation_free(operation);
-    }
+    operation_end_all(ingest);
     if (pool_used(&ingest->producers) > 0 || ingest->accept_inflight) {
         LOG_ERROR("ingest", "%u producers' requests did not come back; their memory is left alone",
                   pool_used(&ingest->producers));
@@ -499,4 +528,5 @@ void ingest_get_status(const struct ingest *ingest, struct ingest_status *status
     status->producers = ingest->live;
     status->receive_bytes = ingest->budget.used_bytes;
     status->pressed_streams = pool_used(&ingest->hold.pressed);
+    gateway_get_status(&ingest->gateway, &status->gateway);
 }

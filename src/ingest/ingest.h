@@ -1,4 +1,5 @@
-// The ingest module: producers' connections on the Unix socket, hosted by the log thread's loop.
+// The ingest module: producers' connections on the Unix socket, and the tasks of workers for HTTP
+// clients (ingest/gateway.h), hosted by the log thread's loop.
 //
 // It accepts, checks who the peer is, reads requests in either protocol (the binary one of
 // <ringcast/protocol.h>, or one JSON object a line, see ingest/line.h), validates, calls
@@ -6,9 +7,9 @@
 // room for is not read from until there is, so that the kernel slows it.
 //
 // The log thread's glue calls, in this order:
-//     a message of the inbox   MESSAGE_ADMIN_DONE: ingest_handle_message; others:
-//     log_handle_message each round (on_round)    ingest_round (read, parse, append), log_round
-//     (close the block,
+//     a message of the inbox   MESSAGE_ADMIN_DONE, MESSAGE_TASKS: ingest_handle_message; others:
+//                              log_handle_message
+//     each round (on_round)    ingest_round (read, parse, append), log_round (close the block,
 //                              submit its write), ingest_flush (send the answers that are ready)
 //     log_callbacks            acknowledge: ingest_acknowledge; room: ingest_room; pressure:
 //                              ingest_pressure. From inside log_append too
@@ -48,15 +49,16 @@ struct ingest_options {
     uint32_t bytes_per_second;  // of data; 0: any number
     uint64_t credit_bytes;      // unanswered bytes of one producer; 4 MiB
     uint64_t receive_bytes_max; // receive buffers of all producers together; 256 MiB
-    uint64_t tail_bytes;   // log_options.tail_bytes: what "80 % full" is measured against; 64 MiB
-    uint32_t wait_ms_max;  // how long a request waits for room in the log; 10 s
-    uint32_t stall_ms_max; // how long a producer may leave its answers unread; 30 s
-    uint32_t idle_ms;      // without traffic, before a producer's large buffers are freed; 10 s
-    unsigned workers;      // indexes 0 to workers - 1 are valid for `post`; at most WORKERS_MAX
+    uint32_t wait_ms_max;       // how long a request waits for room in the log; 10 s
+    uint32_t stall_ms_max;      // how long a producer may leave its answers unread; 30 s
+    uint32_t idle_ms; // without traffic, before a producer's large buffers are freed; 10 s
+    unsigned workers; // indexes 0 to workers - 1 are valid for `post`; at most WORKERS_MAX
     const struct pressure_board *pressure; // shown by `status`; NULL: not known. Borrowed
 };
 
-// Posts a message to a worker's inbox; false when it is full (asked again later).
+// Posts a message to a worker's inbox; false when it is full (asked again later). Of MESSAGE_ADMIN
+// no more than ADMIN_REQUESTS_MAX are under way at once; of MESSAGE_TASKS_DONE there may be any
+// number.
 typedef bool (*ingest_post)(void *context, unsigned worker, const struct log_message *message);
 
 // Opens the socket and starts to accept with the loop's first round. What `options` points at is
@@ -75,7 +77,7 @@ void ingest_room(struct ingest *ingest);
 // A stream that blocks is under pressure, or no more.
 void ingest_pressure(struct ingest *ingest, const struct log_pressure *pressure);
 
-// MESSAGE_ADMIN_DONE from a worker.
+// MESSAGE_ADMIN_DONE or MESSAGE_TASKS from a worker.
 void ingest_handle_message(struct ingest *ingest, const struct log_message *message);
 
 // Takes what has arrived, a bounded amount from each producer in turn. True: more is waiting.
@@ -96,6 +98,18 @@ bool ingest_is_idle(const struct ingest *ingest);
 // all memory. The workers have ended, or owe no answer; the log is still there. NULL is allowed.
 void ingest_destroy(struct ingest *ingest);
 
+// Of tasks for HTTP clients.
+struct gateway_status {
+    uint64_t tasks;    // here now
+    uint64_t waiting;  // of these, those that wait for room
+    uint64_t requests; // ever
+    uint64_t events;   // taken by the log
+    uint64_t errors;   // tasks answered with one
+    uint64_t refused;  // of these, those that were told at once to come again
+    uint64_t waits;    // tasks that had to wait for room
+    uint64_t timeouts; // of these, those that waited for too long
+};
+
 struct ingest_status {
     uint32_t producers;       // connected now
     uint64_t connections;     // accepted since start
@@ -111,7 +125,8 @@ struct ingest_status {
     uint64_t holds;           // events that had to, ever
     uint64_t hold_refusals;   // of these, those that waited for too long
     uint64_t pressed_streams; // streams that block and whose subscribers lag, now
-    uint32_t full_permille;   // how full the log's tail is
+    uint32_t full_permille;   // how full the log is
+    struct gateway_status gateway;
 };
 void ingest_get_status(const struct ingest *ingest, struct ingest_status *status);
 

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/pool.h"
+#include "ingest/gateway.h"
 #include "ingest/hold.h"
 #include "ingest/ingest.h"
 #include "ingest/input.h"
@@ -13,6 +14,8 @@
 #include "io/listen.h"
 #include "io/loop.h"
 #include "io/ops.h"
+
+struct operation;
 
 enum {
     OP_INGEST_ACCEPT = OP_INGEST,
@@ -33,14 +36,26 @@ enum {
     INGEST_TURN_BYTES = 64 << 10,
     INGEST_RELEASE_BYTES = 256 << 10, // of events that were held
 
-    INGEST_OPERATIONS_MAX = 64,
-    INGEST_LISTS_MAX = 64, // uids or gids in the options
+    INGEST_LIST_UNDER_PRESSURE_MAX = 100, // entries; what `ringcast status` asks for
+    INGEST_LISTS_MAX = 64,                // uids or gids in the options
 
     // Names and attributes that come with the data of an event.
     INGEST_FRAME_MORE_BYTES = 64 << 10,
 
+    // In thousandths of the log's room: from here on who publishes is to feel it.
+    INGEST_FULL_HIGH = 800,
+
     INGEST_SWEEP_MS_MIN = 16,
     INGEST_SWEEP_MS_MAX = 250,
+};
+
+// One of those who ask the workers (ingest/operation.h), and its share of operations under way.
+enum { ASKER_OPERATIONS_MAX = ADMIN_REQUESTS_MAX / 2 };
+struct asker {
+    uint32_t operations;
+    bool is_waiting; // for a place
+    void (*done)(struct operation *operation);
+    void (*wake)(struct ingest *ingest); // there is a place again
 };
 
 struct ingest {
@@ -68,9 +83,11 @@ struct ingest {
     struct list dirty;      // producers that have answers to send
     struct list closed;     // producers to be freed
     struct list operations; // that wait for workers, or for a place in their inboxes
-    uint32_t operation_count;
-    bool operations_unposted; // some inbox was full
-    bool operations_wanted;   // a producer waits for a place
+    struct list spare_operations;
+    struct asker questions; // the producers'
+    struct asker tasks;     // the gateway's
+    struct gateway gateway;
+    bool is_unposted; // some inbox was full
 
     struct line_scratch scratch;
     struct input_budget budget;
@@ -90,6 +107,8 @@ void ingest_watch(struct ingest *ingest);
 // Producers that were held look again whether they may go on.
 void ingest_wake_all(struct ingest *ingest);
 
+// How full the log is now.
+uint32_t ingest_full_permille(const struct ingest *ingest);
 // Measures how full the log is, and tells the producers when their credit changes.
 void ingest_measure(struct ingest *ingest);
 

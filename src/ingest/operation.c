@@ -3,81 +3,66 @@
 #include "base/assert.h"
 #include "event/frame.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    // LINE_LIMIT_MAX entries of several hundred bytes.
-    ANSWER_BYTES_MAX = 8 << 20,
     OPERATION_BYTES_MAX = FRAME_BYTES_MAX + NAME_BYTES_MAX,
-    LIST_UNDER_PRESSURE_MAX = 100, // entries; what `ringcast status` asks for
 };
 
-STATIC_ASSERT((int)ANSWER_BYTES_MAX <
-                  (int)PRODUCER_OUTPUT_BYTES_MAX - (int)PRODUCER_OUTPUT_HOLD_BYTES,
-              "the largest answer fits the output");
-
-bool operation_is_full(struct ingest *ingest)
+bool operation_is_full(struct asker *asker)
 {
-    bool is_full = ingest->operation_count >= INGEST_OPERATIONS_MAX;
-    ingest->operations_wanted = ingest->operations_wanted || is_full;
+    bool is_full = asker->operations >= ASKER_OPERATIONS_MAX;
+    asker->is_waiting = asker->is_waiting || is_full;
     return is_full;
 }
 
-struct operation *operation_create(struct producer *producer, uint64_t counter,
-                                   enum line_operation asked)
+struct operation *operation_create(struct ingest *ingest, struct asker *asker)
 {
-    struct operation *operation = calloc(1, sizeof *operation);
+    struct list_node *spare = list_pop_front(&ingest->spare_operations);
+    struct operation *operation =
+        spare == NULL ? malloc(sizeof *operation) : LIST_ENTRY(spare, struct operation, node);
     if (operation == NULL) {
         return NULL;
     }
-    operation->ingest = producer->ingest;
-    operation->producer_slot = producer->slot;
-    operation->producer_generation = producer->generation;
-    operation->request = counter;
-    operation->asked = asked;
+    memset(operation, 0, sizeof *operation);
+    operation->ingest = ingest;
+    operation->asker = asker;
     operation->admin.owner = operation;
     buffer_init(&operation->bytes, OPERATION_BYTES_MAX);
-    buffer_init(&operation->answer, ANSWER_BYTES_MAX);
-    for (unsigned worker = 0; worker < WORKERS_MAX; worker++) {
-        buffer_init(&operation->admin.parts[worker].json, ANSWER_BYTES_MAX);
-    }
-    producer->ingest->operation_count++;
+    asker->operations++;
     return operation;
 }
 
 void operation_free(struct operation *operation)
 {
     struct ingest *ingest = operation->ingest;
+    struct asker *asker = operation->asker;
     ASSERT(operation->admin.pending == 0);
-    for (unsigned worker = 0; worker < WORKERS_MAX; worker++) {
+    for (unsigned worker = 0; worker < ingest->options.workers; worker++) {
         buffer_free(&operation->admin.parts[worker].json);
     }
     buffer_free(&operation->bytes);
     buffer_free(&operation->answer);
-    free(operation);
-    ASSERT(ingest->operation_count > 0);
-    ingest->operation_count--;
-    if (ingest->operations_wanted) {
-        ingest->operations_wanted = false;
-        ingest_wake_all(ingest);
+    list_push_front(&ingest->spare_operations, &operation->node);
+    ASSERT(asker->operations > 0);
+    asker->operations--;
+    if (asker->is_waiting) {
+        asker->is_waiting = false;
+        asker->wake(ingest);
     }
 }
 
 // ---- what is asked -----------------------------------------------------------------------------
 
-bool operation_set_stream(struct operation *operation, struct slice stream)
+void operation_set_stream(struct operation *operation, struct slice stream)
 {
     operation->asks_workers = true;
     operation->admin.operation = ADMIN_REACH;
-    bool is_kept = buffer_append_slice(&operation->bytes, stream) == 0;
-    operation->admin.stream = buffer_slice(&operation->bytes);
-    return is_kept;
+    operation->admin.stream = stream;
 }
 
-// The frame goes to connections as it is, without id and stream.
-static enum rc_error operation_set_frame(struct operation *operation, const struct event *given,
-                                         char *message, size_t message_size)
+enum rc_error operation_set_frame(struct operation *operation, const struct event *given,
+                                  char *message, size_t message_size)
 {
     struct event event = *given;
     event.stream = (struct slice)SLICE_LITERAL("direct");
@@ -96,74 +81,27 @@ static enum rc_error operation_set_frame(struct operation *operation, const stru
     return ERR_NONE;
 }
 
-// Long lists are what a producer can have most memory for, and leave unread.
-static bool is_too_long_for_now(const struct operation *operation, const struct line_request *line)
-{
-    bool is_list = line->operation == LINE_CONNECTIONS || line->operation == LINE_STREAMS;
-    return is_list && line->limit > LIST_UNDER_PRESSURE_MAX &&
-           pressure_board_stage(operation->ingest->options.pressure) >= PRESSURE_REFUSE;
-}
-
-enum rc_error operation_prepare(struct operation *operation, const struct line_request *line,
-                                char *message, size_t message_size)
-{
-    message[0] = 0;
-    if (is_too_long_for_now(operation, line)) {
-        (void)snprintf(message, message_size, "memory is short: at most %d in a list",
-                       LIST_UNDER_PRESSURE_MAX);
-        return ERR_OVERLOADED;
-    }
-    operation->limit = line->limit;
-    operation->admin.limit = line->limit;
-    operation->admin.connection_id = line->connection_id;
-    operation->asks_workers = true;
-    switch (line->operation) {
-    case LINE_STATUS: operation->admin.operation = ADMIN_STATUS; return ERR_NONE;
-    case LINE_CONNECTIONS: operation->admin.operation = ADMIN_CONNECTIONS; return ERR_NONE;
-    case LINE_CONNECTION: operation->admin.operation = ADMIN_CONNECTION; return ERR_NONE;
-    case LINE_CLOSE: operation->admin.operation = ADMIN_CLOSE; return ERR_NONE;
-    case LINE_SEND:
-        operation->admin.operation = ADMIN_SEND;
-        return operation_set_frame(operation, &line->event, message, message_size);
-    case LINE_BROADCAST:
-        operation->admin.operation = ADMIN_BROADCAST;
-        return operation_set_frame(operation, &line->event, message, message_size);
-    case LINE_STREAMS:
-        operation->asks_workers = false;
-        return buffer_append_slice(&operation->bytes, line->prefix) == 0 ? ERR_NONE : ERR_INTERNAL;
-    case LINE_PRESSURE:
-        operation->asks_workers = false;
-        if (line->event.stream.at == NULL) {
-            return ERR_NONE;
-        }
-        if (!event_name_is_valid(line->event.stream)) {
-            return ERR_INVALID_NAME;
-        }
-        return operation_set_stream(operation, line->event.stream) ? ERR_NONE : ERR_INTERNAL;
-    default: UNREACHABLE(); // the others are no operations
-    }
-}
-
 // ---- asking ------------------------------------------------------------------------------------
+
+static bool is_to_one(const struct operation *operation)
+{
+    switch (operation->admin.operation) {
+    case ADMIN_CONNECTION:
+    case ADMIN_CLOSE:
+    case ADMIN_SEND: return true;
+    default: return false;
+    }
+}
 
 static void operation_finish(struct operation *operation)
 {
     for (unsigned worker = 0; worker < operation->ingest->options.workers; worker++) {
         operation->reached += operation->admin.parts[worker].reached;
     }
-    bool is_to_one = operation->asked == LINE_CONNECTION || operation->asked == LINE_CLOSE ||
-                     operation->asked == LINE_SEND;
-    if (is_to_one && operation->reached == 0) {
+    if (operation->asks_workers && is_to_one(operation) && operation->reached == 0) {
         operation->error = ERR_CONNECTION_NOT_FOUND;
     }
-    operation_write_answer(operation);
-    if (buffer_failure(&operation->answer) != 0) {
-        operation->error = ERR_TOO_LARGE;
-    }
-    struct producer *producer =
-        producer_find(operation->ingest, operation->producer_slot, operation->producer_generation);
-    ASSERT(producer != NULL); // or it would have abandoned the operation
-    producer_operation_done(producer, operation->request);
+    operation->asker->done(operation);
 }
 
 // Asks workers until all are asked or an inbox is full.
@@ -174,7 +112,7 @@ static void operation_post(struct operation *operation)
         struct log_message message = {
             .kind = MESSAGE_ADMIN, .reader = operation->posted, .pointer = &operation->admin};
         if (!ingest->post(ingest->post_context, operation->posted, &message)) {
-            ingest->operations_unposted = true;
+            ingest->is_unposted = true;
             ingest_watch(ingest);
             return;
         }
@@ -223,11 +161,21 @@ void operation_handle_done(struct ingest *ingest, struct admin_request *admin)
 
 void operation_post_all(struct ingest *ingest)
 {
-    if (!ingest->operations_unposted) {
-        return;
-    }
-    ingest->operations_unposted = false;
     LIST_EACH (node, &ingest->operations) {
         operation_post(LIST_ENTRY(node, struct operation, node));
     }
+}
+
+void operation_end_all(struct ingest *ingest)
+{
+    LIST_EACH_SAFE (node, &ingest->operations) {
+        struct operation *operation = LIST_ENTRY(node, struct operation, node);
+        list_remove(node);
+        operation->admin.pending = 0;
+        operation_free(operation);
+    }
+    LIST_EACH_SAFE (node, &ingest->spare_operations) {
+        free(LIST_ENTRY(node, struct operation, node));
+    }
+    list_init(&ingest->spare_operations);
 }

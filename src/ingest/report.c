@@ -2,7 +2,7 @@
 #include "base/allocated.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "ingest/operation.h"
+#include "ingest/question.h"
 
 #include <ringcast/version.h>
 
@@ -65,6 +65,23 @@ static void write_ingest(struct json_writer *writer, const struct ingest *ingest
     json_write_member_u64(writer, "hold_refusals", status.hold_refusals);
     json_write_member_u64(writer, "receive_bytes", status.receive_bytes);
     json_write_member_u64(writer, "full_permille", status.full_permille);
+    json_write_object_close(writer);
+}
+
+static void write_gateway(struct json_writer *writer, const struct ingest *ingest)
+{
+    struct ingest_status status;
+    ingest_get_status(ingest, &status);
+    json_write_key(writer, "gateway");
+    json_write_object_open(writer);
+    json_write_member_u64(writer, "tasks", status.gateway.tasks);
+    json_write_member_u64(writer, "waiting", status.gateway.waiting);
+    json_write_member_u64(writer, "requests", status.gateway.requests);
+    json_write_member_u64(writer, "events", status.gateway.events);
+    json_write_member_u64(writer, "errors", status.gateway.errors);
+    json_write_member_u64(writer, "refused", status.gateway.refused);
+    json_write_member_u64(writer, "waits", status.gateway.waits);
+    json_write_member_u64(writer, "timeouts", status.gateway.timeouts);
     json_write_object_close(writer);
 }
 
@@ -229,7 +246,7 @@ static void write_pressure(struct json_writer *writer, const struct operation *o
     }
 }
 
-void operation_write_answer(struct operation *operation)
+void question_write_answer(struct operation *operation)
 {
     struct ingest *ingest = operation->ingest;
     struct json_writer writer = json_writer_on(&operation->answer);
@@ -241,6 +258,7 @@ void operation_write_answer(struct operation *operation)
         json_write_text(&writer, RC_VERSION_STRING);
         write_log(&writer, &log);
         write_ingest(&writer, ingest);
+        write_gateway(&writer, ingest);
         write_memory(&writer, ingest->options.pressure);
         write_workers(&writer, operation);
         break;

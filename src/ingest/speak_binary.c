@@ -1,8 +1,8 @@
 // The binary protocol on a connection: the next request from the input, and its answer.
 #include "base/assert.h"
 #include "ingest/binary.h"
-#include "ingest/operation.h"
 #include "ingest/producer.h"
+#include "ingest/question.h"
 
 #include <stdio.h>
 
@@ -247,7 +247,7 @@ static enum step binary_pressure(struct producer *producer, const struct binary_
         producer_consume(producer, length);
         return STEP_TOOK;
     }
-    if (payload.length > 0 && operation_is_full(producer->ingest)) {
+    if (payload.length > 0 && operation_is_full(&producer->ingest->questions)) {
         producer->is_held = true;
         return STEP_HELD;
     }
@@ -258,8 +258,8 @@ static enum step binary_pressure(struct producer *producer, const struct binary_
         return STEP_HELD;
     }
     if (payload.length > 0) {
-        request->operation = operation_create(producer, counter, LINE_PRESSURE);
-        if (request->operation == NULL || !operation_set_stream(request->operation, payload)) {
+        request->operation = question_create(producer, counter, LINE_PRESSURE);
+        if (request->operation == NULL || !question_set_stream(request->operation, payload)) {
             producer_refuse(producer, request, 0, ERR_INTERNAL, RC_OFFSET_NONE, NULL);
         }
     }

@@ -1,8 +1,8 @@
 // The line protocol on a connection: the next line from the input, and its answer.
 #include "base/assert.h"
 #include "base/json_writer.h"
-#include "ingest/operation.h"
 #include "ingest/producer.h"
+#include "ingest/question.h"
 
 #include <stdio.h>
 
@@ -88,7 +88,7 @@ static enum step lines_operation(struct producer *producer, const struct line_re
                                  struct request *request, uint64_t counter)
 {
     char message[MEMBER_MESSAGE_BYTES];
-    enum rc_error error = operation_prepare(request->operation, line, message, sizeof message);
+    enum rc_error error = question_prepare(request->operation, line, message, sizeof message);
     if (error != ERR_NONE) {
         lines_refuse_begun(producer, line, error, message);
         return STEP_TOOK;
@@ -112,7 +112,7 @@ static enum step lines_begin(struct producer *producer, const struct line_reques
 {
     enum request_kind kind = lines_kind(line);
     bool needs_operation = kind == REQUEST_OPERATION || line->reach;
-    if (needs_operation && operation_is_full(producer->ingest)) {
+    if (needs_operation && operation_is_full(&producer->ingest->questions)) {
         producer->is_held = true;
         return STEP_HELD;
     }
@@ -125,9 +125,9 @@ static enum step lines_begin(struct producer *producer, const struct line_reques
         request->text_bytes = (uint32_t)line->ref.length;
     }
     if (needs_operation) {
-        request->operation = operation_create(producer, counter, line->operation);
+        request->operation = question_create(producer, counter, line->operation);
         if (request->operation == NULL ||
-            (line->reach && !operation_set_stream(request->operation, line->event.stream))) {
+            (line->reach && !question_set_stream(request->operation, line->event.stream))) {
             lines_refuse_begun(producer, line, ERR_INTERNAL, "");
             return STEP_TOOK;
         }

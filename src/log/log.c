@@ -162,6 +162,28 @@ void log_abandon(struct log *log)
     release(log);
 }
 
+uint32_t log_full_permille(const struct log *log)
+{
+    const struct writer *writer = &log->writer;
+    uint64_t bytes = writer->closed.bytes - writer->synced.bytes;
+    if (builder_is_open(&writer->builder)) {
+        bytes += builder_bytes_with(&writer->builder, &(struct builder_size){0});
+    }
+    uint64_t written = log->written_acks.tail - log->written_acks.head;
+    uint64_t synced = log->synced_acks.tail - log->synced_acks.head;
+    uint64_t acks_permille = (written > synced ? written : synced) * 1000 / ACKS_MAX;
+    uint64_t permille = bytes * 1000 / log->unsynced_bytes_max;
+    permille = permille > acks_permille ? permille : acks_permille;
+    return permille < 1000 ? (uint32_t)permille : 1000;
+}
+
+bool log_is_writable(const struct log *log)
+{
+    const struct roll *roll = &log->roll;
+    return !fault_is_on(log) && !log->draining && !roll->has_refused &&
+           (roll->failure == 0 || roll->spare != NULL || log->writer.active != NULL);
+}
+
 // --- rounds ---
 
 void log_refresh_time(struct log *log)
@@ -360,9 +382,7 @@ void log_get_status(const struct log *log, struct log_status *status)
             status->first_id = chain->list[i]->facts.first_id;
         }
     }
-    status->writable =
-        !fault_is_on(log) && !log->draining && !log->roll.has_refused &&
-        (log->roll.failure == 0 || log->roll.spare != NULL || log->writer.active != NULL);
+    status->writable = log_is_writable(log);
     if (fault_is_on(log)) {
         (void)snprintf(status->fault, sizeof(status->fault), "%s", log->fault.text);
     } else if (log->roll.failure != 0) {

@@ -126,6 +126,12 @@ void log_close(struct log *log);
 // crashes.
 void log_abandon(struct log *log);
 
+// How full what bounds appending is, in thousandths: bytes that are not synced, acknowledgements to
+// come. Cheap.
+uint32_t log_full_permille(const struct log *log);
+// Whether anything is taken at all: there is no fault, and the end has not begun. Cheap.
+bool log_is_writable(const struct log *log);
+
 struct log_status {
     uint64_t streams, producers, segments;
     uint64_t first_id, last_id, next_position, written_position, synced_position, floor;

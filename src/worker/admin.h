@@ -42,6 +42,9 @@ enum admin_operation {
                      // part.error as conn_renew's (conn/grant.h)
 };
 
+// Requests under way at once, of all askers.
+enum { ADMIN_REQUESTS_MAX = 128 };
+
 struct admin_part {
     struct buffer json; // allocated by the worker, freed by the asker
     uint64_t reached;

@@ -37,5 +37,10 @@ void worker_destroy(struct worker *worker);
 // worker_destroy.
 struct loop *worker_loop(struct worker *worker);
 
-// The part of a worker's inbox that block messages must leave free, for answers and orders.
-enum { WORKER_INBOX_RESERVE = SHARD_REQUESTS_MAX + 64 };
+enum {
+    // What of a worker's inbox the answers to its own requests and the orders of others may take:
+    // for these there is always room.
+    WORKER_INBOX_ANSWERS = SHARD_REQUESTS_MAX + ADMIN_REQUESTS_MAX + 1,
+    // What blocks must leave free: chains of tasks that are done have a few places beside those.
+    WORKER_INBOX_RESERVE = WORKER_INBOX_ANSWERS + 16,
+};

@@ -4,7 +4,7 @@
 #include "base/json_writer.h"
 #include "worker/worker.h"
 
-enum { WORKER_UNPOSTED_MAX = 64 };
+enum { WORKER_UNPOSTED_MAX = ADMIN_REQUESTS_MAX };
 
 struct worker {
     struct loop loop;
@@ -37,6 +37,6 @@ bool worker_send_frame(struct worker *worker, struct conn *conn, struct slice fr
 // Posts to the log thread's inbox; false when it is full.
 bool worker_post_log(struct worker *worker, const struct log_message *message);
 // As worker_post_log, but what does not fit is kept and posted later, in order. At most
-// WORKER_UNPOSTED_MAX (asserted: the asker has no more requests under way than that).
+// WORKER_UNPOSTED_MAX (asserted: no more requests are under way than that).
 void worker_post_log_surely(struct worker *worker, const struct log_message *message);
 void worker_post_unposted(struct worker *worker);

@@ -106,6 +106,10 @@ static enum log_append_result take(struct fake_log_record *record, uint64_t prod
         *error = fake_log.refusal;
         return LOG_APPEND_REFUSED;
     }
+    if (fake_log.refuse_at != 0 && fake_log.count == fake_log.refuse_at) {
+        *error = ERR_STALE_EPOCH;
+        return LOG_APPEND_REFUSED;
+    }
     if (fake_log.room == 0) {
         fake_log.full_count++;
         return LOG_APPEND_FULL;
@@ -131,6 +135,9 @@ static enum log_append_result take(struct fake_log_record *record, uint64_t prod
         }
     }
     fake_log.records[fake_log.count++] = *record;
+    if (fake_log.count == fake_log.press_at) {
+        fake_log_press(fake_log.records[fake_log.count - 1].stream, LOG_PRESSURE_FULL);
+    }
     if (fake_log.answers_at_once && record->level != ACK_RECEIVED) {
         answer(&fake_log.records[fake_log.count - 1]);
     }
@@ -198,7 +205,6 @@ void log_get_status(const struct log *log, struct log_status *status)
     *status = (struct log_status){
         .last_id = 999 + fake_log.count,
         .events_appended = fake_log.count,
-        .unsynced_bytes = fake_log.unsynced_bytes,
         // Another segment than what was synced last: positions say nothing of bytes.
         .next_position = 5000 + (64 << 20),
         .written_position = 5000 + (64 << 20),
@@ -208,6 +214,18 @@ void log_get_status(const struct log *log, struct log_status *status)
     if (fake_log.refusal != ERR_NONE) {
         strcpy(status->fault, "the disk is \"full\"");
     }
+}
+
+uint32_t log_full_permille(const struct log *log)
+{
+    (void)log;
+    return fake_log.full_permille;
+}
+
+bool log_is_writable(const struct log *log)
+{
+    (void)log;
+    return fake_log.refusal == ERR_NONE;
 }
 
 void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most,

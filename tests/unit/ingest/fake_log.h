@@ -44,8 +44,10 @@ struct fake_log {
     bool holds;            // acknowledges nothing by itself
     bool answers_at_once;  // from inside log_append
     enum rc_error refusal; // of every append
+    uint32_t refuse_at;    // the append that finds so many records is refused; 0: none
+    uint32_t press_at;     // and this one presses its stream to its limit, from inside; 0: none
     enum rc_error failure; // in every acknowledgement
-    uint64_t unsynced_bytes;
+    uint32_t full_permille;
     uint32_t full_count;          // appends that found no room
     uint32_t wait_ms;             // that its events are held
     struct log_pressure pressure; // of the one stream that blocks, once fake_log_press was called

@@ -23,6 +23,12 @@ static bool post(void *context, unsigned worker, const struct log_message *messa
         return false;
     }
     cr_assert_lt(worker, RIG_WORKERS);
+    if (message->kind == MESSAGE_TASKS_DONE) {
+        cr_assert_lt(rig.chain_count, 256);
+        rig.chains[rig.chain_count] = message->pointer;
+        rig.chain_workers[rig.chain_count++] = worker;
+        return true;
+    }
     cr_assert_lt(rig.asked_count, 256);
     cr_assert_eq(message->kind, MESSAGE_ADMIN);
     rig.asked[rig.asked_count] = *message;
@@ -36,9 +42,11 @@ void rig_answer_admin(void)
     while (rig.answered_count < rig.asked_count) {
         struct log_message message = rig.asked[rig.answered_count++];
         struct admin_request *admin = message.pointer;
-        admin->parts[message.reader].reached = rig.reached[message.reader];
+        struct admin_part *part = &admin->parts[message.reader];
+        buffer_init(&part->json, 16 << 20);
+        part->reached = rig.reached[message.reader];
         if (rig.json[message.reader] != NULL) {
-            buffer_append_text(&admin->parts[message.reader].json, rig.json[message.reader]);
+            buffer_append_text(&part->json, rig.json[message.reader]);
         }
         message.kind = MESSAGE_ADMIN_DONE;
         ingest_handle_message(rig.ingest, &message);

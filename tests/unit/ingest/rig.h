@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_INGEST_RIG_H
 #define TESTS_UNIT_INGEST_RIG_H
 
+#include "conn/task.h"
 #include "io/loop.h"
 #include "unit/ingest/fake_log.h"
 #include "unit/ingest/frames.h"
@@ -27,6 +28,10 @@ struct rig {
     struct log_message asked[256];
     int asked_count;
     int answered_count;
+    // Chains of tasks that came back, and to whom.
+    struct task *chains[256];
+    unsigned chain_workers[256];
+    int chain_count;
     bool workers_hold;
     bool inboxes_full;
     uint64_t reached[RIG_WORKERS];

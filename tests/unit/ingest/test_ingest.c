@@ -229,24 +229,24 @@ Test(ingest, a_waiting_producer_is_not_read_from)
 
 Test(ingest, credit_follows_the_fill)
 {
-    rig_begin((struct ingest_options){.tail_bytes = 1000, .credit_bytes = 1 << 20});
+    rig_begin((struct ingest_options){.credit_bytes = 1 << 20});
     struct rig_client *client = rig_connect_binary(1, 1);
-    fake_log.unsynced_bytes = 700;
+    fake_log.full_permille = 700;
     frames_publish(&out, 1, RC_LEVEL_WRITTEN, 0, "s", "x");
     send_out(client);
     cr_expect_eq(rig_answer(client).kind, RC_FRAME_ACK);
     rig_expect_nothing(client);
     cr_expect_eq(status().full_permille, 700);
     const struct {
-        uint64_t unsynced;
+        uint32_t full_permille;
         uint64_t credit;
     } steps[] = {
         {800, 1 << 18}, {950, 1 << 16}, {700, 1 << 16},
-        {850, 1 << 16}, {599, 1 << 20}, {5000, 1 << 16},
+        {850, 1 << 16}, {599, 1 << 20}, {1000, 1 << 16},
     };
     cr_expect_eq(client->credit, 0);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        fake_log.unsynced_bytes = steps[i].unsynced;
+        fake_log.full_permille = steps[i].full_permille;
         frames_publish(&out, 1, RC_LEVEL_RECEIVED, 0, "s", "x");
         send_out(client);
         cr_expect_eq(rig_answer(client).kind, RC_FRAME_ACK);
@@ -255,7 +255,7 @@ Test(ingest, credit_follows_the_fill)
     }
     cr_expect_eq(status().full_permille, 1000);
     // It rises again by itself.
-    fake_log.unsynced_bytes = 0;
+    fake_log.full_permille = 0;
     WAIT_FOR(buffer_length(&client->in) > 0);
     rig_expect_nothing(client);
     cr_expect_eq(client->credit, 1 << 20);

@@ -371,6 +371,26 @@ Test(log, streams_are_visited_by_prefix)
     cr_assert_eq(count, 0);
 }
 
+Test(log, says_how_full_it_is)
+{
+    cr_assert_eq(log_full_permille(harness.log), 0);
+    cr_assert(log_is_writable(harness.log));
+    static char data[4001];
+    memset(data, 'x', sizeof(data) - 1);
+    uint32_t before = 0;
+    uint64_t reference = 1;
+    while (harness_append("a", data, ACK_WRITTEN, reference) == LOG_APPEND_TAKEN) {
+        uint32_t permille = log_full_permille(harness.log);
+        cr_assert_geq(permille, before);
+        before = permille;
+        reference++;
+    }
+    cr_assert_geq(before, 800); // and not only when there is no room any more
+    harness_settle();
+    harness_wait(2000);
+    cr_assert_eq(log_full_permille(harness.log), 0);
+}
+
 Test(log, too_many_streams)
 {
     char name[16];

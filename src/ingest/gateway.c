@@ -1,0 +1,435 @@
+#include "ingest/gateway.h"
+
+#include "base/assert.h"
+#include "conn/task.h"
+#include "ingest/operation.h"
+
+#include <stdio.h>
+
+enum stage {
+    STAGE_GIVING,
+    STAGE_SETTLING,
+    STAGE_ASKING,
+    STAGE_ANSWERED,
+};
+
+// What became of one step of a task.
+enum step_result {
+    STEP_DONE,
+    STEP_WAITS,   // there is no room for it now
+    STEP_REFUSED, // the task says why
+};
+
+void gateway_init(struct gateway *gateway)
+{
+    *gateway = (struct gateway){0};
+    list_init(&gateway->queue);
+    list_init(&gateway->waiting);
+    list_init(&gateway->asking);
+}
+
+// ---- answers -----------------------------------------------------------------------------------
+
+// The first error stands. why: more than its own sentence, or empty.
+static enum step_result refuse(struct task *task, enum rc_error error, uint32_t retry_after_s,
+                               const char *why)
+{
+    if (task->error == ERR_NONE) {
+        task->error = error;
+        task->retry_after_s = retry_after_s;
+        (void)snprintf(task->detail, sizeof(task->detail), "%s", why);
+    }
+    return STEP_REFUSED;
+}
+
+// Of an error that the log told.
+static enum step_result refuse_by_log(struct task *task, enum rc_error error)
+{
+    bool is_passing = error == ERR_LOG_ERROR || error == ERR_SHUTTING_DOWN;
+    return refuse(task, error, is_passing ? GATEWAY_RETRY_LATER_S : 0, "");
+}
+
+static void answer(struct ingest *ingest, struct task *task)
+{
+    struct gateway *gateway = &ingest->gateway;
+    ASSERT(task->pending == 0 && !list_is_linked(&task->node));
+    task->stage = STAGE_ANSWERED;
+    task->next = NULL;
+    struct task_chain *chain = &gateway->answered[task->worker];
+    if (chain->first == NULL) {
+        chain->first = task;
+    } else {
+        chain->last->next = task;
+    }
+    chain->last = task;
+    gateway->to_post |= UINT64_C(1) << task->worker;
+    gateway->status.tasks--;
+    gateway->status.errors += task->error != ERR_NONE;
+}
+
+void gateway_post(struct ingest *ingest)
+{
+    struct gateway *gateway = &ingest->gateway;
+    uint64_t left = gateway->to_post;
+    while (left != 0) {
+        unsigned worker = (unsigned)__builtin_ctzll(left);
+        left &= left - 1;
+        struct log_message message = {.kind = MESSAGE_TASKS_DONE,
+                                      .reader = worker,
+                                      .pointer = gateway->answered[worker].first};
+        if (!ingest->post(ingest->post_context, worker, &message)) {
+            ingest->is_unposted = true;
+            ingest_watch(ingest);
+            continue;
+        }
+        gateway->answered[worker] = (struct task_chain){0}; // they are the worker's again
+        gateway->to_post &= ~(UINT64_C(1) << worker);
+    }
+}
+
+// ---- asking the workers ------------------------------------------------------------------------
+
+static enum rc_error prepare(struct operation *operation, struct task *task)
+{
+    operation->task = task;
+    operation->asks_workers = true;
+    operation->admin.connection_id = task->connection_id;
+    switch (task->kind) {
+    case TASK_SEND:
+        operation->admin.operation = ADMIN_SEND;
+        return operation_set_frame(operation, task->events, task->detail, sizeof(task->detail));
+    case TASK_BROADCAST:
+        operation->admin.operation = ADMIN_BROADCAST;
+        return operation_set_frame(operation, task->events, task->detail, sizeof(task->detail));
+    default: operation_set_stream(operation, task->stream); return ERR_NONE;
+    }
+}
+
+static void ask(struct ingest *ingest, struct task *task)
+{
+    struct operation *operation = operation_create(ingest, &ingest->tasks);
+    enum rc_error error = operation == NULL ? ERR_OVERLOADED : prepare(operation, task);
+    if (error == ERR_NONE) {
+        operation_start(operation);
+        return;
+    }
+    if (operation != NULL) {
+        operation_free(operation);
+    }
+    if (task->kind == TASK_PUBLISH) {
+        task->wants_reach = false; // the events are taken all the same
+    } else {
+        task->error = error;
+    }
+    answer(ingest, task);
+}
+
+void gateway_ask_waiting(struct ingest *ingest)
+{
+    struct list *asking = &ingest->gateway.asking;
+    while (!list_is_empty(asking) && !operation_is_full(&ingest->tasks)) {
+        ask(ingest, LIST_ENTRY(list_pop_front(asking), struct task, node));
+    }
+}
+
+static void begin_asking(struct ingest *ingest, struct task *task)
+{
+    task->stage = STAGE_ASKING;
+    list_push_back(&ingest->gateway.asking, &task->node);
+    gateway_ask_waiting(ingest);
+}
+
+void gateway_operation_done(struct operation *operation)
+{
+    struct ingest *ingest = operation->ingest;
+    struct task *task = operation->task;
+    ASSERT(task->stage == STAGE_ASKING);
+    task->reached = operation->reached;
+    task->error = operation->error;
+    operation_free(operation);
+    answer(ingest, task);
+}
+
+// ---- giving to the log -------------------------------------------------------------------------
+
+static uint64_t reference_of(const struct task *task)
+{
+    return (uint64_t)(uintptr_t)task;
+}
+
+static struct task *task_of(uint64_t reference)
+{
+    return (struct task *)(uintptr_t)reference;
+}
+
+static bool asks_workers(const struct task *task)
+{
+    switch (task->kind) {
+    case TASK_SEND:
+    case TASK_BROADCAST: return true;
+    default: return task->wants_reach;
+    }
+}
+
+// All is given, or an error stopped it: goes on when the last acknowledgement is there.
+static void settle(struct ingest *ingest, struct task *task)
+{
+    task->stage = STAGE_SETTLING;
+    if (task->pending > 0) {
+        return;
+    }
+    if (task->error == ERR_NONE && asks_workers(task)) {
+        begin_asking(ingest, task);
+    } else {
+        answer(ingest, task);
+    }
+}
+
+void gateway_acknowledge(struct ingest *ingest, const struct log_acknowledgement *acknowledgement)
+{
+    struct task *task = task_of(acknowledgement->reference);
+    ASSERT(task->pending > 0 && task->stage <= STAGE_SETTLING);
+    task->pending--;
+    if (acknowledgement->error != ERR_NONE) {
+        (void)refuse_by_log(task, acknowledgement->error);
+    } else if (task->kind == TASK_PUBLISH) {
+        task->duplicates += acknowledgement->duplicate;
+        task->accepted += !acknowledgement->duplicate;
+        // Repeats in a batch may be older than its other events.
+        if (acknowledgement->id >= task->id) {
+            task->id = acknowledgement->id;
+            task->sequence = acknowledgement->sequence;
+        }
+    }
+    if (task->stage == STAGE_SETTLING) {
+        settle(ingest, task);
+    }
+}
+
+// What keeps an event from being taken now.
+enum obstacle {
+    OBSTACLE_NONE,
+    OBSTACLE_LOG,    // has little room, or none
+    OBSTACLE_STREAM, // blocks, and its subscribers are too far behind
+};
+
+static enum obstacle obstacle_of(const struct ingest *ingest, const struct task *task)
+{
+    const struct pressed *pressed = hold_look(ingest, task->stream);
+    if (task->taken > 0) {
+        bool is_held = pressed != NULL && pressed->stage == LOG_PRESSURE_FULL;
+        return is_held ? OBSTACLE_STREAM : OBSTACLE_NONE;
+    }
+    if (ingest_full_permille(ingest) >= INGEST_FULL_HIGH) {
+        return OBSTACLE_LOG;
+    }
+    bool is_pressed =
+        pressed != NULL && (pressed->stage != LOG_PRESSURE_NONE || hold_is_behind(pressed));
+    return is_pressed ? OBSTACLE_STREAM : OBSTACLE_NONE;
+}
+
+// Where something of it is taken it waits, up to a limit; else its client is to come again.
+static enum step_result hold_up(struct ingest *ingest, struct task *task, enum obstacle obstacle)
+{
+    static const char *const whys[] = {
+        [OBSTACLE_LOG] = "the log has little room",
+        [OBSTACLE_STREAM] = "subscribers of the stream are too far behind",
+    };
+    struct gateway_status *status = &ingest->gateway.status;
+    if (task->taken == 0) {
+        status->refused++;
+        return log_is_writable(ingest->log)
+                   ? refuse(task, ERR_BACKPRESSURE_EXCEEDED, GATEWAY_RETRY_S, whys[obstacle])
+                   : refuse_by_log(task, ERR_LOG_ERROR);
+    }
+    uint64_t now_ms = loop_now_ms(ingest->loop);
+    if (!task->has_waited) {
+        task->has_waited = true;
+        task->since_ms = now_ms;
+        status->waits++;
+    }
+    const struct pressed *pressed = hold_look(ingest, task->stream);
+    uint32_t wait_ms = obstacle == OBSTACLE_STREAM && pressed != NULL ? pressed->wait_ms
+                                                                      : ingest->options.wait_ms_max;
+    if (now_ms - task->since_ms >= wait_ms) {
+        status->timeouts++;
+        return refuse(task, ERR_BACKPRESSURE_EXCEEDED, GATEWAY_RETRY_S, whys[obstacle]);
+    }
+    return STEP_WAITS;
+}
+
+// What the log said; `pending` counts on an acknowledgement already, where one is to come.
+static enum step_result taken(struct ingest *ingest, struct task *task,
+                              enum log_append_result result, enum rc_error error,
+                              bool is_acknowledged)
+{
+    if (result == LOG_APPEND_TAKEN) {
+        ingest->has_appended = true;
+        return STEP_DONE;
+    }
+    task->pending -= is_acknowledged;
+    if (result == LOG_APPEND_FULL) {
+        ingest->log_is_full = true;
+        return hold_up(ingest, task, OBSTACLE_LOG);
+    }
+    return refuse_by_log(task, error);
+}
+
+static enum step_result give_event(struct ingest *ingest, struct task *task)
+{
+    const struct event *event = &task->events[task->taken];
+    if (!event->ephemeral) {
+        enum obstacle obstacle = obstacle_of(ingest, task);
+        // What the log has already needs no room.
+        if (obstacle != OBSTACLE_NONE && !log_knows(ingest->log, event)) {
+            return hold_up(ingest, task, obstacle);
+        }
+    }
+    // An ephemeral event reaches no level: it is taken, and that is all there is to say.
+    enum ack_level level = event->ephemeral ? ACK_RECEIVED : task->level;
+    bool is_acknowledged = level != ACK_RECEIVED;
+    enum rc_error error = ERR_NONE;
+    task->pending += is_acknowledged; // it may come at once
+    enum log_append_result result =
+        log_append(ingest->log, event, level, GATEWAY_PRODUCER, reference_of(task), &error);
+    enum step_result step = taken(ingest, task, result, error, is_acknowledged);
+    if (step == STEP_DONE) {
+        task->taken++;
+        task->accepted += !is_acknowledged;
+        ingest->gateway.status.events++;
+    }
+    return step;
+}
+
+static enum step_result publish(struct ingest *ingest, struct task *task, size_t *spent_bytes)
+{
+    while (task->taken < task->event_count && *spent_bytes < GATEWAY_TURN_BYTES) {
+        *spent_bytes += GATEWAY_STEP_BYTES + task->events[task->taken].data.length;
+        enum step_result step = give_event(ingest, task);
+        if (step != STEP_DONE) {
+            return step;
+        }
+    }
+    return STEP_DONE;
+}
+
+// ---- turns -------------------------------------------------------------------------------------
+
+static bool is_given(const struct task *task)
+{
+    return task->kind != TASK_PUBLISH || task->taken == task->event_count;
+}
+
+static enum step_result take_turn(struct ingest *ingest, struct task *task, size_t *spent_bytes)
+{
+    if (ingest->is_stopping) {
+        return refuse(task, ERR_SHUTTING_DOWN, GATEWAY_RETRY_LATER_S, "");
+    }
+    switch (task->kind) {
+    case TASK_PUBLISH: return publish(ingest, task, spent_bytes);
+    case TASK_SEND:
+    case TASK_BROADCAST: return STEP_DONE;
+    default: return refuse(task, ERR_INTERNAL, 0, "");
+    }
+}
+
+static size_t step_on(struct ingest *ingest, struct task *task)
+{
+    struct gateway *gateway = &ingest->gateway;
+    size_t spent_bytes = GATEWAY_STEP_BYTES;
+    switch (take_turn(ingest, task, &spent_bytes)) {
+    case STEP_DONE:
+        if (is_given(task)) {
+            settle(ingest, task);
+        } else {
+            list_push_back(&gateway->queue, &task->node); // the others have their turn first
+        }
+        break;
+    case STEP_WAITS:
+        list_push_back(&gateway->waiting, &task->node);
+        gateway->status.waiting++;
+        ingest_watch(ingest);
+        break;
+    case STEP_REFUSED: settle(ingest, task); break;
+    }
+    return spent_bytes;
+}
+
+static void begin(struct task *task)
+{
+    task->error = ERR_NONE;
+    task->detail[0] = 0;
+    task->retry_after_s = 0;
+    task->id = 0;
+    task->sequence = 0;
+    task->accepted = 0;
+    task->duplicates = 0;
+    task->taken = 0;
+    task->reached = 0;
+    task->is_created = false;
+    list_node_init(&task->node);
+    task->stage = STAGE_GIVING;
+    task->has_waited = false;
+    task->pending = 0;
+}
+
+void gateway_take(struct ingest *ingest, struct task *first)
+{
+    struct gateway *gateway = &ingest->gateway;
+    struct task *next;
+    for (struct task *task = first; task != NULL; task = next) {
+        next = task->next;
+        ASSERT(task->worker < ingest->options.workers);
+        begin(task);
+        list_push_back(&gateway->queue, &task->node);
+        gateway->status.tasks++;
+        gateway->status.requests++;
+    }
+}
+
+bool gateway_round(struct ingest *ingest)
+{
+    struct gateway *gateway = &ingest->gateway;
+    if (gateway->is_woken) {
+        gateway->is_woken = false;
+        gateway->status.waiting = 0;
+        list_move_all(&gateway->queue, &gateway->waiting);
+    }
+    if (list_is_empty(&gateway->queue)) {
+        return false;
+    }
+    gateway->goes_first = !gateway->goes_first;
+    size_t spent_bytes = 0;
+    while (spent_bytes < GATEWAY_ROUND_BYTES && !list_is_empty(&gateway->queue)) {
+        spent_bytes +=
+            step_on(ingest, LIST_ENTRY(list_pop_front(&gateway->queue), struct task, node));
+    }
+    return gateway_has_more(gateway);
+}
+
+bool gateway_has_more(const struct gateway *gateway)
+{
+    return !list_is_empty(&gateway->queue) ||
+           (gateway->is_woken && !list_is_empty(&gateway->waiting));
+}
+
+void gateway_wake(struct ingest *ingest)
+{
+    ingest->gateway.is_woken = true;
+}
+
+bool gateway_sweep(struct ingest *ingest)
+{
+    gateway_wake(ingest);
+    return !list_is_empty(&ingest->gateway.waiting);
+}
+
+bool gateway_is_idle(const struct gateway *gateway)
+{
+    return gateway->status.tasks == 0 && gateway->to_post == 0;
+}
+
+void gateway_get_status(const struct gateway *gateway, struct gateway_status *status)
+{
+    *status = gateway->status;
+}
