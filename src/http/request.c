@@ -316,6 +316,13 @@ static int on_headers_complete(llhttp_t *parser)
     if (parser->http_major != 1 || parser->http_minor > 1) {
         return unsupported_version(request);
     }
+    // llhttp passes over further spaces, which others take for a part of the target.
+    size_t line_bytes = strlen(llhttp_method_name(llhttp_get_method(parser))) +
+                        request->target_length + sizeof("  HTTP/1.1") - 1;
+    if (request->line_bytes != line_bytes) {
+        return REFUSE(request, ERR_INVALID_REQUEST,
+                      "The request line has more than the two spaces between its parts");
+    }
     request->version_minor = parser->http_minor;
     // What follows a CONNECT is the tunnel's, whatever its fields say.
     request->is_keep_alive =
@@ -396,6 +403,7 @@ static size_t header_check(struct http_request *request, const uint8_t *bytes, s
         case LINE_BEFORE:
             if (byte != '\r' && byte != '\n') {
                 request->has_started = true;
+                request->line_at = request->header_bytes + (uint32_t)at;
                 request->line_state = LINE_INSIDE;
             }
             break;
@@ -420,6 +428,9 @@ static size_t header_check(struct http_request *request, const uint8_t *bytes, s
             if (byte != '\n') {
                 *fault_text = "A CR is not followed by LF";
                 return at;
+            }
+            if (request->line_bytes == 0) {
+                request->line_bytes = request->header_bytes + (uint32_t)at - 1 - request->line_at;
             }
             request->line_state = request->line_state == LINE_CR ? LINE_START : LINE_END;
             continue;

@@ -102,6 +102,8 @@ struct http_request {
     uint16_t target_length; // the target stands at the start of `text`
     uint16_t text_length;
     uint32_t fields_seen; // bit for each enum http_field
+    uint32_t line_at;     // offset of the request line in the header, behind empty lines
+    uint32_t line_bytes;  // its length, without CR LF; 0: it is not whole
     uint32_t header_bytes;
     uint32_t header_bytes_max;
     uint64_t content_length;

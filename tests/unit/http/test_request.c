@@ -54,6 +54,8 @@ static const struct refusal refusals[] = {
     {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
     {"GET / FTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "not HTTP/1.1"},
     {"GET /\r\nHost: a\r\n\r\n", ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
+    {"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "two spaces"},
+    {"\r\nGET /  HTTP/1.1\r\nHost: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "two spaces"},
     {"GET /a b HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "not HTTP/1.1"},
     {"GET a HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "target"},
     {"GET /\x7f HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "percent-encoded"},
