@@ -160,12 +160,13 @@ export class Broker {
 const brokers = new Set();
 const helpers = new Set();
 
-// A program of tests/integration/*.c: orders on its standard input, answers a line each.
+// A program of tests/integration/*.c, or a script of that folder (NAME.mjs): orders on its standard input, answers a line each.
 export class Helper {
   constructor(name, ...args) {
     this.lines = [];
     this.name = name;
-    this.child = new Child(join(build, 'integration', name), args.map(String), {
+    const command = name.endsWith('.mjs') ? [process.execPath, join(root, 'tests/integration', name)] : [join(build, 'integration', name)];
+    this.child = new Child(command[0], [...command.slice(1), ...args.map(String)], {
       errors: 'pipe',
       onLine: (line) => this.lines.push(line),
     });
