@@ -28,9 +28,11 @@ static const char *const lag_policies[] = {"drop_oldest", "drop_newest", "drop_l
                                            "disconnect",  "block",       NULL};
 static const char *const backpressure_strategies[] = {"buffer", "pause", "drop", NULL};
 static const char *const origin_variables[] = {"ALLOW_ORIGINS", "CORS_ALLOWED_ORIGINS", NULL};
+static const char *const algorithms[] = {"HS256", "RS256", "ES256", "EdDSA", NULL};
+static const char *const on_or_off[] = {"on", "off", NULL};
+static const char *const anonymous[] = {"auto", "none", "read", "all", NULL};
 static const char *const unknown_streams[] = {"wait", "404", NULL};
 static const char *const rules_for[] = {"chosen", "all", NULL};
-static const char *const memory_watches[] = {"on", "off", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 // In the order of the bits of LOOP_FEATURE_*, and one for several.
 static const char *const kernel_features[] = {
@@ -124,6 +126,55 @@ static const struct setting settings[] = {
      .kind = SETTING_SWITCH,
      .offset = AT(require_origin),
      .help = "requests without Origin are answered 403, as of programs that are no browsers"},
+    {.key = "auth-keys",
+     .kind = SETTING_TEXTS,
+     .offset = AT(auth_keys),
+     .value_name = "PATH",
+     .default_note = "none",
+     .help = "what tokens are verified with: a JSON Web Key (set), PEM, or a directory of such; "
+             "again for more. Read again when they change, and on SIGHUP"},
+    {.key = "auth-algorithms",
+     .kind = SETTING_SET,
+     .offset = AT(auth_algorithms),
+     .choices = algorithms,
+     .default_text = "HS256,RS256,ES256,EdDSA",
+     .help = "how tokens may be signed"},
+    {.key = "auth-audience",
+     .kind = SETTING_TEXT,
+     .offset = AT(auth_audience),
+     .value_name = "TEXT",
+     .default_note = "not looked at",
+     .help = "what a token's aud must be or have"},
+    {.key = "auth-issuer",
+     .kind = SETTING_TEXT,
+     .offset = AT(auth_issuer),
+     .value_name = "TEXT",
+     .default_note = "not looked at",
+     .help = "what a token's iss must be"},
+    {.key = "auth-leeway",
+     .kind = SETTING_DURATION,
+     .offset = AT(auth_leeway_ms),
+     .default_text = "30s",
+     .maximum = HOUR,
+     .help = "how far the clock of who makes tokens may be from ours"},
+    {.key = "auth-require-exp",
+     .kind = SETTING_CHOICE,
+     .offset = AT(auth_require_exp),
+     .default_text = "on",
+     .choices = on_or_off,
+     .help = "whether a token must say when it expires"},
+    {.key = "auth-cookie",
+     .kind = SETTING_TEXT,
+     .offset = AT(auth_cookie),
+     .value_name = "NAME",
+     .default_text = "auth_token",
+     .help = "the cookie that has the token where there is no Authorization"},
+    {.key = "anonymous",
+     .kind = SETTING_CHOICE,
+     .offset = AT(anonymous),
+     .default_text = "auto",
+     .choices = anonymous,
+     .help = "what who has no token may; auto: read, or none where there are --auth-keys"},
     {.key = "connection-streams-max",
      .kind = SETTING_COUNT,
      .offset = AT(connection_streams_max),
@@ -351,7 +402,7 @@ static const struct setting settings[] = {
      .kind = SETTING_CHOICE,
      .offset = AT(memory_watch),
      .default_text = "on",
-     .choices = memory_watches,
+     .choices = on_or_off,
      .help = "whether less is served where memory is short"},
     {.key = "memory-limit",
      .kind = SETTING_SIZE,
@@ -413,6 +464,9 @@ STATIC_ASSERT(WORKER_INBOX_RESERVE < 2 * SHARD_REQUESTS_MAX, "the least inbox ha
 STATIC_ASSERT(OVERFLOW_DROP_OLDEST == 1 && OVERFLOW_DROP_NEWEST == 2 && OVERFLOW_DROP_LOWEST == 3 &&
                   OVERFLOW_DISCONNECT == 4 && OVERFLOW_BLOCK == 5 && OVERFLOW_POLICIES == 6,
               "the choices of lag-policy stand in the order of the policies");
+STATIC_ASSERT(ALGORITHM_HS256 == 0 && ALGORITHM_RS256 == 1 && ALGORITHM_ES256 == 2 &&
+                  ALGORITHM_EDDSA == 3 && ALGORITHMS == 4,
+              "the choices of auth-algorithms stand in the order of enum algorithm");
 STATIC_ASSERT(LOGGER_DEBUG == 0 && LOGGER_OFF == 4, "the choices of log-level are the levels");
 
 struct overflow_terms options_overflow(const struct options *options)

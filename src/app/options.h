@@ -4,6 +4,7 @@
 
 #include "app/setting.h"
 #include "auth/cors.h"
+#include "conn/access.h"
 #include "conn/client_limits.h"
 #include "flow/overflow.h"
 #include "flow/rules.h"
@@ -21,6 +22,18 @@ enum options_unknown_stream {
 enum options_rules_for {
     OPTIONS_RULES_FOR_CHOSEN,
     OPTIONS_RULES_FOR_ALL,
+};
+
+enum options_require_exp {
+    OPTIONS_REQUIRE_EXP_ON,
+    OPTIONS_REQUIRE_EXP_OFF,
+};
+
+enum options_anonymous {
+    OPTIONS_ANONYMOUS_AUTO, // read without keys, none with them
+    OPTIONS_ANONYMOUS_NONE,
+    OPTIONS_ANONYMOUS_READ,
+    OPTIONS_ANONYMOUS_ALL,
 };
 
 enum options_memory_watch {
@@ -41,6 +54,14 @@ struct options {
     uint64_t requests_per_address;    // a second; 0: no bound
     const char *allow_origins;        // NULL: none; see options_read_origins
     bool require_origin;
+    struct setting_texts auth_keys; // paths, see auth/key_files.h; none: tokens are refused
+    uint64_t auth_algorithms;       // bit n: enum algorithm n
+    const char *auth_audience;      // NULL: not looked at
+    const char *auth_issuer;        // NULL: not looked at
+    uint64_t auth_leeway_ms;
+    unsigned auth_require_exp; // enum options_require_exp
+    const char *auth_cookie;
+    unsigned anonymous; // enum options_anonymous; see options_access
     uint64_t connection_streams_max;
     uint64_t producers_max;
     uint64_t producer_events_per_second; // 0: no bound
@@ -92,6 +113,10 @@ int options_read_rules(const struct options *options, struct rules *rules, char 
                        size_t message_size);
 
 // The origins whose pages may ask. 0, or -EINVAL with one line in message.
+// Who may ask for what, without origins, keys and rules of tokens. Both borrow from the options.
+struct access_policy options_access(const struct options *options);
+struct token_rules options_token_rules(const struct options *options);
+
 int options_read_origins(const struct options *options, struct cors_origins *origins, char *message,
                          size_t message_size);
 

@@ -10,6 +10,7 @@ enum {
     // The part of a segment that one event may fill: its frame may be twice its data, and goes with
     // a header and indexes.
     SEGMENT_SHARE_OF_EVENT = 4,
+    COOKIE_NAME_BYTES_MAX = 64,
 };
 
 static int read_rule(const char *text, struct rules *rules, char *message, size_t message_size)
@@ -58,6 +59,64 @@ struct client_limits_options options_limits(const struct options *options)
     };
 }
 
+static struct slice text_or_empty(const char *text)
+{
+    return text == NULL ? slice_empty() : slice_of(text);
+}
+
+static enum access_anonymous who_has_no_token_may(const struct options *options)
+{
+    switch ((enum options_anonymous)options->anonymous) {
+    case OPTIONS_ANONYMOUS_NONE: return ACCESS_ANONYMOUS_NONE;
+    case OPTIONS_ANONYMOUS_READ: return ACCESS_ANONYMOUS_READ;
+    case OPTIONS_ANONYMOUS_ALL: return ACCESS_ANONYMOUS_ALL;
+    case OPTIONS_ANONYMOUS_AUTO: break;
+    }
+    return options->auth_keys.count > 0 ? ACCESS_ANONYMOUS_NONE : ACCESS_ANONYMOUS_READ;
+}
+
+struct access_policy options_access(const struct options *options)
+{
+    return (struct access_policy){
+        .requires_origin = options->require_origin,
+        .anonymous = who_has_no_token_may(options),
+        .cookie = text_or_empty(options->auth_cookie),
+    };
+}
+
+struct token_rules options_token_rules(const struct options *options)
+{
+    return (struct token_rules){
+        .algorithms = (unsigned)options->auth_algorithms,
+        .audience = text_or_empty(options->auth_audience),
+        .issuer = text_or_empty(options->auth_issuer),
+        .leeway_ms = options->auth_leeway_ms,
+        .needs_expiry = options->auth_require_exp == OPTIONS_REQUIRE_EXP_ON,
+    };
+}
+
+// RFC 9110 section 5.6.2, which a cookie's name is (RFC 6265 section 4.1.1).
+static const char cookie_letters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    "!#$%&'*+-.^_`|~";
+
+static int check_tokens(const struct options *options, char *message, size_t message_size)
+{
+    if (options->auth_algorithms == 0) {
+        (void)snprintf(message, message_size, "--auth-algorithms: at least one is needed");
+        return -EINVAL;
+    }
+    size_t length = strlen(options->auth_cookie);
+    if (length == 0 || length > COOKIE_NAME_BYTES_MAX ||
+        strspn(options->auth_cookie, cookie_letters) != length) {
+        (void)snprintf(message, message_size,
+                       "--auth-cookie: a name of 1 to %d letters, digits and !#$%%&'*+-.^_`|~",
+                       COOKIE_NAME_BYTES_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 int options_check(const struct options *options, char *message, size_t message_size)
 {
     uint64_t most = options->segment_bytes / SEGMENT_SHARE_OF_EVENT;
@@ -84,6 +143,7 @@ int options_check(const struct options *options, char *message, size_t message_s
     struct rules rules;
     struct cors_origins origins;
     int result = options_read_rules(options, &rules, message, message_size);
+    result = result != 0 ? result : check_tokens(options, message, message_size);
     return result != 0 ? result : options_read_origins(options, &origins, message, message_size);
 }
 

@@ -1,11 +1,12 @@
 // The main thread: start-up in the order of what fails most often and most cheaply, then signals
-// and a look at the memory now and then, then the end.
+// and a look at the memory and the files of keys now and then, then the end.
 //
 // The end, within SHUTDOWN_MS_MAX: producers are turned away, the log writes, syncs and hands out
 // what it took, and then the workers send it on, say goodbye and end. A second signal ends the
 // process at once, as does the time limit.
 #include "app/serve.h"
 
+#include "app/key_watch.h"
 #include "app/log_thread.h"
 #include "app/memory_watch.h"
 #include "app/options.h"
@@ -55,6 +56,8 @@ struct server {
     struct log_thread *log_thread;
     struct worker_set *worker_set;
     struct memory_watch memory;
+    struct key_watch keys;
+    bool keys_are_untold; // workers are still to be told of the newest
     enum phase phase;
     bool are_told;
     uint64_t phase_end_ms; // monotonic
@@ -127,6 +130,37 @@ static bool check_limits(struct server *server, char *message)
     return true;
 }
 
+static bool listen_for_subscribers(struct server *server, char *message)
+{
+    struct worker_set_options options = {
+        .options = &server->options,
+        .workers = server->workers,
+        .files_max = server->files_max,
+        .stop_ms_max = GOODBYE_MS_MAX,
+        .notice_fd = server->notice_fd,
+        .pressure = &server->memory.board,
+    };
+    if (key_watch_open(&server->keys, &server->options.auth_keys, &options.keyring, message,
+                       MESSAGE_SIZE)) {
+        server->worker_set = worker_set_listen(&options, message, MESSAGE_SIZE);
+    }
+    return server->worker_set != NULL;
+}
+
+static bool open_log(struct server *server, char *message)
+{
+    const struct log_thread_options options = {
+        .options = &server->options,
+        .socket_path = server->socket_path,
+        .data_dir = server->data_dir,
+        .readers = server->workers,
+        .notice_fd = server->notice_fd,
+        .pressure = &server->memory.board,
+    };
+    server->log_thread = log_thread_create(&options, message, MESSAGE_SIZE);
+    return server->log_thread != NULL;
+}
+
 static bool prepare(struct server *server, char *message)
 {
     if (!take_signals(server, message) || !check_limits(server, message) ||
@@ -135,31 +169,8 @@ static bool prepare(struct server *server, char *message)
     }
     memory_watch_open(&server->memory, "", server->options.memory_limit_bytes,
                       server->options.memory_watch == OPTIONS_MEMORY_ON);
-    const struct worker_set_options set_options = {
-        .options = &server->options,
-        .workers = server->workers,
-        .files_max = server->files_max,
-        .stop_ms_max = GOODBYE_MS_MAX,
-        .notice_fd = server->notice_fd,
-        .pressure = &server->memory.board,
-    };
-    const struct log_thread_options log_options = {
-        .options = &server->options,
-        .socket_path = server->socket_path,
-        .data_dir = server->data_dir,
-        .readers = server->workers,
-        .notice_fd = server->notice_fd,
-        .pressure = &server->memory.board,
-    };
-    server->worker_set = worker_set_listen(&set_options, message, MESSAGE_SIZE);
-    if (server->worker_set == NULL) {
-        return false;
-    }
-    server->log_thread = log_thread_create(&log_options, message, MESSAGE_SIZE);
-    if (server->log_thread == NULL) {
-        return false;
-    }
-    if (!worker_set_create(server->worker_set, log_thread_loop(server->log_thread),
+    if (!listen_for_subscribers(server, message) || !open_log(server, message) ||
+        !worker_set_create(server->worker_set, log_thread_loop(server->log_thread),
                            log_thread_tail(server->log_thread), message, MESSAGE_SIZE)) {
         return false;
     }
@@ -197,10 +208,30 @@ static void begin_end(struct server *server)
     enter(server, PHASE_DRAINING, DRAIN_MS_MAX);
 }
 
+// New keys go to the workers, which take them between two requests.
+static void look_at_keys(struct server *server, bool is_asked)
+{
+    if (server->phase != PHASE_RUNNING) {
+        return;
+    }
+    struct keyring *keyring = key_watch_look(&server->keys, clock_monotonic_ms(), is_asked);
+    if (keyring != NULL) {
+        worker_set_keyring(server->worker_set, keyring);
+        server->keys_are_untold = true;
+    }
+    if (server->keys_are_untold) {
+        server->keys_are_untold = !worker_set_tell(server->worker_set);
+    }
+}
+
 static void on_signal(struct server *server)
 {
     struct signalfd_siginfo info;
     while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGHUP && server->options.auth_keys.count > 0) {
+            look_at_keys(server, true);
+            continue;
+        }
         if (server->phase != PHASE_RUNNING) {
             LOG_WARN("serve", "a second signal: ending at once");
             _exit(1);
@@ -248,12 +279,17 @@ static void proceed_end(struct server *server)
 
 static int wait_ms(const struct server *server)
 {
-    if (server->phase == PHASE_GOODBYE && !server->are_told) {
+    bool is_running = server->phase == PHASE_RUNNING;
+    if ((is_running && server->keys_are_untold) ||
+        (server->phase == PHASE_GOODBYE && !server->are_told)) {
         return RETRY_MS;
     }
     uint64_t now_ms = clock_monotonic_ms();
-    uint64_t until_ms =
-        server->phase == PHASE_RUNNING ? server->memory.next_ms : server->phase_end_ms;
+    uint64_t until_ms = server->phase_end_ms;
+    if (is_running) {
+        until_ms = server->memory.next_ms < server->keys.next_ms ? server->memory.next_ms
+                                                                 : server->keys.next_ms;
+    }
     uint64_t left_ms = now_ms < until_ms ? until_ms - now_ms : 0;
     return left_ms < WAIT_MS_MAX ? (int)left_ms : WAIT_MS_MAX;
 }
@@ -281,6 +317,7 @@ static void run(struct server *server)
         on_signal(server);
         look_at_threads(server);
         look_at_memory(server);
+        look_at_keys(server, false);
         proceed_end(server);
     }
 }

@@ -22,6 +22,7 @@ struct member {
     int listener_fd;
     bool is_started;
     bool is_told;
+    struct keyring *untold; // keys that it is still to be told of
     pthread_t thread;
     atomic_bool is_over; // written by the thread
     atomic_bool has_failed;
@@ -34,6 +35,7 @@ struct worker_set {
     struct client_limits limits;
     struct cors_origins origins;
     struct access_policy access;
+    struct token_rules token_rules;
     struct rules rules;
     struct loop *loops[WORKERS_MAX];
     struct member members[WORKERS_MAX];
@@ -80,6 +82,7 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
     ASSERT(options->workers >= 1 && options->workers <= WORKERS_MAX);
     struct worker_set *set = calloc(1, sizeof(*set));
     if (set == NULL) {
+        keyring_release(options->keyring);
         (void)snprintf(message, message_size, "out of memory");
         return NULL;
     }
@@ -89,8 +92,11 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
         set->members[i].number = i;
         set->members[i].notice_fd = options->notice_fd;
     }
-    set->access = (struct access_policy){.origins = &set->origins,
-                                         .requires_origin = options->options->require_origin};
+    set->access = options_access(options->options);
+    set->access.origins = &set->origins;
+    set->token_rules = options_token_rules(options->options);
+    set->access.rules = options->keyring == NULL ? NULL : &set->token_rules;
+    set->access.keyring = options->keyring;
     if (options_read_rules(options->options, &set->rules, message, message_size) != 0 ||
         options_read_origins(options->options, &set->origins, message, message_size) != 0 ||
         open_listeners(set, message, message_size) != 0) {
@@ -168,6 +174,10 @@ bool worker_set_create(struct worker_set *set, struct loop *log_loop, struct log
         }
         set->loops[i] = worker_loop(member->worker);
     }
+    // The workers hold it for as long as it counts.
+    keyring_release(set->options.keyring);
+    set->options.keyring = NULL;
+    set->access.keyring = NULL;
     return true;
 }
 
@@ -218,6 +228,34 @@ bool worker_set_stop(struct worker_set *set)
             member->is_told = loop_post(worker_loop(member->worker), NULL, &message, 0);
             are_told = are_told && member->is_told;
         }
+    }
+    return are_told;
+}
+
+void worker_set_keyring(struct worker_set *set, struct keyring *keyring)
+{
+    for (unsigned i = 0; i < set->options.workers; i++) {
+        keyring_release(set->members[i].untold);
+        set->members[i].untold = keyring_hold(keyring);
+    }
+    keyring_release(keyring);
+}
+
+bool worker_set_tell(struct worker_set *set)
+{
+    bool are_told = true;
+    for (unsigned i = 0; i < set->options.workers; i++) {
+        struct member *member = &set->members[i];
+        if (atomic_load_explicit(&member->is_over, memory_order_acquire)) {
+            keyring_release(member->untold);
+            member->untold = NULL;
+        }
+        const struct log_message message = {.kind = MESSAGE_KEYRING, .pointer = member->untold};
+        if (member->untold != NULL &&
+            loop_post(worker_loop(member->worker), NULL, &message, WORKER_INBOX_RESERVE)) {
+            member->untold = NULL; // the reference is the worker's
+        }
+        are_told = are_told && member->untold == NULL;
     }
     return are_told;
 }
@@ -278,7 +316,9 @@ void worker_set_destroy(struct worker_set *set)
         if (member->listener_fd >= 0) {
             (void)close(member->listener_fd);
         }
+        keyring_release(member->untold);
     }
     client_limits_free(&set->limits);
+    keyring_release(set->options.keyring);
     free(set);
 }

@@ -123,6 +123,7 @@ static void on_message(void *context, const void *bytes)
     case LOG_FLOW: take_flow(worker, message); break;
     case MESSAGE_ADMIN: worker_answer_admin(worker, message->pointer); break;
     case MESSAGE_STOP: stop_begin(worker); break;
+    case MESSAGE_KEYRING: token_cache_set_keyring(worker->shard.tokens, message->pointer); break;
     default: LOG_WARN("worker", "passed over a message of unknown kind %u", message->kind); break;
     }
 }
