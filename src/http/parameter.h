@@ -1,4 +1,5 @@
-// Parameters of a request's target, decoded in place, each once. One request at a time.
+// Parameters in a request's target, decoded in place: each once, since what is decoded must not be
+// decoded again. One request at a time.
 #ifndef RINGCAST_HTTP_PARAMETER_H
 #define RINGCAST_HTTP_PARAMETER_H
 
@@ -25,5 +26,26 @@ struct http_parameter {
 enum rc_error http_parameter_decode(struct http_request *request, struct slice text,
                                     enum percent_part part, struct http_parameter *parameter,
                                     struct http_fault *fault);
+
+// What a query may hold. In values a + is a space, as forms send it.
+struct http_parameter_kind {
+    const char *name;
+    bool is_repeatable;
+    // Sets the fault where the value is none.
+    enum rc_error (*read)(void *context, const struct http_parameter *value,
+                          struct http_fault *fault);
+};
+
+enum { HTTP_PARAMETER_KINDS_MAX = 32 };
+
+// Reads a query all of whose parameters have to be known: a misspelt one must not be lost. Pairs
+// without a name and value are passed over. *seen has a bit for each kind that was given (may be
+// NULL).
+enum rc_error http_parameters_read(struct http_request *request, struct slice query,
+                                   const struct http_parameter_kind *kinds, size_t kind_count,
+                                   void *context, uint32_t *seen, struct http_fault *fault);
+
+// For values of 0 or 1, false or true.
+bool http_parameter_switch(struct slice text, bool *value);
 
 #endif

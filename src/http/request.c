@@ -177,7 +177,9 @@ static enum http_field field_find(struct slice name)
     }
     for (uint32_t left = fields_of_length[name.length]; left != 0; left &= left - 1) {
         enum http_field field = (enum http_field)__builtin_ctz(left);
-        if (slice_equal_ignoring_case(name, slice_from(fields[field].name, name.length))) {
+        bool is_likely = ((fields[field].name[0] ^ name.at[0]) & ~0x20) == 0;
+        if (is_likely &&
+            slice_equal_ignoring_case(name, slice_from(fields[field].name, name.length))) {
             return field;
         }
     }
