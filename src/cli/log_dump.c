@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { LINE_BYTES_MAX = 16 << 20 }; // of one event, escaped
+enum { DUMP_LINE_BYTES_MAX = 16 << 20 }; // of one event, escaped
 
 struct dump {
     const struct log_dump_options *options;
@@ -57,9 +57,18 @@ static struct slice attribute_of(struct slice list, uint8_t kind)
     return slice_empty();
 }
 
-static const char *kind_name(uint8_t kind)
+// What a control record says; of an end the life that it leads to.
+static const char *control_name(const uint8_t *block, const struct block_record *record)
 {
-    return kind == RECORD_SETTINGS ? "settings" : kind == RECORD_DISCARD ? "discard" : "event";
+    enum stream_life life;
+    switch (record->kind) {
+    case RECORD_SETTINGS: return "settings";
+    case RECORD_DISCARD: return "discard";
+    default: break;
+    }
+    return life_decode(slice_from(block + record->extra_offset, record->extra_length), &life)
+               ? stream_life_name(life)
+               : "end";
 }
 
 static void write_attributes(struct json_writer *writer, struct slice list)
@@ -129,7 +138,7 @@ static void print_json(struct dump *dump, uint64_t position, const uint8_t *bloc
     json_write_text(&writer, time);
     if (record->kind != RECORD_EVENT) {
         json_write_key(&writer, "control");
-        json_write_text(&writer, kind_name(record->kind));
+        json_write_text(&writer, control_name(block, record));
     } else {
         json_write_key(&writer, "type");
         json_write_string(&writer, attribute_of(attributes, ATTRIBUTE_TYPE));
@@ -170,7 +179,7 @@ static void print_line(struct dump *dump, uint64_t position, const uint8_t *bloc
     terminal_write_text(dump->out, name);
     (void)fprintf(dump->out, ":%llu ", (unsigned long long)record->sequence);
     if (record->kind != RECORD_EVENT) {
-        (void)fprintf(dump->out, "(%s)\n", kind_name(record->kind));
+        (void)fprintf(dump->out, "(%s)\n", control_name(block, record));
         return;
     }
     struct slice type = attribute_of(attributes, ATTRIBUTE_TYPE);
@@ -220,8 +229,8 @@ int log_dump(struct disk *disk, const struct log_dump_options *options, FILE *ou
 {
     struct dump dump = {.options = options, .out = out, .has_colour = terminal_has_colour(out)};
     char message[LOG_TOOL_MESSAGE_SIZE];
-    buffer_init(&dump.line, LINE_BYTES_MAX);
-    buffer_init(&dump.payload, LINE_BYTES_MAX);
+    buffer_init(&dump.line, DUMP_LINE_BYTES_MAX);
+    buffer_init(&dump.payload, DUMP_LINE_BYTES_MAX);
     const struct recovery_visitor visitor = {
         .context = &dump, .block = on_block, .fault = on_fault};
     int failed = recovery_begin(&dump.recovery, disk, SEGMENT_BYTES_MIN,

@@ -32,9 +32,33 @@ struct stream_list {
     size_t count;
 };
 
-// Numbers that were given out stay so: of both the higher.
-static void merge(struct checkpoint_stream *stream, const struct checkpoint_stream *former)
+// Where the checkpoint is newer than the blocks, or they no longer hold what it knows.
+static void merge_life(struct checkpoint_stream *stream, const struct survey_stream *found,
+                       const struct checkpoint_stream *former)
 {
+    bool was_deleted = former->life == STREAM_DELETED;
+    if (was_deleted && former->discarded_id > found->last_record_id) {
+        stream->settings = former->settings;
+        stream->content_type = former->content_type;
+        stream->is_made = former->is_made;
+        stream->life = STREAM_DELETED;
+        return;
+    }
+    if ((stream->settings.parts & SETTINGS_CONTENT_TYPE) == 0) {
+        stream->content_type = former->content_type;
+    }
+    settings_complete(&stream->settings, &former->settings);
+    if (!found->has_ended) {
+        stream->is_made = stream->is_made || former->is_made;
+        stream->life = was_deleted ? STREAM_OPEN : former->life;
+    }
+}
+
+// Numbers that were given out stay so: of both the higher.
+static void merge(struct checkpoint_stream *stream, const struct survey_stream *found,
+                  const struct checkpoint_stream *former)
+{
+    merge_life(stream, found, former);
     stream->last_id = larger(stream->last_id, former->last_id);
     stream->last_sequence = larger(stream->last_sequence, former->last_sequence);
     stream->discarded_id = larger(stream->discarded_id, former->discarded_id);
@@ -44,7 +68,6 @@ static void merge(struct checkpoint_stream *stream, const struct checkpoint_stre
     stream->cumulative_count = larger(stream->cumulative_count, former->cumulative_count);
     stream->discarded_bytes = former->discarded_bytes;
     stream->discarded_count = former->discarded_count;
-    settings_complete(&stream->settings, &former->settings);
 }
 
 static int by_name(const void *one, const void *other)
@@ -90,17 +113,17 @@ static int collect_streams(const struct log_survey *survey, struct stream_list *
         *stream = former;
         if (u64_map_get(&survey->by_number, former.number, &index)) {
             *stream = log_survey_stream(survey, index)->state;
-            merge(stream, &former);
+            merge(stream, log_survey_stream(survey, index), &former);
             is_known[index] = true;
         }
     }
     for (size_t i = 0; i < survey->streams.count; i++) {
-        const struct checkpoint_stream *found = &log_survey_stream(survey, i)->state;
+        const struct survey_stream *found = log_survey_stream(survey, i);
         // One that the checkpoint should know and does not was forgotten.
         bool was_forgotten =
-            recovery->has_checkpoint && found->last_id <= recovery->checkpoint.head.last_id;
+            recovery->has_checkpoint && found->last_record_id <= recovery->checkpoint.head.last_id;
         if (!is_known[i] && !was_forgotten) {
-            list->streams[list->count++] = *found;
+            list->streams[list->count++] = found->state;
         }
     }
     free(is_known);

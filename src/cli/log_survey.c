@@ -119,14 +119,60 @@ static void take_producer(struct log_survey *survey, const struct survey_stream 
     *producer = seen;
 }
 
-static void take_control(struct checkpoint_stream *state, const struct block_record *record,
-                         struct slice extra)
+// False: out of memory.
+static bool take_settings(struct log_survey *survey, struct survey_stream *stream,
+                          struct slice extra)
 {
-    if (record->kind == RECORD_DISCARD) {
+    struct stream_settings change;
+    struct slice content_type;
+    if (!settings_decode(extra, &change, &content_type)) {
+        return true;
+    }
+    settings_apply(&stream->state.settings, &change);
+    stream->state.is_made = true;
+    stream->state.life = STREAM_OPEN;
+    if (content_type.length == 0) {
+        return true;
+    }
+    stream->content_type_offset = buffer_length(&survey->names);
+    stream->state.content_type.length = content_type.length;
+    return buffer_append_slice(&survey->names, content_type) == 0;
+}
+
+static void take_end(struct survey_stream *stream, const struct block_record *record,
+                     struct slice extra)
+{
+    struct checkpoint_stream *state = &stream->state;
+    if (!life_decode(extra, &state->life)) {
+        return;
+    }
+    stream->has_ended = true;
+    if (state->life != STREAM_DELETED) {
+        return;
+    }
+    state->discarded_id = record->id;
+    state->discarded_sequence = state->last_sequence;
+    // What was set before is known to be gone: nothing of it is taken from an older checkpoint.
+    state->settings = (struct stream_settings){.parts = SETTINGS_PARTS};
+    state->content_type = slice_empty();
+    state->is_made = false;
+}
+
+static void take_control(struct log_survey *survey, struct survey_stream *stream,
+                         const struct block_record *record, struct slice extra)
+{
+    struct checkpoint_stream *state = &stream->state;
+    switch (record->kind) {
+    case RECORD_SETTINGS:
+        survey->is_out_of_memory =
+            !take_settings(survey, stream, extra) || survey->is_out_of_memory;
+        break;
+    case RECORD_DISCARD:
         state->discarded_id = record->id;
         state->discarded_sequence = state->last_sequence;
-    } else if (record->kind == RECORD_SETTINGS) {
-        (void)settings_apply(&state->settings, extra);
+        break;
+    case RECORD_END: take_end(stream, record, extra); break;
+    default: break;
     }
 }
 
@@ -141,12 +187,16 @@ static void take_record(struct log_survey *survey, uint64_t position, const uint
     struct checkpoint_stream *state = &stream->state;
     struct slice extra = slice_from(block + record->extra_offset, record->extra_length);
     state->last_time_ms = record->time_ms;
+    stream->last_record_id = record->id;
     if (record->kind != RECORD_EVENT) {
         survey->counts.controls++;
-        take_control(state, record, extra);
+        take_control(survey, stream, record, extra);
         return;
     }
     survey->counts.events++;
+    if (state->life == STREAM_DELETED) {
+        state->life = STREAM_OPEN;
+    }
     survey->counts.frame_bytes += record->frame_length;
     state->last_id = record->id;
     state->last_sequence = record->sequence;
@@ -279,6 +329,8 @@ int log_survey_make(struct log_survey *survey, struct disk *disk, void *context,
     for (size_t i = 0; i < survey->streams.count; i++) {
         struct survey_stream *stream = log_survey_stream(survey, i);
         stream->state.name.at = buffer_slice(&survey->names).at + stream->name_offset;
+        stream->state.content_type.at =
+            buffer_slice(&survey->names).at + stream->content_type_offset;
     }
     return 0;
 }

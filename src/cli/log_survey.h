@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 struct survey_stream {
-    struct checkpoint_stream state; // name points into `names`
+    struct checkpoint_stream state; // name and content type point into `names`
     uint64_t name_offset;
+    uint64_t content_type_offset;
     uint64_t checkpointed_id; // of its last event that the checkpoint should reflect
+    uint64_t last_record_id;  // of any kind
+    bool has_ended;           // an end of it stands in the blocks
 };
 
 // A valid block, and what its header says stands before it.

@@ -259,22 +259,11 @@ int http_response_created(struct buffer *out, const struct http_answer *answer, 
     return write_body(out, answer, "application/json", buffer_slice(&body));
 }
 
-static const char *state_name(enum stream_life life)
-{
-    switch (life) {
-    case STREAM_OPEN: return "open";
-    case STREAM_CLOSED: return "closed";
-    case STREAM_CANCELLED: return "cancelled";
-    case STREAM_DELETED: return "deleted";
-    }
-    UNREACHABLE();
-}
-
 int http_response_facts(struct buffer *out, const struct http_answer *answer,
                         const struct http_stream_facts *facts)
 {
     write_start(out, 200, answer->is_keep_alive, answer->cors);
-    write_field(out, "Ringcast-State", slice_of(state_name(facts->life)));
+    write_field(out, "Ringcast-State", slice_of(stream_life_name(facts->life)));
     write_field_u64(out, "Ringcast-Last-Id", facts->last_id);
     write_field_u64(out, "Ringcast-Last-Sequence", facts->last_sequence);
     // It came from a producer: nothing in it may look like a field of its own.

@@ -72,12 +72,16 @@ struct producer_hold {
     bool is_untold; // of some credit, since it does not read
 };
 
+enum control_kind { CONTROL_NONE, CONTROL_SET, CONTROL_DISCARD, CONTROL_END };
+
 // Of an event: its request, its index in that, and how it is to be acknowledged.
 struct held_place {
     uint64_t counter;
     uint32_t index;
     enum ack_level level;
-    bool is_discard; // of its stream: not an event, though one queue with them
+    // DISCARD and END of its stream are no events, though in one queue with them.
+    enum control_kind control;
+    enum stream_life life;
 };
 
 int hold_init(struct ingest *ingest); // 0 or -ENOMEM

@@ -29,38 +29,41 @@ enum {
     FOR_PUBLISH = BIT(LINE_PUBLISH),
     FOR_FRAME = BIT(LINE_PUBLISH) | BIT(LINE_SEND) | BIT(LINE_BROADCAST),
     FOR_CONNECTION = BIT(LINE_CONNECTION) | BIT(LINE_CLOSE) | BIT(LINE_SEND),
-    FOR_STREAM = BIT(LINE_PUBLISH) | BIT(LINE_PRESSURE) | BIT(LINE_SET) | BIT(LINE_DISCARD),
+    FOR_CONTROL = BIT(LINE_SET) | BIT(LINE_DISCARD) | BIT(LINE_END),
+    FOR_STREAM = BIT(LINE_PUBLISH) | BIT(LINE_PRESSURE) | FOR_CONTROL,
     FOR_LIST = BIT(LINE_CONNECTIONS) | BIT(LINE_STREAMS),
     FOR_SET = BIT(LINE_SET),
+    FOR_END = BIT(LINE_END),
     FOR_ALL = BIT(LINE_OPERATIONS) - 1,
     // Of those, where it has to be given.
-    NEEDS_STREAM = BIT(LINE_PUBLISH) | BIT(LINE_SET) | BIT(LINE_DISCARD),
+    NEEDS_STREAM = BIT(LINE_PUBLISH) | FOR_CONTROL,
 };
 
 // X(key, operations that know it, operations that need it)
-#define LINE_MEMBERS(X)                                        \
-    X(op, FOR_ALL, 0)                                          \
-    X(ref, FOR_ALL, 0)                                         \
-    X(stream, FOR_STREAM, NEEDS_STREAM)                        \
-    X(type, FOR_FRAME, 0)                                      \
-    X(data, FOR_FRAME, FOR_FRAME)                              \
-    X(ack, FOR_PUBLISH | BIT(LINE_SET) | BIT(LINE_DISCARD), 0) \
-    X(priority, FOR_FRAME, 0)                                  \
-    X(tags, FOR_PUBLISH, 0)                                    \
-    X(source, FOR_PUBLISH, 0)                                  \
-    X(correlation_id, FOR_PUBLISH, 0)                          \
-    X(content_type, FOR_PUBLISH, 0)                            \
-    X(topics, FOR_PUBLISH, 0)                                  \
-    X(custom, FOR_PUBLISH, 0)                                  \
-    X(ttl_ms, FOR_PUBLISH, 0)                                  \
-    X(retry, FOR_FRAME, 0)                                     \
-    X(ephemeral, FOR_PUBLISH, 0)                               \
-    X(producer_id, FOR_PUBLISH, 0)                             \
-    X(epoch, FOR_PUBLISH, 0)                                   \
-    X(producer_sequence, FOR_PUBLISH, 0)                       \
-    X(reach, FOR_PUBLISH, 0)                                   \
-    X(limit, FOR_LIST, 0)                                      \
-    X(prefix, BIT(LINE_STREAMS), 0)                            \
+#define LINE_MEMBERS(X)                       \
+    X(op, FOR_ALL, 0)                         \
+    X(ref, FOR_ALL, 0)                        \
+    X(stream, FOR_STREAM, NEEDS_STREAM)       \
+    X(type, FOR_FRAME, 0)                     \
+    X(data, FOR_FRAME, FOR_FRAME)             \
+    X(ack, FOR_PUBLISH | FOR_CONTROL, 0)      \
+    X(priority, FOR_FRAME, 0)                 \
+    X(tags, FOR_PUBLISH, 0)                   \
+    X(source, FOR_PUBLISH, 0)                 \
+    X(correlation_id, FOR_PUBLISH, 0)         \
+    X(content_type, FOR_PUBLISH | FOR_SET, 0) \
+    X(topics, FOR_PUBLISH, 0)                 \
+    X(custom, FOR_PUBLISH, 0)                 \
+    X(ttl_ms, FOR_PUBLISH, 0)                 \
+    X(retry, FOR_FRAME, 0)                    \
+    X(ephemeral, FOR_PUBLISH, 0)              \
+    X(producer_id, FOR_PUBLISH, 0)            \
+    X(epoch, FOR_PUBLISH, 0)                  \
+    X(producer_sequence, FOR_PUBLISH, 0)      \
+    X(reach, FOR_PUBLISH, 0)                  \
+    X(limit, FOR_LIST, 0)                     \
+    X(prefix, BIT(LINE_STREAMS), 0)           \
+    X(life, FOR_END, FOR_END)                 \
     X(connection, FOR_CONNECTION, FOR_CONNECTION)
 
 enum line_member {
@@ -82,6 +85,7 @@ static const char *const operation_names[LINE_OPERATIONS] = {
     [LINE_BROADCAST] = "broadcast",
     [LINE_SET] = "set",
     [LINE_DISCARD] = "discard",
+    [LINE_END] = "end",
     [LINE_CONNECTION] = "connection",
 };
 
@@ -167,6 +171,15 @@ static bool read_prefix(struct line_reader *line)
     return member_read_text(&line->members, NAME_BYTES_MAX, &line->request->prefix);
 }
 
+static bool read_life(struct line_reader *line)
+{
+    size_t position = member_position(&line->members);
+    struct slice word;
+    return member_read_text(&line->members, NAME_BYTES_MAX, &word) &&
+           (stream_life_parse(word, &line->request->life) ||
+            member_fail_value(&line->members, position, "\"close\", \"cancel\" or \"delete\""));
+}
+
 static bool read_connection(struct line_reader *line)
 {
     size_t position = member_position(&line->members);
@@ -214,6 +227,22 @@ static bool has_member(const struct line_reader *line, int member)
     return member_is_given(&line->members, (size_t)member);
 }
 
+// The content type was read as an event's attribute, and is the only one of those.
+static bool line_check_set(struct line_reader *line)
+{
+    struct slice attributes = buffer_slice(line->event.attributes);
+    struct attribute attribute;
+    bool is_malformed = false;
+    if (!event_attribute_next(&attributes, &attribute, &is_malformed)) {
+        return true;
+    }
+    line->request->content_type = attribute.value;
+    return content_type_is_valid(attribute.value) ||
+           member_fail(&line->members, ERR_INVALID_PARAMETER, MEMBER_POSITION_NONE,
+                       "\"content_type\" must be 1 to %d bytes of printable ASCII",
+                       ATTRIBUTE_BYTES_MAX);
+}
+
 // What has to be there, and what goes together.
 static bool line_check(struct line_reader *line)
 {
@@ -247,10 +276,7 @@ static bool line_check(struct line_reader *line)
     if (!settings_json_check(members, MEMBER_retention_age)) {
         return false;
     }
-    if (request->operation == LINE_SET && request->settings.parts == 0) {
-        request->settings.parts = SETTINGS_RETENTION;
-    }
-    return true;
+    return request->operation != LINE_SET || line_check_set(line);
 }
 
 static bool line_read_member(struct member_reader *members, size_t index, void *context)

@@ -18,14 +18,17 @@
 //     close         connection
 //     send          connection, type, data, priority
 //     broadcast     type, data, priority
-//     set           stream, and of two groups one or both; what a group leaves out is as the broker
+//     set           stream, and of two groups one, both or none; what one leaves out is as the
+//     broker
 //                   is set. How long history is kept: retention_age, idle_ttl (milliseconds or
 //                   "300s"), retention_bytes (number or "1MiB"), retention_count. What happens when
 //                   subscribers lag: overflow (drop_oldest, drop_newest, drop_lowest, disconnect,
 //                   block) or strategy (pause: block, drop: drop_newest, buffer: the broker's),
 //                   lag_events, lag_bytes, threshold (a share up to 1, above it a number of
 //                   events), producer_wait (milliseconds or "10s")
+//                   What its events are: content_type. It makes a stream that is not there
 //     discard       stream
+//     end           stream, life (close: complete; cancel; delete: with its history)
 // The answer to an event carries "pressure", the slowest subscriber's share of the limit, where its
 // stream blocks and that subscriber is behind by the threshold. An event that is held is answered
 // when it is taken or its time is over, and what is behind it in the connection after it.
@@ -60,6 +63,7 @@ enum line_operation {
     LINE_BROADCAST,
     LINE_SET,
     LINE_DISCARD,
+    LINE_END,
     LINE_OPERATIONS,
 };
 
@@ -74,6 +78,8 @@ struct line_request {
     uint32_t limit;
     struct slice prefix;
     struct stream_settings settings;
+    struct slice content_type; // SET
+    enum stream_life life;     // END
 };
 
 // Room for what cannot stay as it stands in the line: unescaped strings, compact JSON, attributes.

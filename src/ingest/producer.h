@@ -154,10 +154,16 @@ enum take {
 enum take producer_append(struct producer *producer, uint64_t counter, uint32_t index,
                           const struct event *event, enum ack_level level, enum rc_error *error,
                           char *message, size_t message_size);
-enum take producer_set(struct producer *producer, uint64_t counter, struct slice stream,
-                       const struct stream_settings *settings, enum rc_error *error);
-enum take producer_discard(struct producer *producer, uint64_t counter, struct slice stream,
-                           enum rc_error *error);
+// What is to be done with a stream itself.
+struct stream_control {
+    enum control_kind kind;                 // not CONTROL_NONE
+    enum ack_level level;                   // at least ACK_WRITTEN
+    enum stream_life life;                  // END
+    const struct stream_settings *settings; // SET
+    struct slice content_type;              // SET: empty: as it is
+};
+enum take producer_control(struct producer *producer, uint64_t counter, struct slice stream,
+                           const struct stream_control *control, enum rc_error *error);
 // An event of the request was refused. offset: RC_OFFSET_NONE or in the frame (binary).
 void producer_refuse(struct producer *producer, struct request *request, uint32_t index,
                      enum rc_error error, uint32_t offset, const char *message);

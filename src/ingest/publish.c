@@ -149,6 +149,25 @@ static enum take producer_hold(struct producer *producer, struct pressed *presse
     return TAKE_TAKEN;
 }
 
+static enum log_append_result append_control(const struct producer *producer, struct slice stream,
+                                             const struct stream_control *control,
+                                             uint64_t reference, enum rc_error *error)
+{
+    struct log *log = producer->ingest->log;
+    uint64_t name = producer_reference(producer);
+    switch (control->kind) {
+    case CONTROL_SET:
+        return log_set_stream(log, stream, control->settings, control->content_type, control->level,
+                              name, reference, error);
+    case CONTROL_DISCARD:
+        return log_discard_stream(log, stream, control->level, name, reference, error);
+    case CONTROL_END:
+        return log_end_stream(log, stream, control->life, control->level, name, reference, error);
+    case CONTROL_NONE: break;
+    }
+    UNREACHABLE();
+}
+
 enum log_append_result producer_append_held(struct producer *producer,
                                             const struct held_place *place,
                                             const struct event *event, enum rc_error *error)
@@ -157,17 +176,19 @@ enum log_append_result producer_append_held(struct producer *producer,
     struct request *request = requests_at(&producer->requests, place->counter);
     ASSERT(request != NULL && request->pending > 0);
     bool is_acknowledged = place->level != ACK_RECEIVED;
-    request->has_level = request->has_level || (is_acknowledged && !place->is_discard);
+    bool is_event = place->control == CONTROL_NONE;
+    request->has_level = request->has_level || (is_acknowledged && is_event);
     uint64_t reference = place->counter << PRODUCER_INDEX_BITS | place->index;
+    const struct stream_control control = {
+        .kind = place->control, .level = place->level, .life = place->life};
     enum log_append_result result =
-        place->is_discard ? log_discard_stream(ingest->log, event->stream,
-                                               producer_reference(producer), reference, error)
-                          : log_append(ingest->log, event, place->level,
-                                       producer_reference(producer), reference, error);
+        is_event ? log_append(ingest->log, event, place->level, producer_reference(producer),
+                              reference, error)
+                 : append_control(producer, event->stream, &control, reference, error);
     if (result != LOG_APPEND_TAKEN) {
         return result;
     }
-    ingest->status.events += !place->is_discard;
+    ingest->status.events += is_event;
     ingest->has_appended = true;
     if (!is_acknowledged) { // else the request may be answered by now
         request->pending--;
@@ -248,8 +269,8 @@ enum take producer_append(struct producer *producer, uint64_t counter, uint32_t 
     return take;
 }
 
-enum take producer_set(struct producer *producer, uint64_t counter, struct slice stream,
-                       const struct stream_settings *settings, enum rc_error *error)
+enum take producer_control(struct producer *producer, uint64_t counter, struct slice stream,
+                           const struct stream_control *control, enum rc_error *error)
 {
     struct request *request = requests_at(&producer->requests, counter);
     if (producer->ingest->is_stopping) {
@@ -257,33 +278,17 @@ enum take producer_set(struct producer *producer, uint64_t counter, struct slice
         return TAKE_REFUSED;
     }
     request->pending++;
-    return producer_taken(producer, request,
-                          log_set_stream(producer->ingest->log, stream, settings,
-                                         producer_reference(producer),
-                                         counter << PRODUCER_INDEX_BITS, error),
-                          error);
-}
-
-enum take producer_discard(struct producer *producer, uint64_t counter, struct slice stream,
-                           enum rc_error *error)
-{
-    struct request *request = requests_at(&producer->requests, counter);
-    if (producer->ingest->is_stopping) {
-        *error = ERR_SHUTTING_DOWN;
-        return TAKE_REFUSED;
-    }
-    request->pending++;
-    struct pressed *pressed = hold_find(producer, stream);
+    struct pressed *pressed = control->kind == CONTROL_SET ? NULL : hold_find(producer, stream);
     if (pressed != NULL && hold_is_behind(pressed)) { // it must not overtake them
-        const struct held_place place = {
-            .counter = counter, .level = ACK_WRITTEN, .is_discard = true};
+        const struct held_place place = {.counter = counter,
+                                         .level = control->level,
+                                         .control = control->kind,
+                                         .life = control->life};
         return producer_hold(producer, pressed, &place, &(struct event){.stream = stream}, error);
     }
-    return producer_taken(producer, request,
-                          log_discard_stream(producer->ingest->log, stream,
-                                             producer_reference(producer),
-                                             counter << PRODUCER_INDEX_BITS, error),
-                          error);
+    return producer_taken(
+        producer, request,
+        append_control(producer, stream, control, counter << PRODUCER_INDEX_BITS, error), error);
 }
 
 // ---- from the log ------------------------------------------------------------------------------

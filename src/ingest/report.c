@@ -191,9 +191,16 @@ static void write_flow(struct json_writer *writer, const struct stream_flow *flo
     write_if_set(writer, "producer_wait", flow->producer_wait_ms);
 }
 
+struct stream_list {
+    struct json_writer *writer;
+    uint32_t left; // that may still be written
+};
+
 static void write_stream(void *context, const struct log_stream_info *info)
 {
-    struct json_writer *writer = context;
+    struct stream_list *list = context;
+    struct json_writer *writer = list->writer;
+    list->left--;
     json_write_object_open(writer);
     json_write_key(writer, "name");
     json_write_string(writer, info->name);
@@ -202,10 +209,31 @@ static void write_stream(void *context, const struct log_stream_info *info)
     json_write_member_u64(writer, "discarded_id", info->state.discarded_id);
     json_write_member_u64(writer, "discarded_sequence", info->state.discarded_sequence);
     json_write_member_u64(writer, "last_time_ms", info->last_time_ms);
+    if (info->state.life != STREAM_OPEN) {
+        json_write_key(writer, "state");
+        json_write_text(writer, stream_life_name(info->state.life));
+    }
+    if (info->content_type.length > 0) {
+        json_write_key(writer, "content_type");
+        json_write_string(writer, info->content_type);
+    }
     write_flow(writer, &info->state.flow);
     // Workers that have subscribers of it.
     json_write_member_u64(writer, "workers", (uint64_t)__builtin_popcountll(info->interest));
     json_write_object_close(writer);
+}
+
+static void write_streams(struct json_writer *writer, const struct operation *operation)
+{
+    struct stream_list list = {.writer = writer, .left = operation->limit};
+    uint64_t place = 0;
+    json_write_key(writer, "streams");
+    json_write_array_open(writer);
+    do {
+        place = log_visit_streams(operation->ingest->log, buffer_slice(&operation->bytes), place,
+                                  list.left, write_stream, &list);
+    } while (place != 0 && list.left > 0);
+    json_write_array_close(writer);
 }
 
 // Of a stream that blocks and has subscribers.
@@ -264,13 +292,7 @@ void question_write_answer(struct operation *operation)
         break;
     case LINE_CONNECTIONS: write_connections(&writer, operation); break;
     case LINE_CONNECTION: write_connection(&writer, operation); break;
-    case LINE_STREAMS:
-        json_write_key(&writer, "streams");
-        json_write_array_open(&writer);
-        log_visit_streams(ingest->log, buffer_slice(&operation->bytes), operation->limit,
-                          write_stream, &writer);
-        json_write_array_close(&writer);
-        break;
+    case LINE_STREAMS: write_streams(&writer, operation); break;
     case LINE_PRESSURE: write_pressure(&writer, operation); break;
     case LINE_BROADCAST: json_write_member_u64(&writer, "reached", operation->reached); break;
     default: write_switch(&writer, "done", true); break;

@@ -221,8 +221,10 @@ static enum step binary_control(struct producer *producer, const struct binary_h
         return STEP_HELD;
     }
     enum rc_error error = ERR_NONE;
-    enum take take = is_set ? producer_set(producer, counter, stream, &settings, &error)
-                            : producer_discard(producer, counter, stream, &error);
+    const struct stream_control control = {.kind = is_set ? CONTROL_SET : CONTROL_DISCARD,
+                                           .level = ACK_WRITTEN,
+                                           .settings = &settings};
+    enum take take = producer_control(producer, counter, stream, &control, &error);
     if (take == TAKE_HELD) {
         producer_take_back(producer);
         return STEP_HELD;

@@ -70,10 +70,17 @@ static enum step lines_control(struct producer *producer, const struct line_requ
 {
     enum rc_error error = ERR_INVALID_NAME;
     enum take take = TAKE_REFUSED;
+    const struct stream_control control = {
+        .kind = line->operation == LINE_SET       ? CONTROL_SET
+                : line->operation == LINE_DISCARD ? CONTROL_DISCARD
+                                                  : CONTROL_END,
+        .level = line->level == ACK_SYNCED ? ACK_SYNCED : ACK_WRITTEN,
+        .life = line->life,
+        .settings = &line->settings,
+        .content_type = line->content_type,
+    };
     if (event_name_is_valid(line->event.stream)) {
-        take = line->operation == LINE_SET
-                   ? producer_set(producer, counter, line->event.stream, &line->settings, &error)
-                   : producer_discard(producer, counter, line->event.stream, &error);
+        take = producer_control(producer, counter, line->event.stream, &control, &error);
     }
     switch (take) {
     case TAKE_HELD: producer_take_back(producer); return STEP_HELD;
@@ -102,7 +109,8 @@ static enum request_kind lines_kind(const struct line_request *line)
     switch (line->operation) {
     case LINE_PUBLISH: return REQUEST_PUBLISH;
     case LINE_SET:
-    case LINE_DISCARD: return REQUEST_CONTROL;
+    case LINE_DISCARD:
+    case LINE_END: return REQUEST_CONTROL;
     default: return REQUEST_OPERATION;
     }
 }

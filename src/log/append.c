@@ -40,11 +40,21 @@ static enum log_append_result admit(struct log *log, const struct acks *acks, en
     return LOG_APPEND_TAKEN;
 }
 
+// Whether it takes no more events. One that was deleted is made anew by the next.
+static bool has_ended(const struct log_stream *stream)
+{
+    return stream->life == STREAM_CLOSED || stream->life == STREAM_CANCELLED;
+}
+
 static enum log_append_result take_transient(struct log *log, const struct event *event,
                                              struct acks *acks, uint64_t producer,
                                              uint64_t reference, enum rc_error *error)
 {
     struct log_stream *stream = streams_find(&log->streams, event->stream);
+    if (stream != NULL && has_ended(stream)) {
+        *error = ERR_STREAM_CLOSED;
+        return LOG_APPEND_REFUSED;
+    }
     if (handout_transient(log, stream, event) != 0) {
         *error = ERR_BUFFER_OVERFLOW;
         return LOG_APPEND_REFUSED;
@@ -100,12 +110,13 @@ static void take_event(struct log *log, struct log_stream *stream, const struct 
     uint64_t id = take_id(log);
     stream->last_sequence++;
     stream->pending++;
+    stream->life = STREAM_OPEN;
     stream->last_time_ms = STREAM_48(log->time_ms);
     const struct builder *builder = &log->writer.builder;
     uint32_t frames_before = builder->frames_end;
     builder_add_event(&log->writer.builder, &log->streams, stream, event, form, id,
                       stream->last_sequence, log->time_ms);
-    if ((stream->flags & LOG_STREAM_HELD_BACK) != 0) {
+    if (stream->is_held_back) {
         holdback_appended(log, stream, id, builder->frames_end - frames_before);
     }
     if (event->producer_id != 0) {
@@ -156,6 +167,10 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
         case PRODUCERS_NEW: break;
         }
     }
+    if (stream != NULL && has_ended(stream)) {
+        *error = ERR_STREAM_CLOSED;
+        return LOG_APPEND_REFUSED;
+    }
     enum frame_form form = frame_form_of(event);
     struct builder_size size = builder_size_of(event, form);
     result = writer_reserve(log, &size, error);
@@ -170,35 +185,88 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
     return LOG_APPEND_TAKEN;
 }
 
-static void take_control(struct log *log, struct log_stream *stream, enum record_kind kind,
-                         struct slice extra)
-{
-    stream->controls++;
-    builder_add_control(&log->writer.builder, &log->streams, stream, kind, extra, take_id(log),
-                        log->time_ms);
-}
+// --- control records ---
 
-static enum log_append_result append_control(struct log *log, struct slice name,
-                                             enum record_kind kind, struct slice extra,
-                                             uint64_t producer, uint64_t reference,
-                                             enum rc_error *error)
+// A control record on its way in: what it is, and how it is acknowledged.
+struct control {
+    enum record_kind kind;
+    struct slice extra;
+    struct acks *acks; // NULL: it is not
+    uint64_t producer;
+    uint64_t reference;
+};
+
+// stream: NULL where it is new.
+static enum log_append_result reserve_control(struct log *log, struct slice name,
+                                              const struct log_stream *stream,
+                                              const struct control *control, enum rc_error *error)
 {
-    enum log_append_result result = admit(log, &log->written_acks, error);
-    if (result != LOG_APPEND_TAKEN) {
-        return result;
-    }
-    struct log_stream *stream = streams_find(&log->streams, name);
-    if (stream == NULL && kind == RECORD_DISCARD) {
-        *error = ERR_STREAM_NOT_FOUND;
-        return LOG_APPEND_REFUSED;
-    }
-    struct builder_size size = {.extra_bytes = (uint32_t)extra.length,
-                                .name_bytes = (uint32_t)name.length};
     if (stream != NULL && stream->controls == UINT16_MAX) {
         log->writer.wants_room = true;
         return LOG_APPEND_FULL;
     }
-    result = writer_reserve(log, &size, error);
+    struct builder_size size = {.extra_bytes = (uint32_t)control->extra.length,
+                                .name_bytes = (uint32_t)name.length};
+    return writer_reserve(log, &size, error);
+}
+
+// There is room.
+static void take_control(struct log *log, struct log_stream *stream, const struct control *control)
+{
+    uint64_t id = take_id(log);
+    stream->controls++;
+    if (control->kind != RECORD_DISCARD) {
+        stream->last_time_ms = STREAM_48(log->time_ms);
+    }
+    builder_add_control(&log->writer.builder, &log->streams, stream, control->kind, control->extra,
+                        id, log->time_ms);
+    if (control->acks != NULL) {
+        acks_push(control->acks, &(struct ack){.producer = control->producer,
+                                               .reference = control->reference,
+                                               .id = id,
+                                               .wait_id = id});
+    }
+}
+
+static enum log_append_result append_control(struct log *log, struct log_stream *stream,
+                                             const struct control *control, enum rc_error *error)
+{
+    struct slice name = streams_name(&log->streams, stream);
+    enum log_append_result result = reserve_control(log, name, stream, control, error);
+    if (result == LOG_APPEND_TAKEN) {
+        take_control(log, stream, control);
+    }
+    return result;
+}
+
+enum log_append_result log_set_stream(struct log *log, struct slice name,
+                                      const struct stream_settings *settings,
+                                      struct slice content_type, enum ack_level level,
+                                      uint64_t producer, uint64_t reference, enum rc_error *error)
+{
+    struct acks *acks = acks_of(log, level);
+    enum log_append_result result = admit(log, acks, error);
+    if (result != LOG_APPEND_TAKEN) {
+        return result;
+    }
+    struct log_stream *stream = streams_find(&log->streams, name);
+    if (stream != NULL && has_ended(stream)) {
+        *error = ERR_STREAM_CLOSED;
+        return LOG_APPEND_REFUSED;
+    }
+    struct stream_settings change = *settings;
+    if (stream != NULL && streams_is_there(stream)) {
+        change.parts &= ~(uint64_t)SETTINGS_OWNER; // whoever made it stays its owner
+    }
+    uint8_t record[SETTINGS_RECORD_BYTES_MAX];
+    const struct control control = {
+        .kind = RECORD_SETTINGS,
+        .extra = slice_from(record, settings_encode(&change, content_type, record)),
+        .acks = acks,
+        .producer = producer,
+        .reference = reference,
+    };
+    result = reserve_control(log, name, stream, &control, error);
     if (result != LOG_APPEND_TAKEN) {
         return result;
     }
@@ -206,35 +274,89 @@ static enum log_append_result append_control(struct log *log, struct slice name,
         *error = ERR_TOO_MANY_STREAMS;
         return LOG_APPEND_REFUSED;
     }
-    take_control(log, stream, kind, extra);
-    uint64_t id = log->next_id - 1;
-    acks_push(&log->written_acks,
-              &(struct ack){.producer = producer, .reference = reference, .id = id, .wait_id = id});
+    take_control(log, stream, &control);
+    stream->life = STREAM_OPEN;
+    stream->is_made = 1;
     return LOG_APPEND_TAKEN;
 }
 
-enum log_append_result log_set_stream(struct log *log, struct slice stream,
-                                      const struct stream_settings *settings, uint64_t producer,
-                                      uint64_t reference, enum rc_error *error)
+enum log_append_result log_discard_stream(struct log *log, struct slice name, enum ack_level level,
+                                          uint64_t producer, uint64_t reference,
+                                          enum rc_error *error)
 {
-    return append_control(log, stream, RECORD_SETTINGS, settings_record(settings), producer,
-                          reference, error);
+    struct acks *acks = acks_of(log, level);
+    enum log_append_result result = admit(log, acks, error);
+    if (result != LOG_APPEND_TAKEN) {
+        return result;
+    }
+    struct log_stream *stream = streams_find(&log->streams, name);
+    if (stream == NULL || stream->life == STREAM_DELETED) {
+        *error = ERR_STREAM_NOT_FOUND;
+        return LOG_APPEND_REFUSED;
+    }
+    const struct control control = {
+        .kind = RECORD_DISCARD, .acks = acks, .producer = producer, .reference = reference};
+    return append_control(log, stream, &control, error);
 }
 
-enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,
-                                          uint64_t reference, enum rc_error *error)
+// Whether a stream whose life is `from` may be ended so. LOG_APPEND_TAKEN: yes.
+static enum log_append_result may_end(enum stream_life from, enum stream_life to,
+                                      enum rc_error *error)
 {
-    return append_control(log, stream, RECORD_DISCARD, slice_empty(), producer, reference, error);
+    if (from == to || from == STREAM_OPEN || (from != STREAM_DELETED && to == STREAM_DELETED)) {
+        return LOG_APPEND_TAKEN;
+    }
+    *error = from == STREAM_DELETED ? ERR_STREAM_NOT_FOUND : ERR_STREAM_CLOSED;
+    return LOG_APPEND_REFUSED;
+}
+
+enum log_append_result log_end_stream(struct log *log, struct slice name, enum stream_life life,
+                                      enum ack_level level, uint64_t producer, uint64_t reference,
+                                      enum rc_error *error)
+{
+    struct acks *acks = acks_of(log, level);
+    enum log_append_result result = admit(log, acks, error);
+    if (result != LOG_APPEND_TAKEN) {
+        return result;
+    }
+    struct log_stream *stream = streams_find(&log->streams, name);
+    if (stream == NULL || (stream->life == STREAM_OPEN && !streams_is_there(stream))) {
+        *error = ERR_STREAM_NOT_FOUND;
+        return LOG_APPEND_REFUSED;
+    }
+    result = may_end(stream->life, life, error);
+    if (result != LOG_APPEND_TAKEN) {
+        return result;
+    }
+    if (stream->life == life) {
+        // It stands in the log already, at the latest at its present end.
+        if (acks != NULL) {
+            acks_push(acks, &(struct ack){.producer = producer,
+                                          .reference = reference,
+                                          .wait_id = writer_last_id(log),
+                                          .duplicate = true});
+        }
+        return LOG_APPEND_TAKEN;
+    }
+    uint8_t record[LIFE_RECORD_BYTES];
+    life_encode(life, record);
+    const struct control control = {.kind = RECORD_END,
+                                    .extra = slice_from(record, sizeof(record)),
+                                    .acks = acks,
+                                    .producer = producer,
+                                    .reference = reference};
+    result = append_control(log, stream, &control, error);
+    if (result == LOG_APPEND_TAKEN) {
+        stream->life = life & 3;
+        stream->is_made = stream->is_made && life != STREAM_DELETED;
+    }
+    return result;
 }
 
 bool log_append_discard(struct log *log, struct log_stream *stream)
 {
     enum rc_error error;
-    struct builder_size size = {.name_bytes = (uint32_t)stream->name_length};
-    if (admit(log, NULL, &error) != LOG_APPEND_TAKEN ||
-        writer_reserve(log, &size, &error) != LOG_APPEND_TAKEN) {
-        return false;
-    }
-    take_control(log, stream, RECORD_DISCARD, slice_empty());
-    return true;
+    const struct control control = {.kind = RECORD_DISCARD};
+    return admit(log, NULL, &error) == LOG_APPEND_TAKEN &&
+           append_control(log, stream, &control, &error) == LOG_APPEND_TAKEN;
 }

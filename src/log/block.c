@@ -107,7 +107,7 @@ static bool record_is_sound(const struct block_header *header, const struct bloc
                             uint64_t previous_id)
 {
     uint64_t frames_end = BLOCK_HEADER_BYTES + (uint64_t)header->frames_length;
-    return record->kind <= RECORD_DISCARD && record->priority <= PRIORITY_BACKGROUND &&
+    return record->kind <= RECORD_END && record->priority <= PRIORITY_BACKGROUND &&
            record->form <= FRAME_FORM_BINARY && record->id > previous_id &&
            record->id <= header->last_id && record->stream < header->stream_count &&
            (record->frame_length == 0 || lies_within(record->frame_offset, record->frame_length,

@@ -65,6 +65,9 @@ enum record_kind {
     RECORD_EVENT = 0,
     RECORD_SETTINGS = 1, // stream settings (extra: see settings.h)
     RECORD_DISCARD = 2,  // the stream's history up to and with this record's id is gone
+    // The stream's life is over (extra: see settings.h). Where it was deleted, that discards its
+    // history and settings too, and the next event or settings make it anew.
+    RECORD_END = 3,
 };
 
 struct block_header {

@@ -23,22 +23,37 @@ struct stored_head {
     uint32_t zero;
 };
 
-// A stream as it stands in the file; its name follows, padded with zeros to 8, and its flow
-// settings if flow_length is not 0.
+// A stream as it stands in the file. Its name follows, padded with zeros to 8, and rest_length
+// bytes: none, or its flow settings alone, or a struct stored_rest and the content type, padded
+// likewise.
 struct stored_stream {
     uint64_t numbers[10];  // number .. discarded_count, in the order of struct checkpoint_stream
     uint64_t retention[4]; // in the order of struct stream_settings
     uint32_t name_length;
-    uint32_t flow_length;
+    uint32_t rest_length;
+};
+
+struct stored_rest {
+    struct stream_flow flow;
+    uint64_t owner;
+    uint8_t life; // enum stream_life
+    uint8_t is_made;
+    uint8_t content_type_length;
+    uint8_t zero[5];
 };
 
 enum {
     HEAD_OFFSET = 16,
-    NAME_ALIGNMENT = 8,
+    ALIGNMENT = 8,
 };
 
 _Static_assert(HEAD_OFFSET + sizeof(struct stored_head) <= CHECKPOINT_HEADER_BYTES, "fits");
 _Static_assert(sizeof(struct stored_stream) == 120, "on-disk format");
+_Static_assert(sizeof(struct stored_rest) == 48, "on-disk format");
+_Static_assert(sizeof(struct stored_stream) + sizeof(struct stored_rest) + (NAME_BYTES_MAX + 1) +
+                       (ATTRIBUTE_BYTES_MAX + 1) ==
+                   CHECKPOINT_STREAM_BYTES_MAX,
+               "names are padded to the next 8 bytes");
 _Static_assert(sizeof(struct checkpoint_producer) == 56, "on-disk format");
 _Static_assert(sizeof(struct checkpoint_segment) == 80, "on-disk format");
 _Static_assert(sizeof(struct checkpoint_head) == 48, "on-disk format");
@@ -65,12 +80,36 @@ static void put(struct checkpoint_writer *writer, const void *bytes, size_t leng
     }
 }
 
+static void put_padded(struct checkpoint_writer *writer, struct slice bytes)
+{
+    static const uint8_t zeros[ALIGNMENT];
+    put(writer, bytes.at, bytes.length);
+    put(writer, zeros, align_up(bytes.length, ALIGNMENT) - bytes.length);
+}
+
+static bool has_rest(const struct checkpoint_stream *stream)
+{
+    static const struct stream_flow no_flow;
+    return stream->life != STREAM_OPEN || stream->is_made || stream->settings.owner != 0 ||
+           stream->content_type.length > 0 ||
+           memcmp(&stream->settings.flow, &no_flow, sizeof no_flow) != 0;
+}
+
 void checkpoint_add_stream(struct checkpoint_writer *writer, const struct checkpoint_stream *stream)
 {
     ASSERT(writer->counts[1] == 0 && writer->counts[2] == 0);
     ASSERT(stream->name.length >= 1 && stream->name.length <= NAME_BYTES_MAX);
-    static const struct stream_flow no_flow;
+    ASSERT(stream->content_type.length <= ATTRIBUTE_BYTES_MAX);
     const struct stream_settings *settings = &stream->settings;
+    const struct stored_rest rest = {
+        .flow = settings->flow,
+        .owner = settings->owner,
+        .life = (uint8_t)stream->life,
+        .is_made = stream->is_made,
+        .content_type_length = (uint8_t)stream->content_type.length,
+    };
+    uint32_t rest_length =
+        (uint32_t)(sizeof rest + align_up(stream->content_type.length, ALIGNMENT));
     const struct stored_stream stored = {
         .numbers = {stream->number, stream->last_id, stream->last_sequence, stream->discarded_id,
                     stream->discarded_sequence, stream->last_time_ms, stream->cumulative_bytes,
@@ -78,13 +117,14 @@ void checkpoint_add_stream(struct checkpoint_writer *writer, const struct checkp
         .retention = {settings->retention_age_ms, settings->retention_bytes,
                       settings->retention_count, settings->idle_ttl_ms},
         .name_length = (uint32_t)stream->name.length,
-        .flow_length = memcmp(&settings->flow, &no_flow, sizeof no_flow) != 0 ? sizeof no_flow : 0,
+        .rest_length = has_rest(stream) ? rest_length : 0,
     };
-    static const uint8_t zeros[NAME_ALIGNMENT];
     put(writer, &stored, sizeof stored);
-    put(writer, stream->name.at, stream->name.length);
-    put(writer, zeros, align_up(stream->name.length, NAME_ALIGNMENT) - stream->name.length);
-    put(writer, &settings->flow, stored.flow_length);
+    put_padded(writer, stream->name);
+    if (stored.rest_length != 0) {
+        put(writer, &rest, sizeof rest);
+        put_padded(writer, stream->content_type);
+    }
     writer->counts[0]++;
     writer->streams_length = buffer_length(writer->out) - CHECKPOINT_HEADER_BYTES;
 }
@@ -129,6 +169,34 @@ int checkpoint_finish(struct checkpoint_writer *writer)
 
 // --- reading ---
 
+// What follows a stream's name. False where it is malformed.
+static bool read_rest(struct slice bytes, struct checkpoint_stream *stream)
+{
+    if (bytes.length == 0) {
+        return true;
+    }
+    if (bytes.length == sizeof stream->settings.flow) {
+        memcpy(&stream->settings.flow, bytes.at, bytes.length);
+        return stream_flow_is_valid(&stream->settings.flow);
+    }
+    struct stored_rest rest;
+    if (bytes.length < sizeof rest) {
+        return false;
+    }
+    memcpy(&rest, bytes.at, sizeof rest);
+    if (bytes.length != sizeof rest + align_up(rest.content_type_length, ALIGNMENT) ||
+        rest.life >= STREAM_LIVES || rest.is_made > 1) {
+        return false;
+    }
+    stream->settings.flow = rest.flow;
+    stream->settings.owner = rest.owner;
+    stream->life = (enum stream_life)rest.life;
+    stream->is_made = rest.is_made == 1;
+    stream->content_type = slice_from(bytes.at + sizeof rest, rest.content_type_length);
+    return stream_flow_is_valid(&rest.flow) &&
+           (rest.content_type_length == 0 || content_type_is_valid(stream->content_type));
+}
+
 // Takes the next stream off *rest. False at its end or where it is malformed.
 static bool take_stream(struct slice *rest, struct checkpoint_stream *stream)
 {
@@ -138,12 +206,11 @@ static bool take_stream(struct slice *rest, struct checkpoint_stream *stream)
     }
     memcpy(&stored, rest->at, sizeof stored);
     if (stored.name_length < 1 || stored.name_length > NAME_BYTES_MAX ||
-        (stored.flow_length != 0 && stored.flow_length != sizeof(struct stream_flow)) ||
-        align_up(stored.name_length, NAME_ALIGNMENT) + stored.flow_length >
+        align_up(stored.name_length, ALIGNMENT) + stored.rest_length >
             rest->length - sizeof stored) {
         return false;
     }
-    size_t length = sizeof stored + align_up(stored.name_length, NAME_ALIGNMENT);
+    size_t length = sizeof stored + align_up(stored.name_length, ALIGNMENT);
     *stream = (struct checkpoint_stream){
         .number = stored.numbers[0],
         .last_id = stored.numbers[1],
@@ -159,12 +226,17 @@ static bool take_stream(struct slice *rest, struct checkpoint_stream *stream)
                      .retention_bytes = stored.retention[1],
                      .retention_count = stored.retention[2],
                      .idle_ttl_ms = stored.retention[3],
-                     .parts = SETTINGS_RETENTION | SETTINGS_FLOW},
+                     .parts = SETTINGS_PARTS},
         .name = slice_from(rest->at + sizeof stored, stored.name_length),
     };
-    memcpy(&stream->settings.flow, rest->at + length, stored.flow_length);
-    *rest = slice_after(*rest, length + stored.flow_length);
-    return stream_flow_is_valid(&stream->settings.flow);
+    if (!read_rest(slice_from(rest->at + length, stored.rest_length), stream)) {
+        return false;
+    }
+    *rest = slice_after(*rest, length + stored.rest_length);
+    // Before lives were stored, nobody said which streams were made.
+    stream->is_made = stream->is_made ||
+                      (stream->life == STREAM_OPEN && !settings_are_default(&stream->settings));
+    return true;
 }
 
 static bool streams_are_sound(const struct checkpoint_reader *reader)
@@ -236,7 +308,7 @@ enum checkpoint_verdict checkpoint_open(struct checkpoint_reader *reader, struct
             crc32c(0, bytes.at + CRC_START, CHECKPOINT_HEADER_BYTES - CRC_START)) {
         return CHECKPOINT_CORRUPT;
     }
-    if (load_le32(bytes.at + 12) != LOG_FORMAT_VERSION) {
+    if (!log_format_is_known(load_le32(bytes.at + 12))) {
         return CHECKPOINT_UNKNOWN_VERSION;
     }
     struct stored_head stored;

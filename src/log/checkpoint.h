@@ -23,7 +23,10 @@
 
 #define CHECKPOINT_NAME "checkpoint"
 
-enum { CHECKPOINT_HEADER_BYTES = 128 };
+enum {
+    CHECKPOINT_HEADER_BYTES = 128,
+    CHECKPOINT_STREAM_BYTES_MAX = 120 + 256 + 48 + 256, // itself, name, the rest, content type
+};
 
 struct checkpoint_head {
     uint64_t position;      // every block before it is reflected here, and was synced
@@ -46,6 +49,9 @@ struct checkpoint_stream {
     uint64_t discarded_bytes; // of the cumulative ones, those of events that are gone
     uint64_t discarded_count;
     struct stream_settings settings; // as read: with all parts
+    struct slice content_type;       // empty: none
+    enum stream_life life;
+    bool is_made; // settings were set: it is there without events, too
     struct slice name;
 };
 

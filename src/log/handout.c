@@ -124,27 +124,26 @@ static void apply_control(struct log *log, const uint8_t *block, const uint32_t 
             ASSERT(stream->controls > 0);
             stream->controls--;
         }
-        if (record->kind == RECORD_SETTINGS) {
-            retention_take_settings(log, stream,
-                                    slice_from(block + record->extra_offset, record->extra_length));
-        } else if (record->kind == RECORD_DISCARD) {
-            retention_discard(log, stream, record->id, record->sequence);
-        }
+        retention_take_record(log, stream, record,
+                              slice_from(block + record->extra_offset, record->extra_length));
     }
 }
 
-// Takes the block's runs in; returns the readers that watch one of its streams.
+// Takes the block's runs in; returns the readers that watch one of its streams. *has_control:
+// whether apply_control has something to do.
 static uint64_t take_streams(struct log *log, uint64_t position, const uint8_t *block,
-                             const uint32_t *slots, uint32_t stream_count)
+                             const uint32_t *slots, uint32_t stream_count, bool *has_control)
 {
     const struct block_stream *entries = block_streams(block);
     uint64_t interest = 0;
-    bool has_control = false;
+    *has_control = false;
     for (uint32_t i = 0; i < stream_count; i++) {
         const struct block_stream *entry = &entries[i];
         struct log_stream *stream = streams_at(&log->streams, slots[i]);
         ASSERT(stream->number == entry->number && stream->pending >= entry->count);
-        has_control = has_control || (entry->flags & BLOCK_STREAM_HAS_CONTROL) != 0;
+        // An event of a deleted stream makes it anew.
+        *has_control = *has_control || (entry->flags & BLOCK_STREAM_HAS_CONTROL) != 0 ||
+                       stream->handed_life == STREAM_DELETED;
         if (entry->count == 0) {
             continue;
         }
@@ -158,9 +157,6 @@ static uint64_t take_streams(struct log *log, uint64_t position, const uint8_t *
             interest |= extra->interest;
         }
     }
-    if (has_control) {
-        apply_control(log, block, slots);
-    }
     return interest;
 }
 
@@ -169,7 +165,8 @@ void handout_block(struct log *log, uint64_t position, const uint32_t *slots, ui
     const uint8_t *block = log_tail_at(log->tail, position);
     const struct block_header *header = block_header_of(block);
     recent_add(log, position, header);
-    uint64_t interest = take_streams(log, position, block, slots, stream_count);
+    bool has_control;
+    uint64_t interest = take_streams(log, position, block, slots, stream_count, &has_control);
     while (interest != 0) {
         unsigned reader = (unsigned)__builtin_ctzll(interest);
         interest &= interest - 1;
@@ -178,6 +175,10 @@ void handout_block(struct log *log, uint64_t position, const uint32_t *slots, ui
             !deliver_block(log, reader, position, header->length, header->first_id)) {
             lap(log, reader, header->first_id);
         }
+    }
+    // Behind the block: who is told of a stream's end has had its events.
+    if (has_control) {
+        apply_control(log, block, slots);
     }
 }
 
@@ -297,23 +298,25 @@ void handout_discarded(struct log *log, const struct log_stream *stream)
     }
 }
 
-void handout_flow_again(struct log *log, const struct log_stream *stream)
+void handout_changed_again(struct log *log, const struct log_stream *stream)
 {
     struct stream_extra *extra = streams_extra(&log->streams, stream);
-    struct log_message message = {.kind = LOG_FLOW, .number = stream->number};
-    log_message_set_flow(&message, &extra->settings.flow);
+    struct log_message message = {.kind = LOG_CHANGED, .number = stream->number};
+    log_message_set_change(&message, &extra->settings.flow, (enum stream_life)stream->handed_life);
     for (uint64_t rest = extra->untold; rest != 0; rest &= rest - 1) {
         unsigned reader = (unsigned)__builtin_ctzll(rest);
         message.reader = reader;
-        if (deliver(log, reader, &message, log->options.reader_reserve)) {
+        // A lapped one has blocks to come, of which a life must not get ahead.
+        if (!log->handout.readers[reader].lapped &&
+            deliver(log, reader, &message, log->options.reader_reserve)) {
             extra->untold &= ~(UINT64_C(1) << reader);
         }
     }
 }
 
-void handout_flow(struct log *log, const struct log_stream *stream)
+void handout_changed(struct log *log, const struct log_stream *stream)
 {
     struct stream_extra *extra = streams_extra(&log->streams, stream);
     extra->untold = extra->interest;
-    handout_flow_again(log, stream);
+    handout_changed_again(log, stream);
 }

@@ -60,10 +60,10 @@ void handout_answer(struct log *log, unsigned reader, const struct log_message *
 // Tells the readers of a stream that its history is gone. Lapped readers are passed over: their
 // next look-up says so.
 void handout_discarded(struct log *log, const struct log_stream *stream);
-// Tells the readers of a stream its flow settings. Those with a full inbox stay `untold`, and
-// handout_flow_again tells them later.
-void handout_flow(struct log *log, const struct log_stream *stream);
-void handout_flow_again(struct log *log, const struct log_stream *stream);
+// Tells the readers of a stream, which has an extra, its flow settings and its life. Those that are
+// lapped or have a full inbox stay `untold`, and handout_changed_again tells them later.
+void handout_changed(struct log *log, const struct log_stream *stream);
+void handout_changed_again(struct log *log, const struct log_stream *stream);
 // An ephemeral event, to the readers of its stream. 0 or -ENOMEM.
 int handout_transient(struct log *log, const struct log_stream *stream, const struct event *event);
 

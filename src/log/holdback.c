@@ -197,14 +197,14 @@ void holdback_choose(struct log *log, struct log_stream *stream)
     struct stream_flow flow = stream_flow_or(&extra->settings.flow, &log->options.flow);
     if (flow.overflow != OVERFLOW_BLOCK || extra->interest == 0) {
         drop(log, extra);
-        stream->flags &= (uint8_t)~LOG_STREAM_HELD_BACK;
+        stream->is_held_back = 0;
         return;
     }
     bool is_new = extra->holdback == NULL;
     if (is_new && (extra->holdback = make(log, stream)) == NULL) {
         return;
     }
-    stream->flags |= LOG_STREAM_HELD_BACK;
+    stream->is_held_back = 1;
     struct holdback *holdback = extra->holdback;
     struct lag limit = {.events = flow.lag_events, .bytes = flow.lag_bytes};
     if (is_new) {

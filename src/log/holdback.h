@@ -45,7 +45,7 @@ void holdbacks_free(struct log *log);
 
 // The stream's flow settings or the readers that watch it have changed.
 void holdback_choose(struct log *log, struct log_stream *stream);
-// An event was appended to a stream that is LOG_STREAM_HELD_BACK. bytes: of its frame.
+// An event was appended to a stream that is_held_back. bytes: of its frame.
 void holdback_appended(struct log *log, const struct log_stream *stream, uint64_t id,
                        uint64_t bytes);
 // LOG_READ.

@@ -13,7 +13,7 @@
 static size_t checkpoint_bytes_max(const struct log *log)
 {
     return CHECKPOINT_HEADER_BYTES +
-           (size_t)log->options.streams_max * (sizeof(struct checkpoint_stream) + 256) +
+           (size_t)log->options.streams_max * CHECKPOINT_STREAM_BYTES_MAX +
            (size_t)log->options.producers_max * sizeof(struct checkpoint_producer) +
            (size_t)SEGMENTS_MAX * sizeof(struct checkpoint_segment);
 }
@@ -97,6 +97,9 @@ static void add_stream(struct log *log, const struct log_stream *stream)
             .discarded_sequence = stream->discarded_sequence,
             .last_time_ms = stream->last_time_ms,
             .settings = extra != NULL ? extra->settings : (struct stream_settings){0},
+            .content_type = streams_content_type(&log->streams, stream),
+            .life = (enum stream_life)stream->handed_life,
+            .is_made = stream->is_made,
             .name = streams_name(&log->streams, stream),
         });
 }
@@ -107,7 +110,8 @@ static void add_streams(struct log *log, uint32_t most)
     for (; most > 0 && keeper->next_place < log->streams.touched; keeper->next_place++, most--) {
         const struct log_stream *stream = streams_at(&log->streams, keeper->next_place);
         // One that only has subscribers is made again when they come back.
-        if (stream->number != 0 && (stream->last_id | stream->discarded_id) != 0) {
+        if (stream->number != 0 &&
+            ((stream->last_id | stream->discarded_id) != 0 || stream->is_made)) {
             add_stream(log, stream);
         }
     }

@@ -339,26 +339,57 @@ void log_state_of(const struct log *log, const struct log_stream *stream,
     if (extra != NULL) {
         state->flow = extra->settings.flow;
     }
+    state->life = stream->handed_life;
     state->idle_ttl_ms = (uint32_t)(idle_ttl_ms < UINT32_MAX ? idle_ttl_ms : UINT32_MAX);
 }
 
-void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most,
-                       void (*visit)(void *context, const struct log_stream_info *info),
-                       void *context)
+static void describe(const struct log *log, const struct log_stream *stream,
+                     struct log_stream_info *info)
 {
-    for (uint32_t slot = 0; slot < log->streams.touched && most > 0; slot++) {
-        const struct log_stream *stream = streams_at(&log->streams, slot);
-        struct slice name = streams_name(&log->streams, stream);
-        if (stream->number == 0 || !slice_starts_with(name, prefix)) {
+    const struct stream_extra *extra = streams_extra(&log->streams, stream);
+    *info = (struct log_stream_info){
+        .name = streams_name(&log->streams, stream),
+        .interest = streams_interest(&log->streams, stream),
+        .last_time_ms = stream->last_time_ms,
+        .content_type = streams_content_type(&log->streams, stream),
+        .is_awaited = stream->life == STREAM_OPEN && !streams_is_there(stream),
+    };
+    if (extra != NULL) {
+        info->settings = extra->settings;
+    }
+    log_state_of(log, stream, &info->state);
+}
+
+bool log_find_stream(const struct log *log, struct slice name, struct log_stream_info *info)
+{
+    const struct log_stream *stream = streams_find(&log->streams, name);
+    if (stream != NULL) {
+        describe(log, stream, info);
+    }
+    return stream != NULL;
+}
+
+uint64_t log_visit_streams(const struct log *log, struct slice prefix, uint64_t after,
+                           uint32_t most,
+                           void (*visit)(void *context, const struct log_stream_info *info),
+                           void *context)
+{
+    uint64_t touched = log->streams.touched;
+    uint64_t end =
+        after < touched && touched - after > LOG_VISIT_LOOKS ? after + LOG_VISIT_LOOKS : touched;
+    uint64_t slot = after;
+    for (; slot < end && most > 0; slot++) {
+        const struct log_stream *stream = streams_at(&log->streams, (uint32_t)slot);
+        if (stream->number == 0 ||
+            !slice_starts_with(streams_name(&log->streams, stream), prefix)) {
             continue;
         }
-        struct log_stream_info info = {.name = name,
-                                       .interest = streams_interest(&log->streams, stream),
-                                       .last_time_ms = stream->last_time_ms};
-        log_state_of(log, stream, &info.state);
+        struct log_stream_info info;
+        describe(log, stream, &info);
         visit(context, &info);
         most--;
     }
+    return slot < touched ? slot : 0;
 }
 
 void log_get_status(const struct log *log, struct log_status *status)

@@ -97,13 +97,26 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
                                   uint64_t producer, uint64_t reference, enum rc_error *error);
 // Whether log_append needs no room for the event: it is a repeat, or its producer's epoch is over.
 bool log_knows(const struct log *log, const struct event *event);
-// Control operations, acknowledged like events. Of the settings those in `parts` are set, the
-// others stay.
-enum log_append_result log_set_stream(struct log *log, struct slice stream,
-                                      const struct stream_settings *settings, uint64_t producer,
-                                      uint64_t reference, enum rc_error *error);
-enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,
-                                          uint64_t reference, enum rc_error *error);
+// Control operations, acknowledged like events, with sequence 0.
+//
+// Makes the stream where it is not there; of the settings those in `parts` are set, the others stay
+// (none: it is only made). content_type: empty: as it is. Refused with ERR_STREAM_CLOSED for an
+// ended one.
+enum log_append_result log_set_stream(struct log *log, struct slice name,
+                                      const struct stream_settings *settings,
+                                      struct slice content_type, enum ack_level level,
+                                      uint64_t producer, uint64_t reference, enum rc_error *error);
+enum log_append_result log_discard_stream(struct log *log, struct slice name, enum ack_level level,
+                                          uint64_t producer, uint64_t reference,
+                                          enum rc_error *error);
+// life: not STREAM_OPEN. From now on events of a closed or cancelled stream are refused with
+// ERR_STREAM_CLOSED, but for repeats; a deleted one loses history and settings, and the next event
+// or log_set_stream makes it anew. Its ids and sequences go on. One that has ended may still be
+// deleted; the same end again is taken as a repeat, another one refused with ERR_STREAM_CLOSED
+// (ERR_STREAM_NOT_FOUND for a deleted one, and where there is none).
+enum log_append_result log_end_stream(struct log *log, struct slice name, enum stream_life life,
+                                      enum ack_level level, uint64_t producer, uint64_t reference,
+                                      enum rc_error *error);
 
 // Of a stream that blocks and has readers; false for others.
 bool log_stream_pressure(const struct log *log, struct slice name, struct log_pressure *pressure);
@@ -144,14 +157,24 @@ struct log_status {
     char fault[128]; // empty when none
 };
 void log_get_status(const struct log *log, struct log_status *status);
-// Calls visit for up to `most` streams whose name starts with prefix, in no particular order.
-// interest: bitmask of readers.
 struct log_stream_info {
     struct slice name;
-    struct log_stream_state state;
-    uint64_t interest;
+    struct log_stream_state state; // with its life
+    uint64_t interest;             // bitmask of readers
     uint64_t last_time_ms;
+    struct stream_settings settings; // 0 in them: as the broker is set
+    struct slice content_type;       // empty: none is set; the log's memory, valid during the call
+    bool is_awaited;                 // nobody made it or published to it: subscribers wait for it
 };
-void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most,
-                       void (*visit)(void *context, const struct log_stream_info *info),
-                       void *context);
+// False where there is no such stream. Slices are valid until the log goes on.
+bool log_find_stream(const struct log *log, struct slice name, struct log_stream_info *info);
+
+enum { LOG_VISIT_LOOKS = 65536 }; // streams looked at in one call
+// Calls visit for up to `most` streams whose name starts with prefix, in no particular order, from
+// the place `after` on (0: the beginning). Returns the place to go on from, 0 at the end; also a
+// call that visits none may have to be gone on from, since each looks at no more than
+// LOG_VISIT_LOOKS.
+uint64_t log_visit_streams(const struct log *log, struct slice prefix, uint64_t after,
+                           uint32_t most,
+                           void (*visit)(void *context, const struct log_stream_info *info),
+                           void *context);

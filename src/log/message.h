@@ -46,9 +46,12 @@ enum log_message_kind {
     // to a
     // reader whose inbox is full: its next look-up says the same.
     LOG_DISCARDED = 21,
-    // number: the stream's flow settings have changed; the rest is log_message_flow's. A reader
-    // whose inbox is full is told within seconds, later ones of the stream are told by its state.
-    LOG_FLOW = 22,
+    // number: the stream's flow settings or its life have changed; the rest is log_message_flow's
+    // and
+    // log_message_life's. A life comes behind the stream's last block. Readers are told of the last
+    // state alone: one that is lapped or whose inbox is full within seconds, later ones of the
+    // stream by its state.
+    LOG_CHANGED = 22,
     // from here on: other kinds, defined by worker, ingest and app; the log passes them over
     LOG_MESSAGE_OTHER = 64,
 };
@@ -66,9 +69,12 @@ struct log_message {
 };
 _Static_assert(sizeof(struct log_message) == LOG_MESSAGE_BYTES, "fits the inbox's slot");
 
-// LOG_FLOW carries those of a stream's own flow settings that readers go by: policy and limits.
-static inline void log_message_set_flow(struct log_message *message, const struct stream_flow *flow)
+// LOG_CHANGED carries a stream's life, and those of its own flow settings that readers go by:
+// policy and limits.
+static inline void log_message_set_change(struct log_message *message,
+                                          const struct stream_flow *flow, enum stream_life life)
 {
+    message->spare = (uint32_t)life;
     message->length = flow->overflow;
     message->position = flow->lag_events;
     message->id = flow->lag_bytes;
@@ -78,6 +84,10 @@ static inline struct stream_flow log_message_flow(const struct log_message *mess
     return (struct stream_flow){.overflow = (uint8_t)message->length,
                                 .lag_events = message->position,
                                 .lag_bytes = message->id};
+}
+static inline enum stream_life log_message_life(const struct log_message *message)
+{
+    return (enum stream_life)message->spare;
 }
 
 // What a reader learns of a stream at the moment T of its subscription: every later event of it
@@ -92,7 +102,7 @@ struct log_stream_state {
     uint64_t cumulative_bytes; // frame bytes handed out in this stream since somebody watches it or
                                // it has settings, for lag
     uint32_t idle_ttl_ms;
-    uint32_t spare;
+    enum stream_life life;   // STREAM_OPEN also where it is unknown
     struct stream_flow flow; // its own settings; 0 in it: as the broker is set
 };
 

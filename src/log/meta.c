@@ -32,7 +32,7 @@ enum meta_verdict meta_decode(struct slice bytes, struct log_meta *meta)
             crc32c(0, bytes.at + CRC_START, META_BYTES - CRC_START)) {
         return META_CORRUPT;
     }
-    if (load_le32(bytes.at + 12) != LOG_FORMAT_VERSION) {
+    if (!log_format_is_known(load_le32(bytes.at + 12))) {
         return META_UNKNOWN_VERSION;
     }
     *meta = (struct log_meta){

@@ -37,7 +37,10 @@ static int take_stream(struct log *log, const struct checkpoint_stream *from)
     stream->discarded_id = from->discarded_id;
     stream->discarded_sequence = STREAM_48(from->discarded_sequence);
     stream->last_time_ms = STREAM_48(from->last_time_ms);
-    retention_take_settings(log, stream, settings_record(&from->settings));
+    retention_take_settings(log, stream, &from->settings, from->content_type);
+    stream->is_made = from->is_made;
+    stream->handed_life = from->life & 3;
+    stream->life = stream->handed_life;
     return 0;
 }
 
@@ -215,11 +218,13 @@ static void take_record(struct opening *opening, const uint8_t *block,
         stream->last_time_ms = STREAM_48(record->time_ms);
     }
     struct slice extra = slice_from(block + record->extra_offset, record->extra_length);
-    switch (record->kind) {
-    case RECORD_SETTINGS: retention_take_settings(log, stream, extra); break;
-    case RECORD_DISCARD: retention_discard(log, stream, record->id, record->sequence); break;
-    default: take_producer(log, stream, record, extra); break;
+    if (record->kind == RECORD_EVENT) {
+        take_producer(log, stream, record, extra);
     }
+    retention_take_record(log, stream, record, extra);
+    stream->life = stream->handed_life;
+    stream->is_made =
+        (stream->is_made || record->kind == RECORD_SETTINGS) && stream->life != STREAM_DELETED;
 }
 
 static void on_block(void *context, const struct recovery_segment *from, uint64_t position,

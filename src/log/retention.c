@@ -38,20 +38,83 @@ void retention_discard(struct log *log, struct log_stream *stream, uint64_t id, 
     handout_discarded(log, stream);
 }
 
-void retention_take_settings(struct log *log, struct log_stream *stream, struct slice bytes)
+void retention_take_settings(struct log *log, struct log_stream *stream,
+                             const struct stream_settings *change, struct slice content_type)
 {
     struct stream_extra *extra = streams_need_extra(&log->streams, stream);
     struct stream_flow before = extra->settings.flow;
-    if (settings_apply(&extra->settings, bytes)) {
-        extra->checked_id = 0;
-        extra->check_at_ms = 0;
-        extra->counted = false;
+    settings_apply(&extra->settings, change);
+    extra->checked_id = 0;
+    extra->check_at_ms = 0;
+    extra->counted = false;
+    if (content_type.length > 0 && !streams_set_content_type(extra, content_type)) {
+        LOGGER_EVERY(1000, LOGGER_WARN, "log", "no memory for a stream's content type");
     }
     if (memcmp(&before, &extra->settings.flow, sizeof(before)) != 0) {
-        handout_flow(log, stream);
+        handout_changed(log, stream);
         holdback_choose(log, stream);
     }
     streams_trim_extra(&log->streams, stream);
+}
+
+// The readers are told of it with the life.
+static void forget_settings(struct log *log, struct log_stream *stream)
+{
+    struct stream_extra *extra = streams_extra(&log->streams, stream);
+    if (extra == NULL) {
+        return;
+    }
+    extra->settings = (struct stream_settings){0};
+    (void)streams_set_content_type(extra, slice_empty());
+    holdback_choose(log, stream);
+    streams_trim_extra(&log->streams, stream);
+}
+
+// The readers know the life that was handed out. Where the log is being opened, all of it was.
+static void enter_life(struct log *log, struct log_stream *stream, enum stream_life life)
+{
+    if (stream->handed_life == life) {
+        return;
+    }
+    stream->handed_life = life & 3;
+    if (streams_extra(&log->streams, stream) != NULL) {
+        handout_changed(log, stream);
+    }
+}
+
+void retention_take_record(struct log *log, struct log_stream *stream,
+                           const struct block_record *record, struct slice extra)
+{
+    // A checkpoint may be newer than the record: then it reflects the discard, and all before it.
+    bool is_before_discard = record->id <= stream->discarded_id;
+    struct stream_settings change;
+    struct slice content_type;
+    enum stream_life life = STREAM_OPEN;
+    switch (record->kind) {
+    case RECORD_DISCARD: retention_discard(log, stream, record->id, record->sequence); return;
+    case RECORD_SETTINGS:
+        if (!settings_decode(extra, &change, &content_type)) {
+            return;
+        }
+        retention_take_settings(log, stream, &change, content_type);
+        break;
+    case RECORD_END:
+        if (!life_decode(extra, &life)) {
+            return;
+        }
+        if (life == STREAM_DELETED) {
+            retention_discard(log, stream, record->id, record->sequence);
+            forget_settings(log, stream);
+        }
+        if (!is_before_discard) {
+            enter_life(log, stream, life);
+        }
+        return;
+    default: break;
+    }
+    if (stream->handed_life == STREAM_DELETED && !is_before_discard) {
+        enter_life(log, stream, STREAM_OPEN);
+    }
 }
 
 // --- whole segments ---
@@ -304,7 +367,7 @@ static void check_streams(struct log *log)
         }
         const struct stream_extra *extra = pool_at(extras, index);
         if (extra->untold != 0) {
-            handout_flow_again(log, streams_at(&log->streams, extra->slot));
+            handout_changed_again(log, streams_at(&log->streams, extra->slot));
         }
         if (!check_settings(log, pool_at(extras, index))) {
             retention->next_extra = index;
@@ -320,7 +383,8 @@ static bool may_be_forgotten(const struct log *log, const struct log_stream *str
     bool keeps_nothing = stream->last_id <= stream->discarded_id || stream->last_id < kept_from;
     // One that a subscriber waited for in vain is let go at once: else names made up by anybody
     // would keep producers from making theirs.
-    bool is_blank = stream->last_id == 0 && streams_extra(&log->streams, stream) == NULL;
+    bool is_blank = stream->life == STREAM_OPEN && !streams_is_there(stream) &&
+                    streams_extra(&log->streams, stream) == NULL;
     return keeps_nothing && stream->number != 0 && stream->newest_run == STREAM_NONE &&
            stream->pending == 0 && stream->controls == 0 &&
            streams_interest(&log->streams, stream) == 0 &&

@@ -4,6 +4,7 @@
 #ifndef RINGCAST_LOG_RETENTION_H
 #define RINGCAST_LOG_RETENTION_H
 
+#include "log/block.h"
 #include "log/chain.h"
 #include "log/lookup.h"
 #include "log/message.h"
@@ -57,8 +58,13 @@ uint64_t retention_next_ms(const struct log *log);
 
 // The stream's history up to and with id (sequence) is gone: runs leave memory, readers are told.
 void retention_discard(struct log *log, struct log_stream *stream, uint64_t id, uint64_t sequence);
-// A settings record (settings.h); what it does not know is passed over.
-void retention_take_settings(struct log *log, struct log_stream *stream, struct slice bytes);
+// What a stream was set to.
+void retention_take_settings(struct log *log, struct log_stream *stream,
+                             const struct stream_settings *change, struct slice content_type);
+// A record of the log, in log order, also of one that is being opened: settings, discards and ends
+// take effect, and an event opens a deleted stream again. What it does not know is passed over.
+void retention_take_record(struct log *log, struct log_stream *stream,
+                           const struct block_record *record, struct slice extra);
 // A segment that was taken out of the chain: readers find it no more, its file goes later.
 void retention_retire(struct log *log, struct segment *segment);
 

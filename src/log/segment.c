@@ -49,7 +49,7 @@ enum segment_verdict segment_header_decode(struct slice bytes, struct segment_he
             crc32c(0, bytes.at + CRC_START, USED_BYTES - CRC_START)) {
         return SEGMENT_CORRUPT;
     }
-    if (load_le32(bytes.at + 12) != LOG_FORMAT_VERSION) {
+    if (!log_format_is_known(load_le32(bytes.at + 12))) {
         return SEGMENT_UNKNOWN_VERSION;
     }
     *header = (struct segment_header){

@@ -36,7 +36,10 @@
 #include <stdint.h>
 
 enum {
-    LOG_FORMAT_VERSION = 1, // of segment headers, meta and checkpoint alike
+    // Of segment headers, meta and checkpoint alike. 2: ends of streams, owners, content types. All
+    // of version 1 is read as it stands; a ringcast that knows no more than that leaves the
+    // directory alone from the first start on that wrote version 2.
+    LOG_FORMAT_VERSION = 2,
     SEGMENT_HEADER_BYTES = 4096,
     SEGMENT_NAME_BYTES = sizeof "segment-0123456789abcdef.log", // with its NUL
 };
@@ -46,6 +49,11 @@ enum {
 // Keeps number * segment_bytes within 64 bits. At 1 GB/s and 16 KiB a segment this lasts for 500
 // years.
 #define SEGMENT_NUMBER_MAX (UINT64_C(1) << 31)
+
+static inline bool log_format_is_known(uint32_t version)
+{
+    return version >= 1 && version <= LOG_FORMAT_VERSION;
+}
 
 enum {
     SEGMENT_PENDING = 1,

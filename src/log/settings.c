@@ -18,13 +18,79 @@ bool overflow_strategy_parse(struct slice word, enum overflow_policy *policy)
     return false;
 }
 
-struct slice settings_record(const struct stream_settings *change)
+static const char *const life_names[STREAM_LIVES] = {
+    [STREAM_OPEN] = "open",
+    [STREAM_CLOSED] = "closed",
+    [STREAM_CANCELLED] = "cancelled",
+    [STREAM_DELETED] = "deleted",
+};
+
+const char *stream_life_name(enum stream_life life)
 {
-    ASSERT(change->parts != 0 &&
-           (change->parts & ~(uint64_t)(SETTINGS_RETENTION | SETTINGS_FLOW)) == 0);
-    size_t length =
-        change->parts == SETTINGS_RETENTION ? (size_t)SETTINGS_RETENTION_BYTES : sizeof(*change);
-    return slice_from(change, length);
+    ASSERT(life < STREAM_LIVES);
+    return life_names[life];
+}
+
+bool stream_life_parse(struct slice word, enum stream_life *life)
+{
+    static const char *const words[STREAM_LIVES] = {
+        [STREAM_CLOSED] = "close", [STREAM_CANCELLED] = "cancel", [STREAM_DELETED] = "delete"};
+    for (int i = STREAM_CLOSED; i < STREAM_LIVES; i++) {
+        if (slice_equal_text(word, words[i])) {
+            *life = (enum stream_life)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool content_type_is_valid(struct slice content_type)
+{
+    for (size_t i = 0; i < content_type.length; i++) {
+        if (content_type.at[i] < ' ' || content_type.at[i] > '~') {
+            return false;
+        }
+    }
+    return content_type.length >= 1 && content_type.length <= ATTRIBUTE_BYTES_MAX;
+}
+
+size_t settings_encode(const struct stream_settings *change, struct slice content_type,
+                       uint8_t into[SETTINGS_RECORD_BYTES_MAX])
+{
+    ASSERT((change->parts & ~(uint64_t)SETTINGS_PARTS) == 0);
+    struct stream_settings stored = *change;
+    stored.parts &= ~(uint64_t)SETTINGS_CONTENT_TYPE;
+    size_t length = SETTINGS_BYTES;
+    if (content_type.length > 0) {
+        ASSERT(content_type_is_valid(content_type));
+        stored.parts |= SETTINGS_CONTENT_TYPE;
+        memcpy(into + SETTINGS_BYTES, content_type.at, content_type.length);
+        length += content_type.length;
+    }
+    memcpy(into, &stored, sizeof(stored));
+    return length;
+}
+
+bool settings_decode(struct slice record, struct stream_settings *change,
+                     struct slice *content_type)
+{
+    *change = (struct stream_settings){.parts = SETTINGS_RETENTION};
+    *content_type = slice_empty();
+    bool is_older =
+        record.length == SETTINGS_RETENTION_BYTES || record.length == SETTINGS_FLOW_BYTES;
+    if (!is_older && record.length < SETTINGS_BYTES) {
+        return false;
+    }
+    memcpy(change, record.at, is_older ? record.length : SETTINGS_BYTES);
+    uint64_t known = is_older ? SETTINGS_RETENTION | SETTINGS_FLOW : SETTINGS_PARTS;
+    if ((change->parts & ~known) != 0 || !stream_flow_is_valid(&change->flow)) {
+        return false;
+    }
+    if (!is_older) {
+        *content_type = slice_after(record, SETTINGS_BYTES);
+    }
+    return (change->parts & SETTINGS_CONTENT_TYPE) != 0 ? content_type_is_valid(*content_type)
+                                                        : content_type->length == 0;
 }
 
 static void take_parts(struct stream_settings *settings, const struct stream_settings *from,
@@ -39,22 +105,15 @@ static void take_parts(struct stream_settings *settings, const struct stream_set
     if ((parts & SETTINGS_FLOW) != 0) {
         settings->flow = from->flow;
     }
+    if ((parts & SETTINGS_OWNER) != 0) {
+        settings->owner = from->owner;
+    }
     settings->parts |= parts;
 }
 
-bool settings_apply(struct stream_settings *settings, struct slice record)
+void settings_apply(struct stream_settings *settings, const struct stream_settings *change)
 {
-    struct stream_settings change = {.parts = SETTINGS_RETENTION};
-    if (record.length != SETTINGS_RETENTION_BYTES && record.length != sizeof(change)) {
-        return false;
-    }
-    memcpy(&change, record.at, record.length);
-    bool is_known = (change.parts & ~(uint64_t)(SETTINGS_RETENTION | SETTINGS_FLOW)) == 0;
-    if (!is_known || !stream_flow_is_valid(&change.flow)) {
-        return false;
-    }
-    take_parts(settings, &change, change.parts);
-    return true;
+    take_parts(settings, change, change->parts);
 }
 
 void settings_complete(struct stream_settings *settings, const struct stream_settings *former)
@@ -66,8 +125,25 @@ bool settings_are_default(const struct stream_settings *settings)
 {
     static const struct stream_flow none;
     return (settings->retention_age_ms | settings->retention_bytes | settings->retention_count |
-            settings->idle_ttl_ms) == 0 &&
+            settings->idle_ttl_ms | settings->owner) == 0 &&
            memcmp(&settings->flow, &none, sizeof(none)) == 0;
+}
+
+void life_encode(enum stream_life life, uint8_t into[LIFE_RECORD_BYTES])
+{
+    ASSERT(life != STREAM_OPEN && life < STREAM_LIVES);
+    memset(into, 0, LIFE_RECORD_BYTES);
+    into[0] = (uint8_t)life;
+}
+
+bool life_decode(struct slice record, enum stream_life *life)
+{
+    if (record.length != LIFE_RECORD_BYTES || load_le64(record.at) >= STREAM_LIVES ||
+        record.at[0] == STREAM_OPEN) {
+        return false;
+    }
+    *life = (enum stream_life)record.at[0];
+    return true;
 }
 
 bool stream_flow_is_valid(const struct stream_flow *flow)

@@ -1,16 +1,22 @@
-// A stream's own settings: how long its history is kept, and what happens when its subscribers lag
-// (its flow). They stand in the log as control records (RECORD_SETTINGS), whose bytes are
+// A stream's own settings: how long its history is kept, what happens when its subscribers lag (its
+// flow), what its events are (content type), and who made it (owner). They stand in the log as
+// control records (RECORD_SETTINGS), whose bytes are
 //
 //     offset  size
 //          0    32  retention: age, bytes, number of events, idle time
 //         32    32  struct stream_flow
-//         64     8  parts: which of the two the record sets (SETTINGS_*)
+//         64     8  parts: which the record sets (SETTINGS_*)
+//         72     8  owner
+//         80     n  content type, to the record's end
 //
-// A record of 32 bytes sets the retention alone. Pure; any thread.
+// A record of 32 bytes sets the retention alone, one of 72 bytes knows no owner and content type.
+// A stream's end is a record of its own (RECORD_END): the life in one byte, then zeros. Pure; any
+// thread.
 #ifndef RINGCAST_LOG_SETTINGS_H
 #define RINGCAST_LOG_SETTINGS_H
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "event/overflow_policy.h"
 
 #include <stdbool.h>
@@ -26,7 +32,13 @@ enum stream_life {
     STREAM_CLOSED, // complete
     STREAM_CANCELLED,
     STREAM_DELETED, // its history is gone, too
+    STREAM_LIVES,
 };
+
+// "open", "closed", "cancelled", "deleted".
+const char *stream_life_name(enum stream_life life);
+// What a client asks for: "close", "cancel" or "delete".
+bool stream_life_parse(struct slice word, enum stream_life *life);
 
 // 0: as the broker is set.
 struct stream_flow {
@@ -43,11 +55,17 @@ struct stream_flow {
 enum {
     SETTINGS_RETENTION = 1,
     SETTINGS_FLOW = 2,
+    SETTINGS_CONTENT_TYPE = 4,
+    SETTINGS_OWNER = 8,
+    SETTINGS_PARTS = 15,
 
     STREAM_WAIT_MS_MAX = 3600 * 1000, // as the broker's own
 
     SETTINGS_RETENTION_BYTES = 32,
-    SETTINGS_BYTES = 72,
+    SETTINGS_FLOW_BYTES = 72,
+    SETTINGS_BYTES = 80,
+    SETTINGS_RECORD_BYTES_MAX = SETTINGS_BYTES + ATTRIBUTE_BYTES_MAX,
+    LIFE_RECORD_BYTES = 8,
 };
 
 // 0: the log's default, or none.
@@ -59,19 +77,34 @@ struct stream_settings {
                           // from the last write
     struct stream_flow flow;
     uint64_t parts; // of a change: what it sets; of a stream's own: what was ever set
+    // Who made the stream: a hash, 0: nobody in particular. It counts where the change makes the
+    // stream, and is passed over where that is there.
+    uint64_t owner;
 };
 _Static_assert(sizeof(struct stream_flow) == 32, "on-disk format");
 _Static_assert(sizeof(struct stream_settings) == SETTINGS_BYTES, "on-disk format");
 
-// The record of a change, which must outlive it; change->parts is not 0.
-struct slice settings_record(const struct stream_settings *change);
-// Applies a record's bytes. False, and nothing is changed, for what no version of ringcast up to
-// this one writes.
-bool settings_apply(struct stream_settings *settings, struct slice record);
+// Whether it may be a stream's content type: 1 to ATTRIBUTE_BYTES_MAX bytes of printable ASCII.
+bool content_type_is_valid(struct slice content_type);
+
+// Writes the record of a change; its length. content_type: set where it is not empty.
+size_t settings_encode(const struct stream_settings *change, struct slice content_type,
+                       uint8_t into[SETTINGS_RECORD_BYTES_MAX]);
+// Reads a record into *change, and *content_type, which points into it and is empty where it is not
+// set. False for what no version of ringcast up to this one writes.
+bool settings_decode(struct slice record, struct stream_settings *change,
+                     struct slice *content_type);
+// Applies a change, but for the content type.
+void settings_apply(struct stream_settings *settings, const struct stream_settings *change);
 // Takes from `former` the parts that were never set.
 void settings_complete(struct stream_settings *settings, const struct stream_settings *former);
 // Whether nothing is set.
 bool settings_are_default(const struct stream_settings *settings);
+
+// The record of an end. life is not STREAM_OPEN.
+void life_encode(enum stream_life life, uint8_t into[LIFE_RECORD_BYTES]);
+// False for what no version of ringcast up to this one writes.
+bool life_decode(struct slice record, enum stream_life *life);
 
 // Whether its numbers are in their bounds: for what comes from outside.
 bool stream_flow_is_valid(const struct stream_flow *flow);

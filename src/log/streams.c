@@ -3,6 +3,7 @@
 #include "base/assert.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -48,6 +49,16 @@ int streams_init(struct streams *streams, uint32_t streams_max)
     return 0;
 }
 
+static void free_content_types(struct streams *streams)
+{
+    const struct pool *extras = &streams->extras;
+    for (uint32_t i = pool_next_live(extras, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(extras, i + 1)) {
+        struct stream_extra *extra = pool_at(extras, i);
+        free(extra->content_type);
+    }
+}
+
 void streams_free(struct streams *streams)
 {
     if (streams->slots != NULL) {
@@ -57,6 +68,7 @@ void streams_free(struct streams *streams)
         (void)munmap(streams->names, streams->names_bytes);
     }
     if (streams->extras.objects != NULL) {
+        free_content_types(streams);
         pool_destroy(&streams->extras);
     }
     name_map_free(&streams->by_name);
@@ -154,6 +166,7 @@ void streams_remove(struct streams *streams, struct log_stream *stream)
     struct stream_extra *extra = streams_extra(streams, stream);
     if (extra != NULL) {
         ASSERT(extra->holdback == NULL);
+        free(extra->content_type);
         pool_free(&streams->extras, extra);
     }
     bool known = name_map_remove(&streams->by_name, streams_name(streams, stream), NULL);
@@ -164,6 +177,24 @@ void streams_remove(struct streams *streams, struct log_stream *stream)
     stream->newest_run = streams->free_first;
     streams->free_first = streams_slot(streams, stream);
     streams->count--;
+}
+
+bool streams_set_content_type(struct stream_extra *extra, struct slice content_type)
+{
+    ASSERT(content_type.length <= UINT8_MAX);
+    free(extra->content_type);
+    extra->content_type = NULL;
+    if (content_type.length == 0) {
+        return true;
+    }
+    struct stream_text *text = malloc(sizeof(*text) + content_type.length);
+    if (text == NULL) {
+        return false;
+    }
+    text->length = (uint8_t)content_type.length;
+    memcpy(text->bytes, content_type.at, content_type.length);
+    extra->content_type = text;
+    return true;
 }
 
 struct stream_extra *streams_need_extra(struct streams *streams, struct log_stream *stream)
@@ -185,7 +216,7 @@ void streams_trim_extra(struct streams *streams, struct log_stream *stream)
         return;
     }
     ASSERT(extra->holdback == NULL);
-    if (settings_are_default(&extra->settings)) {
+    if (settings_are_default(&extra->settings) && extra->content_type == NULL) {
         pool_free(&streams->extras, extra);
         stream->extra = STREAM_NONE;
     }

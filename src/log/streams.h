@@ -2,7 +2,7 @@
 //
 // Memory of one stream, the bound that the architecture sets (64 bytes and the name):
 //
-//     number and flags            8     last sequence, open block       8
+//     number, life and flags      8     last sequence, open block       8
 //     name's place, newest run    8     discarded sequence              8
 //     last id                     8     last time                       8
 //     discarded id                8     pending count, extra            8     = 64
@@ -30,14 +30,16 @@ enum {
 // Cuts a value to what the 48-bit members hold: sequences and times never come near.
 #define STREAM_48(value) ((value) & ((UINT64_C(1) << 48) - 1))
 
-enum log_stream_flag {
-    LOG_STREAM_HELD_BACK = 1, // its extra has a holdback
-};
-
 struct log_stream {
     uint64_t number : 48; // 0: this slot is free
     uint64_t name_length : 8;
-    uint64_t flags : 8;  // enum log_stream_flag
+    // enum stream_life by all that was appended, which says what may be, and by what was handed
+    // out, which is what readers know.
+    uint64_t life : 2;
+    uint64_t handed_life : 2;
+    uint64_t is_made : 1;      // settings were appended for it: it is there without events, too
+    uint64_t is_held_back : 1; // its extra has a holdback
+    uint64_t spare_bits : 2;
     uint32_t name_at;    // in the arena, in units of 8 bytes
     uint32_t newest_run; // index.h; of a free slot: the next free one
     uint64_t last_id;    // of its last handed-out event; 0: none
@@ -55,12 +57,19 @@ _Static_assert(sizeof(struct log_stream) == 64, "the bound on a stream's memory"
 
 struct holdback;
 
+// A copy of a text of up to 255 bytes.
+struct stream_text {
+    uint8_t length;
+    uint8_t bytes[];
+};
+
 // What only watched streams and those with settings have.
 struct stream_extra {
-    uint64_t interest;         // bit per reader
-    uint64_t untold;           // of these, those that do not know its present flow settings
+    uint64_t interest; // bit per reader
+    uint64_t untold;   // of these, those that do not know its present flow settings and life
     uint64_t cumulative_bytes; // frame bytes handed out since this extra was made
     struct stream_settings settings;
+    struct stream_text *content_type; // NULL: none is set
     uint64_t idle_id;          // last_id when its discarding for idleness was last put into the log
     uint64_t checked_id;       // last_id when its retention by count and bytes was last worked out
     uint64_t check_at_ms;      // retention by age: not before
@@ -125,6 +134,23 @@ static inline uint64_t streams_interest(const struct streams *streams,
     const struct stream_extra *extra = streams_extra(streams, stream);
     return extra == NULL ? 0 : extra->interest;
 }
+// Whether anybody published to it or made it; otherwise it is only a name that subscribers wait
+// for. One that was deleted is not there.
+static inline bool streams_is_there(const struct log_stream *stream)
+{
+    return stream->life != STREAM_DELETED &&
+           (stream->last_id != 0 || stream->pending != 0 || stream->is_made != 0);
+}
+static inline struct slice streams_content_type(const struct streams *streams,
+                                                const struct log_stream *stream)
+{
+    const struct stream_extra *extra = streams_extra(streams, stream);
+    return extra == NULL || extra->content_type == NULL
+               ? slice_empty()
+               : slice_from(extra->content_type->bytes, extra->content_type->length);
+}
+// Empty: none. False where memory ran out; it has none then.
+bool streams_set_content_type(struct stream_extra *extra, struct slice content_type);
 // Its extra, made if need be. Never fails: there are as many as streams.
 struct stream_extra *streams_need_extra(struct streams *streams, struct log_stream *stream);
 // Gives the extra back where it says nothing any more.

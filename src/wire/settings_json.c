@@ -2,7 +2,6 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "base/utf8.h"
 
 static const char duration_expected[] = "milliseconds, or a time such as \"300s\" or \"24h\"";
 static const char size_expected[] = "bytes, or a size such as \"64MiB\"";
@@ -147,8 +146,8 @@ static bool read_content_type(struct member_reader *reader, struct slice *conten
     if (!member_read_text(reader, ATTRIBUTE_BYTES_MAX, content_type)) {
         return false;
     }
-    return !utf8_has_control(*content_type) ||
-           member_fail_value(reader, position, "text without control characters");
+    return content_type_is_valid(*content_type) ||
+           member_fail_value(reader, position, "printable ASCII");
 }
 
 static bool read_body_member(struct member_reader *reader, size_t index, void *context)

@@ -86,7 +86,7 @@ static void take_discarded(struct worker *worker, const struct log_message *mess
     slowest_note(&worker->shard, stream); // what is gone holds nobody back
 }
 
-static void take_flow(struct worker *worker, const struct log_message *message)
+static void take_changed(struct worker *worker, const struct log_message *message)
 {
     struct stream *stream = stream_table_by_number(&worker->shard.streams, message->number);
     if (stream != NULL) {
@@ -120,7 +120,7 @@ static void on_message(void *context, const void *bytes)
     case LOG_LAPPED: take_lapped(worker, message); break;
     case LOG_TRANSIENT: worker_send_transient(worker, message->pointer); break;
     case LOG_DISCARDED: take_discarded(worker, message); break;
-    case LOG_FLOW: take_flow(worker, message); break;
+    case LOG_CHANGED: take_changed(worker, message); break;
     case MESSAGE_ADMIN: worker_answer_admin(worker, message->pointer); break;
     case MESSAGE_STOP: stop_begin(worker); break;
     case MESSAGE_KEYRING: token_cache_set_keyring(worker->shard.tokens, message->pointer); break;

@@ -105,21 +105,33 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
 }
 
 enum log_append_result log_set_stream(struct log *log, struct slice stream,
-                                      const struct stream_settings *settings, uint64_t producer,
-                                      uint64_t reference, enum rc_error *error)
+                                      const struct stream_settings *settings,
+                                      struct slice content_type, enum ack_level level,
+                                      uint64_t producer, uint64_t reference, enum rc_error *error)
 {
     (void)log;
-    (void)settings;
+    static uint8_t record[SETTINGS_RECORD_BYTES_MAX];
     ASSERT(event_name_is_valid(stream));
-    return take(ACK_WRITTEN, producer, reference, error);
+    ASSERT(settings_encode(settings, content_type, record) >= SETTINGS_BYTES);
+    return take(level, producer, reference, error);
 }
 
-enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,
+enum log_append_result log_discard_stream(struct log *log, struct slice stream,
+                                          enum ack_level level, uint64_t producer,
                                           uint64_t reference, enum rc_error *error)
 {
     (void)log;
     ASSERT(event_name_is_valid(stream));
-    return take(ACK_WRITTEN, producer, reference, error);
+    return take(level, producer, reference, error);
+}
+
+enum log_append_result log_end_stream(struct log *log, struct slice stream, enum stream_life life,
+                                      enum ack_level level, uint64_t producer, uint64_t reference,
+                                      enum rc_error *error)
+{
+    (void)log;
+    ASSERT(event_name_is_valid(stream) && life != STREAM_OPEN);
+    return take(level, producer, reference, error);
 }
 
 void log_get_status(const struct log *log, struct log_status *status)
@@ -140,15 +152,18 @@ bool log_is_writable(const struct log *log)
     return true;
 }
 
-void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most,
-                       void (*visit)(void *context, const struct log_stream_info *info),
-                       void *context)
+uint64_t log_visit_streams(const struct log *log, struct slice prefix, uint64_t after,
+                           uint32_t most,
+                           void (*visit)(void *context, const struct log_stream_info *info),
+                           void *context)
 {
     (void)log;
+    (void)after;
     struct log_stream_info info = {.name = prefix, .last_time_ms = 1};
     for (uint32_t i = 0; i < most && i < 3; i++) {
         visit(context, &info);
     }
+    return 0;
 }
 
 static bool post(void *context, unsigned worker, const struct log_message *message)

@@ -181,20 +181,33 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
 }
 
 enum log_append_result log_set_stream(struct log *log, struct slice stream,
-                                      const struct stream_settings *settings, uint64_t producer,
-                                      uint64_t reference, enum rc_error *error)
+                                      const struct stream_settings *settings,
+                                      struct slice content_type, enum ack_level level,
+                                      uint64_t producer, uint64_t reference, enum rc_error *error)
 {
     (void)log;
-    struct fake_log_record record = {.kind = FAKE_SET, .level = ACK_WRITTEN, .settings = *settings};
+    struct fake_log_record record = {.kind = FAKE_SET, .level = level, .settings = *settings};
+    copy_text(record.stream, sizeof record.stream, stream);
+    copy_text(record.type, sizeof record.type, content_type);
+    return take(&record, producer, reference, error);
+}
+
+enum log_append_result log_discard_stream(struct log *log, struct slice stream,
+                                          enum ack_level level, uint64_t producer,
+                                          uint64_t reference, enum rc_error *error)
+{
+    (void)log;
+    struct fake_log_record record = {.kind = FAKE_DISCARD, .level = level};
     copy_text(record.stream, sizeof record.stream, stream);
     return take(&record, producer, reference, error);
 }
 
-enum log_append_result log_discard_stream(struct log *log, struct slice stream, uint64_t producer,
-                                          uint64_t reference, enum rc_error *error)
+enum log_append_result log_end_stream(struct log *log, struct slice stream, enum stream_life life,
+                                      enum ack_level level, uint64_t producer, uint64_t reference,
+                                      enum rc_error *error)
 {
     (void)log;
-    struct fake_log_record record = {.kind = FAKE_DISCARD, .level = ACK_WRITTEN};
+    struct fake_log_record record = {.kind = FAKE_END, .level = level, .life = life};
     copy_text(record.stream, sizeof record.stream, stream);
     return take(&record, producer, reference, error);
 }
@@ -228,16 +241,18 @@ bool log_is_writable(const struct log *log)
     return fake_log.refusal == ERR_NONE;
 }
 
-void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most,
-                       void (*visit)(void *context, const struct log_stream_info *info),
-                       void *context)
+uint64_t log_visit_streams(const struct log *log, struct slice prefix, uint64_t after,
+                           uint32_t most,
+                           void (*visit)(void *context, const struct log_stream_info *info),
+                           void *context)
 {
     (void)log;
     const char *names[] = {"chat/1", "chat/2", "tools/\"x\""};
-    for (int i = 0; i < 3 && most > 0; i++) {
+    uint64_t i = after;
+    for (; i < 3 && most > 0; i++) {
         struct log_stream_info info = {
             .name = slice_of(names[i]),
-            .state = {.last_id = 10 + (uint64_t)i,
+            .state = {.last_id = 10 + i,
                       .last_sequence = 3,
                       // One has settings of its own.
                       .flow = {.overflow = i == 2 ? OVERFLOW_BLOCK : OVERFLOW_UNSET,
@@ -251,4 +266,5 @@ void log_visit_streams(const struct log *log, struct slice prefix, uint32_t most
             most--;
         }
     }
+    return i < 3 ? i : 0;
 }

@@ -7,7 +7,7 @@
 
 enum { FAKE_LOG_EVENTS_MAX = 200 * 1000, FAKE_LOG_KEPT_BYTES = 512 };
 
-enum fake_log_kind { FAKE_EVENT, FAKE_SET, FAKE_DISCARD };
+enum fake_log_kind { FAKE_EVENT, FAKE_SET, FAKE_DISCARD, FAKE_END };
 
 struct fake_log_record {
     enum fake_log_kind kind;
@@ -32,7 +32,8 @@ struct fake_log_record {
     enum event_priority priority;
     bool ephemeral;
     bool binary;
-    struct stream_settings settings;
+    struct stream_settings settings; // SET, whose content type is `type`
+    enum stream_life life;           // END
 };
 
 struct fake_log {

@@ -235,6 +235,24 @@ Test(hold, a_discard_does_not_overtake_what_is_held)
     cr_expect_eq(holding_status().events, 2);
 }
 
+Test(hold, an_end_does_not_overtake_what_is_held)
+{
+    struct rig_client *client = rig_connect();
+    holding_press("s", LOG_PRESSURE_FULL);
+    rig_write_text(client, "{\"stream\":\"s\",\"data\":1,\"ref\":1}\n");
+    rig_write_text(client,
+                   "{\"op\":\"end\",\"stream\":\"s\",\"life\":\"cancel\",\"ack\":\"synced\","
+                   "\"ref\":2}\n");
+    rig_expect_nothing(client);
+    holding_press("s", LOG_PRESSURE_NONE);
+    cr_expect_not_null(strstr(rig_text(client), "\n{\"ref\":2,\"done\":true}\n"));
+    cr_assert_eq(fake_log.count, 2);
+    cr_expect_eq(fake_log.records[0].kind, FAKE_EVENT);
+    cr_expect_eq(fake_log.records[1].kind, FAKE_END);
+    cr_expect_eq(fake_log.records[1].life, STREAM_CANCELLED);
+    cr_expect_eq(fake_log.records[1].level, ACK_SYNCED);
+}
+
 Test(hold, a_discard_is_refused_with_what_is_before_it)
 {
     struct rig_client *client = rig_connect();

@@ -207,9 +207,16 @@ Test(line, operations)
     cr_expect_eq(request.settings.flow.overflow, OVERFLOW_DROP_NEWEST);
     cr_expect_eq(request.settings.flow.threshold, 100 * 1000);
     request = parse("{\"op\":\"set\",\"stream\":\"s\"}");
-    cr_expect_eq(request.settings.parts, SETTINGS_RETENTION);
+    cr_expect_eq(request.settings.parts, 0);
+    request = parse("{\"op\":\"set\",\"stream\":\"s\",\"content_type\":\"text/plain\"}");
+    cr_expect_eq(request.settings.parts, 0);
+    expect_text(request.content_type, "text/plain");
     request = parse("{\"op\":\"discard\",\"stream\":\"s\",\"ack\":\"written\"}");
     cr_expect_eq(request.operation, LINE_DISCARD);
+    request = parse("{\"op\":\"end\",\"stream\":\"s\",\"life\":\"cancel\",\"ack\":\"synced\"}");
+    cr_expect_eq(request.operation, LINE_END);
+    cr_expect_eq(request.life, STREAM_CANCELLED);
+    cr_expect_eq(request.level, ACK_SYNCED);
 }
 
 // What is refused: the line, the code, a part of the message, the position (-1: none), the ref.
@@ -232,6 +239,14 @@ static const struct {
     {"{\"data\":\"s\"}", ERR_MISSING_PARAMETER, "\"stream\"", -1, ""},
     {"{\"op\":\"close\"}", ERR_MISSING_PARAMETER, "\"connection\"", -1, ""},
     {"{\"op\":\"discard\"}", ERR_MISSING_PARAMETER, "\"stream\"", -1, ""},
+    {"{\"op\":\"end\",\"life\":\"close\"}", ERR_MISSING_PARAMETER, "\"stream\"", -1, ""},
+    {"{\"op\":\"end\",\"stream\":\"s\"}", ERR_MISSING_PARAMETER, "\"life\"", -1, ""},
+    {"{\"op\":\"end\",\"stream\":\"s\",\"life\":\"open\"}", ERR_INVALID_PARAMETER, "\"close\"", 32,
+     ""},
+    {"{\"op\":\"set\",\"stream\":\"s\",\"content_type\":\"a\\nb\"}", ERR_INVALID_PARAMETER,
+     "printable", -1, ""},
+    {"{\"op\":\"set\",\"stream\":\"s\",\"content_type\":\"\"}", ERR_INVALID_PARAMETER,
+     "\"content_type\"", -1, ""},
     {"{\"op\":\"send\",\"connection\":\"00000000000000ff\"}", ERR_MISSING_PARAMETER, "\"data\"", -1,
      ""},
     {"{\"stream\":\"s\",\"data\":1,\"steam\":2,\"ref\":5}", ERR_INVALID_PARAMETER,

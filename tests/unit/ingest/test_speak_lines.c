@@ -260,6 +260,30 @@ Test(speak_lines, set_and_discard)
     cr_expect_eq(fake_log.records[1].kind, FAKE_DISCARD);
 }
 
+Test(speak_lines, streams_are_made_and_end)
+{
+    struct rig_client *client = rig_connect();
+    rig_write_text(
+        client,
+        "{\"op\":\"set\",\"stream\":\"s\",\"content_type\":\"text/plain\",\"ref\":1}\n"
+        "{\"op\":\"end\",\"stream\":\"s\",\"life\":\"close\",\"ref\":2}\n"
+        "{\"op\":\"end\",\"stream\":\"s\",\"life\":\"delete\",\"ack\":\"synced\",\"ref\":3}\n");
+    cr_expect_str_eq(rig_text(client), "{\"ref\":1,\"done\":true}\n{\"ref\":2,\"done\":true}\n"
+                                       "{\"ref\":3,\"done\":true}\n");
+    cr_assert_eq(fake_log.count, 3);
+    cr_expect_eq(fake_log.records[0].kind, FAKE_SET);
+    cr_expect_str_eq(fake_log.records[0].type, "text/plain");
+    cr_expect_eq(fake_log.records[0].settings.parts, 0);
+    cr_expect_eq(fake_log.records[1].kind, FAKE_END);
+    cr_expect_eq(fake_log.records[1].life, STREAM_CLOSED);
+    cr_expect_eq(fake_log.records[1].level, ACK_WRITTEN);
+    cr_expect_eq(fake_log.records[2].life, STREAM_DELETED);
+    cr_expect_eq(fake_log.records[2].level, ACK_SYNCED);
+    fake_log.refusal = ERR_STREAM_CLOSED;
+    rig_write_text(client, "{\"op\":\"end\",\"stream\":\"s\",\"life\":\"cancel\",\"ref\":4}\n");
+    cr_expect_not_null(strstr(rig_text(client), "{\"ref\":4,\"error\":\"stream_closed\""));
+}
+
 Test(speak_lines, waits_for_room_with_every_kind_of_request)
 {
     fake_log.room = 0;

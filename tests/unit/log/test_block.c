@@ -154,7 +154,7 @@ Test(block, with_a_record_that_makes_no_sense)
     struct block_record *record = &records()[1];
     SPOIL(record->id, 10);
     SPOIL(record->id, 15);
-    SPOIL(record->kind, 3);
+    SPOIL(record->kind, RECORD_END + 1);
     SPOIL(record->form, 3);
     SPOIL(record->priority, 5);
     SPOIL(record->stream, 3);

@@ -30,14 +30,18 @@ static struct checkpoint_stream stream_of(uint64_t number, struct slice name)
         .cumulative_count = number + 7,
         .discarded_bytes = number + 8,
         .discarded_count = number + 9,
-        // Some have flow settings.
+        // Some have more than their retention.
         .settings = {.retention_age_ms = number + 10,
                      .retention_bytes = number + 11,
                      .retention_count = number + 12,
                      .idle_ttl_ms = number + 13,
                      .flow = {.overflow = number > 50 ? OVERFLOW_BLOCK : OVERFLOW_UNSET,
                               .lag_events = number > 50 ? number + 14 : 0},
-                     .parts = SETTINGS_RETENTION | SETTINGS_FLOW},
+                     .owner = number > 50 ? number + 15 : 0,
+                     .parts = SETTINGS_PARTS},
+        .content_type = number > 50 ? slice_of("text/plain") : slice_empty(),
+        .life = number > 50 ? STREAM_CLOSED : STREAM_OPEN,
+        .is_made = true,
         .name = name};
 }
 
@@ -92,7 +96,9 @@ static void expect_stream(const struct checkpoint_stream *stream, uint64_t numbe
 {
     struct checkpoint_stream expected = stream_of(number, slice_of(name));
     cr_assert(slice_equal_text(stream->name, name));
+    cr_assert(slice_equal(stream->content_type, expected.content_type));
     expected.name = stream->name;
+    expected.content_type = stream->content_type;
     cr_assert_eq(memcmp(stream, &expected, sizeof expected), 0);
 }
 
@@ -182,10 +188,18 @@ Test(checkpoint, that_makes_no_sense)
     cr_assert_eq(spoil(first_stream + 112, 0), CHECKPOINT_CORRUPT, "name length");
     cr_assert_eq(spoil(first_stream + 112, 256), CHECKPOINT_CORRUPT, "name length");
     cr_assert_eq(spoil(first_stream + 112, 255), CHECKPOINT_CORRUPT, "name length");
-    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_C(32) << 32), CHECKPOINT_CORRUPT, "flow");
-    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_C(8) << 32), CHECKPOINT_CORRUPT, "flow");
-    size_t second_flow = first_stream + 120 + 8 + 120 + 256;
-    cr_assert_eq(spoil(second_flow + 24, UINT64_C(99) << 32), CHECKPOINT_CORRUPT, "policy");
+    // Where its rest begins, and its length.
+    size_t rest = first_stream + 120 + 8;
+    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_C(32) << 32), CHECKPOINT_CORRUPT, "rest");
+    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_C(8) << 32), CHECKPOINT_CORRUPT, "rest");
+    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_C(56) << 32), CHECKPOINT_CORRUPT, "rest");
+    cr_assert_eq(spoil(first_stream + 112, 1 | UINT64_MAX << 32), CHECKPOINT_CORRUPT, "rest");
+    cr_assert_eq(spoil(rest + 40, STREAM_LIVES), CHECKPOINT_CORRUPT, "life");
+    cr_assert_eq(spoil(rest + 40, 2 << 8), CHECKPOINT_CORRUPT, "whether it was made");
+    cr_assert_eq(spoil(rest + 40, 1 << 16), CHECKPOINT_CORRUPT, "content type");
+    rest += 48 + 120 + 256;
+    cr_assert_eq(spoil(rest + 24, UINT64_C(99) << 32), CHECKPOINT_CORRUPT, "policy");
+    cr_assert_eq(spoil(rest + 48, 7), CHECKPOINT_CORRUPT, "content type");
     cr_assert_eq(spoil(last_segment, 4), CHECKPOINT_CORRUPT, "number not ascending");
     cr_assert_eq(spoil(last_segment, UINT64_MAX), CHECKPOINT_CORRUPT, "number");
     cr_assert_eq(spoil(last_segment + 16, 1000), CHECKPOINT_CORRUPT, "first id");
@@ -196,6 +210,55 @@ Test(checkpoint, that_makes_no_sense)
     store_le32(bytes.storage + 12, LOG_FORMAT_VERSION + 1);
     seal();
     cr_assert_eq(checkpoint_open(&reader, buffer_slice(&bytes)), CHECKPOINT_UNKNOWN_VERSION);
+}
+
+// As brokers wrote it that knew of no ends: behind the name the flow settings or nothing.
+Test(checkpoint, of_version_1)
+{
+    static const struct {
+        uint64_t numbers[10];
+        uint64_t retention[4];
+        uint32_t lengths[2]; // of the name and of what follows it
+        char name[8];
+        struct stream_flow flow;
+    } one = {.numbers = {7, 40, 4},
+             .retention = {0, 0, 500},
+             .lengths = {4, 32},
+             .name = "kept",
+             .flow = {.overflow = OVERFLOW_BLOCK, .lag_events = 50}};
+    struct {
+        uint64_t numbers[10];
+        uint64_t retention[4];
+        uint32_t lengths[2];
+        char name[8];
+    } two = {.numbers = {8, 41, 1}, .lengths = {5, 0}, .name = "plain"};
+    struct checkpoint_writer writer;
+    buffer_clear(&bytes);
+    checkpoint_begin(&writer, &bytes, &head);
+    cr_assert_eq(checkpoint_finish(&writer), 0);
+    buffer_append(&bytes, &one, sizeof one);
+    buffer_append(&bytes, &two, sizeof two);
+    uint8_t *counts = bytes.storage + 16 + sizeof head;
+    store_le64(counts, 2);
+    store_le64(counts + 24, sizeof one + sizeof two);
+    store_le64(counts + 32, sizeof one + sizeof two);
+    store_le32(bytes.storage + 12, 1);
+    seal();
+    struct checkpoint_reader reader;
+    struct checkpoint_stream stream;
+    cr_assert_eq(checkpoint_open(&reader, buffer_slice(&bytes)), CHECKPOINT_VALID);
+    cr_assert(checkpoint_next_stream(&reader, &stream));
+    cr_expect(slice_equal_text(stream.name, "kept"));
+    cr_expect_eq(stream.settings.retention_count, 500);
+    cr_expect_eq(stream.settings.flow.lag_events, 50);
+    cr_expect_eq(stream.settings.owner, 0);
+    cr_expect_eq(stream.life, STREAM_OPEN);
+    cr_expect(stream.is_made);
+    cr_expect_eq(stream.content_type.length, 0);
+    cr_assert(checkpoint_next_stream(&reader, &stream));
+    cr_expect(slice_equal_text(stream.name, "plain"));
+    cr_expect_not(stream.is_made);
+    cr_expect_not(checkpoint_next_stream(&reader, &stream));
 }
 
 Test(checkpoint, empty)

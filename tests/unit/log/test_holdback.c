@@ -18,7 +18,8 @@ static void set_flow(const struct stream_flow *flow)
 {
     enum rc_error error;
     struct stream_settings settings = {.parts = SETTINGS_FLOW, .flow = *flow};
-    cr_assert_eq(log_set_stream(harness.log, slice_of("s"), &settings, 1, 999, &error),
+    cr_assert_eq(log_set_stream(harness.log, slice_of("s"), &settings, slice_empty(), ACK_WRITTEN,
+                                1, 999, &error),
                  LOG_APPEND_TAKEN);
     harness_settle();
 }

@@ -364,10 +364,10 @@ Test(log, streams_are_visited_by_prefix)
     (void)harness_append("chat/1", "x", ACK_WRITTEN, 1);
     harness_settle();
     unsigned count = 0;
-    log_visit_streams(harness.log, slice_of("chat/"), 10, visit_stream, &count);
+    log_visit_streams(harness.log, slice_of("chat/"), 0, 10, visit_stream, &count);
     cr_assert_eq(count, 1);
     count = 0;
-    log_visit_streams(harness.log, slice_of("chat/"), 0, visit_stream, &count);
+    log_visit_streams(harness.log, slice_of("chat/"), 0, 0, visit_stream, &count);
     cr_assert_eq(count, 0);
 }
 

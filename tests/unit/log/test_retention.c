@@ -158,7 +158,8 @@ Test(retention, by_age)
 static void set(const char *stream, const struct stream_settings *settings)
 {
     enum rc_error error;
-    cr_assert_eq(log_set_stream(harness.log, slice_of(stream), settings, 1, 999, &error),
+    cr_assert_eq(log_set_stream(harness.log, slice_of(stream), settings, slice_empty(), ACK_WRITTEN,
+                                1, 999, &error),
                  LOG_APPEND_TAKEN);
     harness_settle();
     cr_assert_not_null(harness_ack(999));
@@ -264,7 +265,8 @@ Test(retention, a_discarded_stream_is_empty_and_goes_on)
     }
     uint64_t a = harness_subscribe(3, "a", NULL);
     enum rc_error error;
-    cr_assert_eq(log_discard_stream(harness.log, slice_of("a"), 1, 5, &error), LOG_APPEND_TAKEN);
+    cr_assert_eq(log_discard_stream(harness.log, slice_of("a"), ACK_WRITTEN, 1, 5, &error),
+                 LOG_APPEND_TAKEN);
     append("a", 20);
     harness_settle();
     cr_assert_not_null(harness_ack(5));
@@ -275,7 +277,7 @@ Test(retention, a_discarded_stream_is_empty_and_goes_on)
     struct log_stream_state state;
     (void)harness_subscribe(3, "a", &state);
     cr_assert_eq(state.last_sequence, 21, "a control record takes no sequence");
-    cr_assert_eq(log_discard_stream(harness.log, slice_of("nowhere"), 1, 6, &error),
+    cr_assert_eq(log_discard_stream(harness.log, slice_of("nowhere"), ACK_WRITTEN, 1, 6, &error),
                  LOG_APPEND_REFUSED);
     cr_assert_eq(error, ERR_STREAM_NOT_FOUND);
     harness_power_cut();
@@ -295,8 +297,8 @@ Test(retention, silent_empty_streams_are_forgotten_and_their_numbers_not_used_ag
     log_handle_message(harness.log,
                        &(struct log_message){.kind = LOG_UNSUBSCRIBE, .reader = 3, .number = a});
     enum rc_error error;
-    (void)log_discard_stream(harness.log, slice_of("a"), 1, 5, &error);
-    (void)log_discard_stream(harness.log, slice_of("b"), 1, 6, &error);
+    (void)log_discard_stream(harness.log, slice_of("a"), ACK_WRITTEN, 1, 5, &error);
+    (void)log_discard_stream(harness.log, slice_of("b"), ACK_WRITTEN, 1, 6, &error);
     harness_settle();
     harness.now_ms += 4000 * 1000;
     harness_wait(2000);
@@ -362,7 +364,7 @@ Test(retention, of_flow_settings_is_told_to_readers_with_full_inboxes_later)
     }
     harness_wait(3000);
     cr_assert(harness_take(0, &message));
-    cr_assert_eq(message.kind, LOG_FLOW);
+    cr_assert_eq(message.kind, LOG_CHANGED);
     cr_expect_eq(message.number, number);
     struct stream_flow flow = log_message_flow(&message);
     expect_flow(&flow);

@@ -429,8 +429,8 @@ void fake_set_flow(const char *name, const struct stream_flow *flow)
 {
     struct fake_stream *stream = find_stream(slice_of(name), false);
     cr_assert_not_null(stream);
-    struct log_message message = {.kind = LOG_FLOW, .number = stream->number};
-    log_message_set_flow(&message, flow);
+    struct log_message message = {.kind = LOG_CHANGED, .number = stream->number};
+    log_message_set_change(&message, flow, STREAM_OPEN);
     deliver(&message);
     loop_submit(&fake.loop);
 }
