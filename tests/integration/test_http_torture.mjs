@@ -10,12 +10,13 @@ import { get, groups as requests } from './torture_requests.mjs';
 
 const AT_ONCE = 64;
 const PATIENCE_MS = 15_000 * slowness;
-const CONTROL_MS = 5000;
+const PHASE_MS = 6000; // at least
 const only = process.env.TORTURE;
 
 // A case as it is played: { name, steps, finals, expected, ... }.
 function caseOf(group, [name, said, outcome]) {
   const more = typeof said === 'string' ? { steps: [said] } : Array.isArray(said) ? { steps: said } : said;
+  if (outcome instanceof RegExp) return { name: `${group}: ${name}`, ...more, finals: 0, expected: outcome };
   const hasEnd = /(open|stream)$/.test(outcome);
   const expected = hasEnd ? outcome : [outcome, 'close'].filter(Boolean).join(', ');
   const finals = expected.split(', ').filter((part) => /^[2-5]/.test(part)).length;
@@ -36,19 +37,18 @@ const groups = {
   ],
 };
 
-async function playAll(port, cases) {
-  const wrong = [];
+async function playAll(port, cases, wrong) {
   let next = 0;
   const player = async () => {
     while (next < cases.length) {
       const one = cases[next++];
       const outcome = await play(port, one, PATIENCE_MS);
       if (only) console.log(`${one.name}: ${outcome}`);
-      if (outcome !== one.expected) wrong.push(`${one.name}\n    ${outcome}\n    and not ${one.expected}`);
+      const isRight = one.expected instanceof RegExp ? one.expected.test(outcome) : outcome === one.expected;
+      if (!isRight) wrong.add(`${one.name}\n    ${outcome.slice(0, 200)}\n    and not ${one.expected}`);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, player));
-  return wrong;
 }
 
 const milliseconds = (values) => values.map((value) => value.toFixed(2)).join(', ');
@@ -67,16 +67,18 @@ test(async ({ say }) => {
   const witness = new Helper('torture_witness.mjs', broker.port, broker.socket, 20, 100);
   setPriority(10); // what is measured is what this does to the broker, not to the machine
   await witness.ask('phase', 'phase');
-  await sleep(CONTROL_MS);
+  await sleep(PHASE_MS);
   const control = await witness.ask('phase', 'phase');
   const began = Date.now();
-  const wrong = await playAll(broker.port, cases);
+  const wrong = new Set();
+  let rounds = 0;
+  for (; rounds === 0 || (Date.now() - began < PHASE_MS && !only); rounds++) await playAll(broker.port, cases, wrong);
   const attacked = await witness.ask('phase', 'phase');
   const [events] = await witness.ask('stop', 'stopped');
-  say(`${cases.length} cases in ${((Date.now() - began) / 1000).toFixed(1)} s; ${events} events to each of 20 healthy subscribers`);
+  say(`${cases.length} cases, ${rounds} times, in ${((Date.now() - began) / 1000).toFixed(1)} s; ${events} events to each of 20 healthy subscribers`);
   tell(say, 'alone', control);
   tell(say, 'under attack', attacked);
-  assert.deepEqual(wrong, [], `${wrong.length} answers are not as documented`);
+  assert.equal([...wrong].join('\n'), '', `${wrong.size} answers are not as documented`);
   const status = await broker.status();
   assert.equal(status.log.fault, null);
   await broker.stop();

@@ -105,10 +105,12 @@ class Talk {
 
 // Plays a case against the port, and returns what happened as one text: the answers, `STATUS` or `STATUS CODE` each, and how
 // the connection was left: `open` (one more request on it is answered) or `close`; after `200 stream` neither. steps: bytes
-// (Latin-1), or milliseconds to wait, or { answers: N } to wait for. finals: how many answers to wait for before the probe.
-export async function play(port, { steps, finals, heads = [], isHalfClosed = false }, patienceMs) {
+// (Latin-1), or milliseconds to wait, or { answers: N } to wait for. finals: how many answers to wait for before the probe; 0:
+// until it is closed. deafMs: for so long nothing is read after all was said.
+export async function play(port, { steps, finals, heads = [], isHalfClosed = false, deafMs = 0 }, patienceMs) {
   const talk = new Talk(port, heads);
   const deadline = Date.now() + patienceMs;
+  if (deafMs > 0) talk.socket.pause();
   for (const step of steps) {
     if (talk.isEnded || Date.now() > deadline) break;
     if (typeof step === 'number') await sleep(step);
@@ -116,6 +118,10 @@ export async function play(port, { steps, finals, heads = [], isHalfClosed = fal
     else await talk.until(() => talk.answers.length >= step.answers, deadline);
   }
   if (isHalfClosed) talk.socket.end();
+  if (deafMs > 0) {
+    await sleep(deafMs);
+    talk.socket.resume();
+  }
   await talk.until(() => talk.isOver || (finals > 0 && talk.finals >= finals), deadline);
   let end = '';
   if (!talk.isStream) {
@@ -125,6 +131,6 @@ export async function play(port, { steps, finals, heads = [], isHalfClosed = fal
   }
   talk.socket.destroy();
   if (talk.fault !== null) return `fault: ${talk.fault.message}`;
-  if (talk.text !== '' && !talk.isStream) return `rest: ${JSON.stringify(talk.text.slice(0, 80))}`;
-  return [...talk.answers.map(({ status, code }) => (code ? `${status} ${code}` : String(status))), end].filter(Boolean).join(', ');
+  const cut = talk.text !== '' && !talk.isStream ? 'a cut answer' : '';
+  return [...talk.answers.map(({ status, code }) => (code ? `${status} ${code}` : String(status))), cut, end].filter(Boolean).join(', ');
 }

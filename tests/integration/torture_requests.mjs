@@ -1,5 +1,5 @@
 // The torture test's cases about requests as such, whatever they ask for: [name, bytes or steps, what has to happen]. How steps
-// and outcomes are written stands in torture_client.mjs; outcomes without an end mean `close`.
+// and outcomes are written stands in torture_client.mjs; outcomes without an end mean `close`. They are played again and again.
 
 export const request = (line, fields = '', body = '') => `${line} HTTP/1.1\r\nHost: a\r\n${fields}\r\n${body}`;
 export const get = (target, fields = '') => request(`GET ${target}`, fields);
@@ -199,6 +199,8 @@ const slow = [
   ['a chunk that does not end', [chunked('GET /healthz', '9\r\nabc')], '408 request_timeout'],
   ['half of the second request', [HEALTH, { answers: 1 }, 'GET /he'], '200, 408 request_timeout'],
   ['silence after a request', [HEALTH, { answers: 1 }, 2500], '200'],
+  ['answers that nobody reads', { steps: [HEALTH.repeat(50_000)], deafMs: 2500 }, /^(200, ){100,50000}(a cut answer, )?close$/],
+  ['answers that are read late', { steps: [HEALTH.repeat(1000)], deafMs: 500 }, `${'200, '.repeat(1000)}open`],
   ['a slow request that makes it', Array.from(HEALTH).flatMap((byte) => [byte, 10]), '200, open'],
 ];
 
