@@ -3,10 +3,9 @@
 //     raw      the whole body is one event's data
 //     json     one event object (wire/event_json.h); "data" is required
 //     ndjson   one such object a line, LF or CRLF; lines of white space alone are passed over
-//     form     application/x-www-form-urlencoded: data (required), type, priority, tag
-//     (repeatable),
-//              source, correlation_id, content_type, topic (repeatable), ttl_ms, retry, ephemeral
-//              (true or false)
+//     form     application/x-www-form-urlencoded: data (required), type, priority, tag and topic
+//              (repeatable), source, correlation_id, content_type, ttl_ms, retry, ephemeral (true
+//              or 1, false or 0)
 //
 // What an event says itself takes the place of the request's default of the same name. Which stream
 // and which idempotent producer is the request's to say; an event may say so too, where the request

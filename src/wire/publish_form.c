@@ -92,9 +92,10 @@ static bool form_read_field(struct publish_parser *parser, enum form_field field
     case FIELD_ttl_ms: return form_read_u32(parser, field, position, value, &event->ttl_ms);
     case FIELD_retry: return form_read_u32(parser, field, position, value, &event->retry_ms);
     case FIELD_ephemeral:
-        event->ephemeral = slice_equal_text(value, "true");
+        event->ephemeral = slice_equal_text(value, "true") || slice_equal_text(value, "1");
         return event->ephemeral || slice_equal_text(value, "false") ||
-               form_fail_value(parser, field, position, "true or false");
+               slice_equal_text(value, "0") ||
+               form_fail_value(parser, field, position, "true or false, 1 or 0");
     default: return form_read_attribute(parser, field, position, value);
     }
 }
