@@ -50,9 +50,12 @@ struct options {
     const char *data_dir; // NULL: paths_default_data
     uint64_t workers;     // 0: one a core
     uint64_t connections_max;
-    uint64_t connections_per_address; // 0: no bound
-    uint64_t requests_per_address;    // a second; 0: no bound
-    const char *allow_origins;        // NULL: none; see options_read_origins
+    uint64_t connections_per_address;    // 0: no bound
+    uint64_t connections_per_subject;    // 0: no bound
+    uint64_t requests_per_subject;       // a second; 0: no bound
+    uint64_t publish_events_per_subject; // a second; 0: no bound
+    uint64_t requests_per_address;       // a second; 0: no bound
+    const char *allow_origins;           // NULL: none; see options_read_origins
     bool require_origin;
     struct setting_texts auth_keys; // paths, see auth/key_files.h; none: tokens are refused
     uint64_t auth_algorithms;       // bit n: enum algorithm n

@@ -55,7 +55,10 @@ struct client_limits_options options_limits(const struct options *options)
     return (struct client_limits_options){
         .connections_max = (uint32_t)options->connections_max,
         .connections_per_address = (uint32_t)options->connections_per_address,
+        .connections_per_subject = (uint32_t)options->connections_per_subject,
         .requests_per_address = (uint32_t)options->requests_per_address,
+        .requests_per_subject = (uint32_t)options->requests_per_subject,
+        .events_per_subject = (uint32_t)options->publish_events_per_subject,
     };
 }
 

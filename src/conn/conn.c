@@ -162,6 +162,7 @@ static void count_out(struct shard *shard, const struct conn *conn)
     }
     client_limits_leave(shard->options.limits->address_connections,
                         address_key(shard, conn_cold_of(shard, conn)));
+    access_leave(shard, conn);
     atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
 }
 

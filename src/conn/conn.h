@@ -119,6 +119,7 @@ struct conn_cold {
     struct grant *grant;   // its token's, a reference (conn/grant.h); NULL: it has none
     struct grant *renewed; // a fresh token's, that does not yet say what it sees
     uint64_t marked_id;    // CONN_TYPES: the cursor that it was last told of by itself
+    uint64_t subject_key;  // of the token whose subject it counts for; 0: for none
     struct conn_gap gap;   // while CONN_GAP
     uint8_t address[16];   // IPv6, or IPv4 in its first 4 bytes
     uint16_t port;

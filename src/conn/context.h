@@ -7,6 +7,7 @@
 #include "conn/body.h"
 #include "conn/task.h"
 #include "http/request.h"
+#include "http/response.h"
 #include "http/route.h"
 #include "http/subscribe.h"
 
@@ -29,6 +30,8 @@ struct context {
     uint64_t gap_from;
     uint64_t gap_to;
     struct http_route route;
+    struct grant *grant;   // a reference; NULL: it came without a token
+    struct http_cors cors; // of its answer
     struct subscribe_request subscribe;
     struct body body;
     struct task task;

@@ -45,6 +45,8 @@ static void begin_request(struct shard *shard, struct context *context)
 void request_release(struct context *context)
 {
     body_end(&context->body);
+    grant_release(context->grant);
+    context->grant = NULL;
 }
 
 void request_end(struct shard *shard, struct conn *conn)
@@ -83,6 +85,7 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     }
     context->conn = conn_index(shard, conn);
     context->stream_count = 0;
+    context->grant = NULL;
     context->is_asking = false;
     context->is_looking_up = false;
     context->has_gap = false;
@@ -169,14 +172,22 @@ static void send_answer(struct shard *shard, struct conn *conn, const struct buf
     after_answer(shard, conn, is_keep_alive);
 }
 
-void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
-                  const char *allow, uint32_t retry_after_s)
+struct http_answer request_answer(const struct shard *shard, struct context *context)
 {
-    const struct context *context = conn_context(shard, conn);
+    bool has_list = shard->options.access->origins->count > 0;
+    context->cors = (struct http_cors){.origin = access_origin(shard, context)};
+    return (struct http_answer){.is_keep_alive = context->request.is_keep_alive,
+                                .is_head = http_request_is_head(&context->request),
+                                .cors = has_list ? &context->cors : NULL};
+}
+
+void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem)
+{
+    struct context *context = conn_context(shard, conn);
     // What follows a request that could not be parsed cannot be trusted to be a request.
     bool is_keep_alive = context != NULL && context->request.is_keep_alive &&
                          context->request.fault.error == ERR_NONE &&
-                         fault->error != ERR_REQUEST_TIMEOUT;
+                         problem->fault->error != ERR_REQUEST_TIMEOUT;
     shard->stats.request_errors++;
     shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
     if (conn->state == CONN_CLOSING) {
@@ -184,13 +195,21 @@ void request_fail(struct shard *shard, struct conn *conn, const struct http_faul
     }
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_answer answer = {
-        .is_keep_alive = is_keep_alive,
-        .is_head = context != NULL && http_request_is_head(&context->request),
-    };
-    struct http_problem problem = {.fault = fault, .allow = allow, .retry_after_s = retry_after_s};
-    ASSERT(http_response_problem(&out, &answer, &problem) == 0);
+    struct http_answer answer = {0};
+    if (context != NULL) {
+        answer = request_answer(shard, context);
+        answer.is_keep_alive = is_keep_alive;
+    }
+    ASSERT(http_response_problem(&out, &answer, problem) == 0);
     send_answer(shard, conn, &out, is_keep_alive);
+}
+
+void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
+                  const char *allow, uint32_t retry_after_s)
+{
+    const struct http_problem problem = {
+        .fault = fault, .allow = allow, .retry_after_s = retry_after_s};
+    request_problem(shard, conn, &problem);
 }
 
 static void fail_with(struct shard *shard, struct conn *conn, enum rc_error error,
@@ -232,12 +251,6 @@ static const struct web_asset *find_asset(struct slice path)
     return NULL;
 }
 
-static struct http_answer answer_to(const struct context *context)
-{
-    return (struct http_answer){.is_keep_alive = context->request.is_keep_alive,
-                                .is_head = http_request_is_head(&context->request)};
-}
-
 static void answer_asset(struct shard *shard, struct conn *conn, struct context *context)
 {
     const struct web_asset *asset = find_asset(context->route.path);
@@ -248,7 +261,7 @@ static void answer_asset(struct shard *shard, struct conn *conn, struct context 
                   0);
         return;
     }
-    struct http_answer answer = answer_to(context);
+    struct http_answer answer = request_answer(shard, context);
     uint32_t bytes_max = HTTP_RESPONSE_BYTES_MAX + (uint32_t)asset->length;
     shard_make_room(shard, conn->ring, 0, bytes_max);
     struct buffer out;
@@ -258,22 +271,22 @@ static void answer_asset(struct shard *shard, struct conn *conn, struct context 
     send_answer(shard, conn, &out, answer.is_keep_alive);
 }
 
-static void answer_health(struct shard *shard, struct conn *conn, const struct context *context)
+static void answer_health(struct shard *shard, struct conn *conn, struct context *context)
 {
     shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_answer answer = answer_to(context);
+    struct http_answer answer = request_answer(shard, context);
     ASSERT(http_response_text(&out, &answer, "ok") == 0);
     send_answer(shard, conn, &out, answer.is_keep_alive);
 }
 
-static void answer_options(struct shard *shard, struct conn *conn, const struct context *context)
+static void answer_options(struct shard *shard, struct conn *conn, struct context *context)
 {
     shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
     struct buffer out;
     buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_answer answer = answer_to(context);
+    struct http_answer answer = request_answer(shard, context);
     ASSERT(http_response_options(&out, &answer, context->route.methods) == 0);
     send_answer(shard, conn, &out, answer.is_keep_alive);
 }
@@ -294,6 +307,9 @@ static void answer_subscription(struct shard *shard, struct conn *conn, struct c
                        shard->options.connection_streams_max);
         fault.status = 400;
         request_fail(shard, conn, &fault, NULL, 0);
+        return;
+    }
+    if (!access_check_subscription(shard, conn, context)) {
         return;
     }
     if (shard->options.unknown_stream_is_404) {

@@ -246,7 +246,10 @@ void request_free(struct shard *shard, struct context *context);
 void request_release(struct context *context);
 void request_arm_receive(struct shard *shard, struct conn *conn);
 void request_time_out(struct shard *shard, struct conn *conn);
+// What its answer has in common with all others; valid until the request's end.
+struct http_answer request_answer(const struct shard *shard, struct context *context);
 // Answers with a problem document; what follows is another request, or the end.
+void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem);
 void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
                   const char *allow, uint32_t retry_after_s);
 void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
+#include "conn/grant.h"
 #include "conn/overflow.h"
 #include "conn/slowest.h"
 #include "http/response.h"
@@ -166,7 +167,7 @@ static uint64_t resume_id(const struct shard *shard, const struct conn *conn,
     return id;
 }
 
-static void send_header(struct shard *shard, struct conn *conn, const struct context *context)
+static void send_header(struct shard *shard, struct conn *conn, struct context *context)
 {
     char id[CONNECTION_ID_TEXT_BYTES];
     connection_id_write(id, conn_public_id(shard, conn));
@@ -178,10 +179,11 @@ static void send_header(struct shard *shard, struct conn *conn, const struct con
                                       .resume_id = resume_id(shard, conn, context),
                                       .retry_ms = shard->options.retry_ms,
                                       .gap = context->has_gap ? &gap : NULL};
+    struct http_answer answer = request_answer(shard, context);
     struct buffer out;
     uint32_t bytes_max = HTTP_RESPONSE_BYTES_MAX + NOTICE_GAP_BYTES_MAX;
     buffer_wrap(&out, shard_scratch(shard, bytes_max), bytes_max);
-    ASSERT(http_response_stream(&out, &(struct http_answer){.cors = NULL}, &start) == 0);
+    ASSERT(http_response_stream(&out, &answer, &start) == 0);
     if (context->has_gap) {
         ASSERT(notice_gap_write(&out, &gap) == 0);
         shard->stats.gaps_told++;
@@ -233,6 +235,7 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
         return;
     }
     conn->state = CONN_ACTIVE;
+    conn_set_grant(shard, conn, context->grant);
     const struct subscribe_request *subscribe = &context->subscribe;
     conn->flags |= subscribe->form == SUBSCRIBE_ENVELOPE ? CONN_ENVELOPE : 0;
     conn->flags |= subscribe->heartbeat == SUBSCRIBE_HEARTBEAT_EVENT ? CONN_HEARTBEAT_EVENT : 0;

@@ -1,76 +1,273 @@
-// Who may ask for what (mission I1 to I3): tables of requests, each with its status, its header fields and its stable
-// code, against brokers with different settings.
-// timeout: 120
+// Who may ask for what (mission I1 to I3): each path with each method, as each kind of client, from each kind of page,
+// against a table of what it needs: status, header fields, stable code. Then what bodies, limits and anonymous clients
+// are answered.
+// timeout: 240
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { createHmac, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import { Broker, scratch, test, within } from './broker.mjs';
+import { Broker, Subscriber, scratch, test, until, within } from './broker.mjs';
 
 const HOME = 'https://app.example';
 const OTHER = 'http://localhost:3000';
 const FOREIGN = 'https://evil.example';
+const SECRET = randomBytes(32);
+const secretPath = join(scratch, 'secret.key');
+writeFileSync(secretPath, SECRET, { mode: 0o600 });
 
-// Status, header fields, and a problem's code; of an event stream, that it began.
-function ask(broker, method, path, headers = {}, body = undefined) {
+const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+let broker;
+
+const start = async (name, flags) => {
+  broker = await Broker.start({ flags, directory: join(scratch, name) });
+  return broker;
+};
+
+// --- asking ---
+
+// Status, header fields, and a problem's code; of an event stream, that it began. A body that is an array is sent in
+// chunks.
+function ask(method, path, { headers = {}, body = undefined, from = undefined } = {}) {
   return within(`an answer to ${method} ${path}`, new Promise((resolve, reject) => {
-    const asked = request({ port: broker.port, host: '127.0.0.1', method, path, headers, agent: false }, (answer) => {
+    const options = { port: broker.port, host: '127.0.0.1', method, path, headers, agent, localAddress: from };
+    const asked = request(options, (answer) => {
       let text = '';
       const give = () => {
-        asked.destroy();
-        resolve({ status: answer.statusCode, fields: answer.headers, code: /"code":"(\w+)"/.exec(text)?.[1] });
+        const code = /"code":"(\w+)"/.exec(text)?.[1];
+        resolve({ status: answer.statusCode, fields: answer.headers, code, text });
       };
-      if (answer.headers['content-type'] === 'text/event-stream') give();
+      if (answer.headers['content-type'] === 'text/event-stream') {
+        give();
+        asked.destroy();
+      }
       answer.setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', give).on('error', () => {});
     });
     asked.on('error', reject);
-    asked.end(body);
+    if (Array.isArray(body)) for (const piece of body) asked.write(piece);
+    else if (body !== undefined) asked.setHeader('Content-Length', Buffer.byteLength(body));
+    asked.end(Array.isArray(body) ? undefined : body);
   }));
 }
 
-const routes = {
-  '/streams/a': 200,
-  '/events?stream=a&stream=b': 200,
-  '/api/sse?sessionId=a': 200,
-  '/stream?stream_id=nobody-published-to-it': 404,
-  '/streams/a?from=nonsense': 400,
-  '/healthz': 200,
-  '/': 200,
-  '/nothing': 404,
-};
-const openRoutes = ['/healthz', '/', '/nothing'];
+const encode = (part) => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
+function token(ringcast, claims = {}, { secret = SECRET, header = {} } = {}) {
+  const now = Math.floor(Date.now() / 1000);
+  const text = `${encode({ alg: 'HS256', typ: 'JWT', ...header })}.${encode({ sub: 'alice', aud: 'here', exp: now + 3600, ringcast, ...claims })}`;
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+}
+const bearer = (...args) => ({ Authorization: `Bearer ${token(...args)}` });
 
-async function checkOrigins(broker, isListed, isRequired) {
-  for (const [path, status] of Object.entries(routes)) {
-    for (const origin of [HOME, OTHER, FOREIGN, 'null', '', `${HOME}.evil.example`, HOME.toUpperCase()]) {
-      const answer = await ask(broker, 'GET', path, { Origin: origin });
-      const isAllowed = isListed && (origin === HOME || origin === OTHER);
-      const said = `${path} of a page of '${origin}'`;
-      assert.equal(answer.status, isAllowed ? status : 403, said);
-      if (!isAllowed) assert.equal(answer.code, 'forbidden', said);
-    }
-    const answer = await ask(broker, 'GET', path);
-    const isOpen = !isRequired || openRoutes.includes(path);
-    assert.equal(answer.status, isOpen ? status : 403, `${path} without an Origin`);
-    if (!isOpen) assert.equal(answer.code, 'forbidden');
+// --- the table ---
+
+const ALL = { read: ['**'], write: ['**'], broadcast: true };
+const now = Math.floor(Date.now() / 1000);
+
+// Who asks: the header fields, and what it is good for. `isBad`: a token that is none.
+const clients = {
+  nobody: { headers: {} },
+  'a bad signature': { headers: bearer(ALL, {}, { secret: randomBytes(32) }), isBad: true },
+  'no algorithm': { headers: { Authorization: `Bearer ${encode({ alg: 'none' })}.${encode({ sub: 'alice', aud: 'here', exp: now + 60, ringcast: ALL })}.` }, isBad: true },
+  garbage: { headers: { Authorization: 'Bearer x' }, isBad: true },
+  'an empty token': { headers: { Authorization: 'Bearer' }, isBad: true },
+  'another scheme': { headers: { Authorization: 'Basic YTpi' }, isBad: true },
+  expired: { headers: bearer(ALL, { exp: now - 3600 }), isBad: true },
+  'not yet valid': { headers: bearer(ALL, { nbf: now + 3600 }), isBad: true },
+  'without expiry': { headers: bearer(ALL, { exp: undefined }), isBad: true },
+  'another audience': { headers: bearer(ALL, { aud: 'elsewhere' }), isBad: true },
+  'a reader': { headers: bearer({ read: ['t/**', 'u'] }), read: true },
+  'a writer': { headers: bearer({ write: ['t/**', '*'] }), write: true },
+  'for another stream': { headers: bearer({ read: ['t2/**'], write: ['t2/**'] }) },
+  'who may send': { headers: bearer({ broadcast: true }), broadcast: true },
+  'who may all': { headers: bearer(ALL), read: true, write: true, broadcast: true },
+  'who may all, in small letters': { headers: { Authorization: `bearer  ${token(ALL)}` }, read: true, write: true, broadcast: true },
+  'with a cookie': { headers: { Cookie: `x=1; auth_token=${token(ALL)}; y=2` }, read: true, write: true, broadcast: true, isCookie: true },
+  'with a bad cookie': { headers: { Cookie: `auth_token=${token(ALL, { exp: now - 3600 })}` }, isBad: true },
+  'with two cookies': { headers: { Cookie: `auth_token=${token(ALL)}; auth_token=x` }, isBad: true },
+  'with another cookie': { headers: { Cookie: `token=${token(ALL)}` } },
+  'with a bad token and a good cookie': { headers: { Authorization: 'Bearer x', Cookie: `auth_token=${token(ALL)}` }, isBad: true },
+  'with the token in the URL': { headers: {}, query: `auth_token=${token(ALL)}` },
+};
+
+const pages = {
+  'no page': undefined,
+  'a page on the list': HOME,
+  'another page on the list': OTHER,
+  'a page that is not': FOREIGN,
+  'a sandboxed page': 'null',
+};
+
+// What each method of a path needs, and what it is answered where it is allowed. `path` may be made anew for each
+// request.
+let counter = 0;
+let connection; // of a subscriber that lives
+const routes = [
+  { path: () => '/streams/t/a', GET: { needs: 'read', statuses: [200] } },
+  { path: () => '/events?stream=t/a&stream=u', GET: { needs: 'read', statuses: [200] } },
+  { path: () => '/stream?stream_id=t/a', GET: { needs: 'read', statuses: [200] } },
+  { path: () => '/api/sse?sessionId=t/a', GET: { needs: 'read', statuses: [200] } },
+  { path: () => '/healthz', GET: { statuses: [200] }, HEAD: { statuses: [200] } },
+  { path: () => '/', GET: { statuses: [200] }, HEAD: { statuses: [200] } },
+  { path: () => '/nothing', GET: { statuses: [404], code: 'not_found' }, HEAD: { statuses: [404] } },
+];
+const methods = ['GET', 'OPTIONS'];
+const routeMethods = (route) => methods.filter((method) => route[method] || method === 'OPTIONS');
+
+// { statuses, code, challenge } that the table asks for. `anonymous`: what nobody may.
+function expected(route, method, client, origin, anonymous = []) {
+  if (origin !== undefined && origin !== HOME && origin !== OTHER) return { statuses: [403], code: 'forbidden' };
+  if (method === 'OPTIONS') return { statuses: [200] };
+  const entry = route[method];
+  if (entry === undefined) return { statuses: [405], code: 'method_not_allowed' };
+  if (entry.needs === undefined) return entry;
+  if (client.isBad) return { statuses: [401], code: 'unauthorized', challenge: /^Bearer realm="ringcast", error="invalid_token", error_description="[^"]+"$/ };
+  const isNobody = !client.headers.Authorization && !client.headers.Cookie?.includes('auth_token=');
+  const need = entry.isToken ? 'token' : entry.needs === 'any' ? 'read' : entry.needs;
+  if (isNobody) {
+    return anonymous.includes(need) ? entry : { statuses: [401], code: 'unauthorized', challenge: /^Bearer realm="ringcast"$/ };
+  }
+  if (client.isCookie && !['GET', 'HEAD'].includes(method) && origin === undefined) return { statuses: [403], code: 'forbidden' };
+  if (entry.needs !== 'any' && !client[entry.needs]) return { statuses: [403], code: 'forbidden' };
+  return entry;
+}
+
+function checkCors(answer, route, method, origin, said) {
+  const isAllowed = origin === HOME || origin === OTHER;
+  const { fields } = answer;
+  assert.match(fields.vary ?? '', /\bOrigin\b/, `${said}: Vary`);
+  assert.equal(fields['access-control-allow-origin'], isAllowed ? origin : undefined, `${said}: its origin alone`);
+  assert.equal(fields['access-control-allow-credentials'], isAllowed ? 'true' : undefined, said);
+  if (!isAllowed || method !== 'OPTIONS') {
+    assert.equal(fields['access-control-allow-methods'], undefined, said);
+    if (isAllowed) assert.match(fields['access-control-expose-headers'] ?? '', /Ringcast-Connection-Id/, said);
+    return;
+  }
+  const list = (text) => text.split(',').map((one) => one.trim());
+  assert.equal(fields['access-control-max-age'], '86400', said);
+  for (const name of routeMethods(route)) assert.ok(list(fields['access-control-allow-methods']).includes(name), said);
+  for (const name of ['Authorization', 'Content-Type', 'Last-Event-ID']) {
+    assert.ok(list(fields['access-control-allow-headers']).includes(name), `${said}: ${name} is allowed`);
   }
 }
 
-const start = (name, flags) => Broker.start({ flags, directory: join(scratch, name) });
+async function checkOne(route, method, clientName, client, origin, anonymous) {
+  let path = route.path();
+  const wanted = expected(route, method, client, origin, anonymous);
+  const said = `${method} ${path} by ${clientName}, Origin: ${origin}`;
+  if (client.query) path += `${path.includes('?') ? '&' : '?'}${client.query}`;
+  if (wanted.isThere) await ask('POST', path, { headers: bearer(ALL), body: 'x' });
+  const headers = { ...client.headers };
+  if (origin !== undefined) headers.Origin = origin;
+  if (method === 'OPTIONS' && origin !== undefined) headers['Access-Control-Request-Method'] = 'POST';
+  const answer = await ask(method, path, { headers, body: wanted.body ?? (method === 'POST' ? 'hello' : undefined) });
+  assert.ok(wanted.statuses.includes(answer.status), `${said}: ${answer.status} ${answer.text}, not ${wanted.statuses}`);
+  if (wanted.code && method !== 'HEAD') assert.equal(answer.code, wanted.code, said);
+  if (wanted.challenge) assert.match(answer.fields['www-authenticate'] ?? '', wanted.challenge, said);
+  else assert.equal(answer.fields['www-authenticate'], undefined, said);
+  if (answer.status === 405) assert.ok(answer.fields.allow?.includes('OPTIONS'), `${said}: ${answer.fields.allow}`);
+  checkCors(answer, route, method, origin, said);
+}
+
+async function checkTable(anonymous = [], names = Object.keys(clients)) {
+  let count = 0;
+  for (const route of routes) {
+    for (const method of route.only ? [route.only, 'OPTIONS'] : methods) {
+      if (method === 'DELETE' && route.POST && route.PUT) continue; // has a route of its own above
+      for (const name of names) {
+        for (const origin of Object.values(pages)) {
+          await checkOne(route, method, name, clients[name], origin, anonymous);
+          count++;
+        }
+      }
+    }
+  }
+  return count;
+}
+
+// --- further tables ---
+
+async function checkLimits() {
+  const as = (sub, ringcast = ALL) => ({ headers: bearer(ringcast, { sub }) });
+  await start('limits', ['--auth-keys', secretPath, '--connections-per-subject', '2']);
+  const held = [];
+  for (let i = 0; i < 2; i++) held.push(await new Subscriber(broker, '/streams/a', as('alice')).begun());
+  let answer = await ask('GET', '/streams/a', as('alice'));
+  assert.deepEqual([answer.status, answer.code], [429, 'too_many_connections']);
+  assert.ok(Number(answer.fields['retry-after']) >= 1);
+  assert.equal((await ask('GET', '/streams/a', as('bob'))).status, 200, 'another subject is not concerned');
+  held[0].close();
+  await until('there is room', async () => (await ask('GET', '/streams/a', as('alice'))).status === 200);
+  held[1].close();
+
+  await broker.stop();
+
+  await start('rates', ['--auth-keys', secretPath, '--requests-per-subject', '5']);
+  await until('she asks as often as she may', async () => {
+    answer = await ask('GET', '/api/sse?sessionId=a', as('alice'));
+    return answer.status !== 200;
+  });
+  assert.deepEqual([answer.status, answer.code], [429, 'rate_limited']);
+  assert.equal((await ask('GET', '/api/sse?sessionId=a', as('bob'))).status, 200);
+  await broker.stop();
+}
+
+async function checkRequired() {
+  await start('required', ['--auth-keys', secretPath, '--allow-origins', `${HOME},${OTHER}`, '--require-origin']);
+  for (const route of routes.filter((one) => one.GET)) {
+    const answer = await ask('GET', route.path(), { headers: bearer(ALL) });
+    const isOpen = route.GET.needs === undefined;
+    assert.equal(answer.status === 403, !isOpen, `${route.path()}: ${answer.status}`);
+    if (!isOpen) assert.equal(answer.code, 'forbidden');
+  }
+  await broker.stop();
+}
+
+async function checkUnlisted() {
+  await start('unlisted', []);
+  for (const route of routes) {
+    for (const origin of [HOME, `http://127.0.0.1:${broker.port}`, 'null', '']) {
+      const answer = await ask('GET', route.path(), { headers: { Origin: origin } });
+      assert.deepEqual([answer.status, answer.code], [403, 'forbidden'], `${route.path()} from '${origin}'`);
+      assert.equal(answer.fields['access-control-allow-origin'], undefined);
+    }
+  }
+  assert.equal(broker.log().match(/no origin is allowed/g)?.length, 1, 'a warning in the log, once');
+  assert.equal((await ask('GET', '/streams/a')).status, 200, 'without keys, anybody reads');
+  const refused = await ask('POST', '/streams/a', { body: 'x' });
+  assert.deepEqual([refused.status, refused.code], [401, 'unauthorized'], 'and nobody publishes');
+  assert.equal((await ask('GET', '/streams/a', { headers: bearer(ALL) })).status, 401, 'no token is valid');
+  const cookie = { Cookie: `auth_token=${token(ALL)}` };
+  assert.equal((await ask('GET', '/streams/a', { headers: cookie })).status, 200, 'a cookie is another server\'s');
+  await broker.stop();
+}
+
+async function connect() {
+  await broker.ask({ stream: 't/a', data: 'x' });
+  const subscriber = await new Subscriber(broker, '/streams/u', { headers: bearer(ALL) }).begun();
+  connection = /Ringcast-Connection-Id: (\w+)/.exec(subscriber.header)[1];
+  return subscriber;
+}
 
 test(async ({ say }) => {
-  let broker = await start('listed', ['--allow-origins', `${HOME}, ${OTHER}`]);
-  await checkOrigins(broker, true, false);
+  const origins = ['--allow-origins', `${HOME}, ${OTHER}`];
+  const keys = ['--auth-keys', secretPath, '--auth-audience', 'here'];
+  await start('table', [...origins, ...keys]);
+  await connect();
+  say(`${await checkTable()} answers where keys are configured`);
   await broker.stop();
-  say('origins that are on the list, and others');
 
-  broker = await start('required', ['--allow-origins', `${HOME},${OTHER}`, '--require-origin']);
-  await checkOrigins(broker, true, true);
+  await start('anonymous', [...origins, ...keys, '--anonymous', 'read']);
+  await connect();
+  say(`${await checkTable(['read'], ['nobody', 'a bad signature', 'a writer', 'with a cookie'])} answers where anybody reads`);
   await broker.stop();
-  say('where an Origin is required');
 
-  broker = await start('unlisted', []);
-  await checkOrigins(broker, false, false);
-  assert.equal(broker.log().match(/no origin is allowed/g)?.length, 1, 'a warning in the log, once');
+  await start('all', [...origins, ...keys, '--anonymous', 'all']);
+  await connect();
+  say(`${await checkTable(['read', 'write', 'broadcast'], ['nobody', 'a bad signature', 'a reader', 'with a cookie'])} answers where anybody may all`);
   await broker.stop();
-  say('without a list');
+
+  await checkRequired();
+  await checkUnlisted();
+  await checkLimits();
+  say('origins that are required or not listed, limits');
 });

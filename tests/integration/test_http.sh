@@ -93,7 +93,7 @@ exec {connection}>&-
 
 equal "$(raw "GET /a ${get}GET /healthz ${get}POST /events ${get}GET /healthz $last" | statuses)" "404 200 405 200" \
   "pipelined requests, answered in order"
-equal "$(raw "POST /streams/a HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 4\\r\\n\\r\\nGET GET /healthz $last" | statuses)" \
+equal "$(raw "POST /events HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 4\\r\\n\\r\\nGET GET /healthz $last" | statuses)" \
   "405 200" "a body is passed over"
 equal "$(raw "GET /a HTTP/1.1\\r\\nHost: a\\r\\nX:\\x01\\r\\n\\r\\nGET /healthz $last" | statuses)" 400 \
   "what follows a broken request is not looked at"

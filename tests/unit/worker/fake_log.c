@@ -239,7 +239,8 @@ static void fill_options(struct shard_options *shard)
 {
     static const struct cors_origins no_origins;
     static struct client_limits no_limits;
-    static struct access_policy access = {.origins = &no_origins};
+    static struct access_policy access = {.origins = &no_origins,
+                                          .anonymous = ACCESS_ANONYMOUS_ALL};
     shard->workers = 1;
     shard->limits = shard->limits != NULL ? shard->limits : &no_limits;
     shard->access = shard->access != NULL ? shard->access : &access;
