@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -29,11 +30,17 @@ static void setup(void)
     noted[0] = 0;
 }
 
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
 static void teardown(void)
 {
-    char command[PATH_SIZE + 16];
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-    cr_assert_eq(system(command), 0);
+    cr_assert_eq(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static const char *write_file(const char *name, struct slice text, mode_t mode)
