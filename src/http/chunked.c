@@ -19,6 +19,11 @@ bool chunked_is_over(const struct chunked *chunked)
     return chunked->state == CHUNKED_OVER;
 }
 
+uint64_t chunked_left(const struct chunked *chunked)
+{
+    return chunked->state == CHUNKED_DATA ? chunked->left : 0;
+}
+
 static const char *take_size(struct chunked *chunked, uint8_t byte)
 {
     int digit = text_hex_value(byte);

@@ -29,6 +29,9 @@ struct chunked {
 size_t chunked_feed(struct chunked *chunked, const uint8_t *bytes, size_t length,
                     struct slice *data, const char **fault_text);
 
+// How much of the present chunk's data is still to come; 0 where its size is not known yet.
+uint64_t chunked_left(const struct chunked *chunked);
+
 // Whether the last chunk and its end were taken.
 bool chunked_is_over(const struct chunked *chunked);
 

@@ -5,17 +5,6 @@
 STATIC_ASSERT(sizeof(llhttp_t) <= HTTP_PARSER_BYTES, "the parser lives in the request object");
 STATIC_ASSERT(_Alignof(llhttp_t) <= 8, "the parser lives in the request object");
 
-// llhttp lets folded fields, nameless ones and, in places, bare line ends pass. So the header's
-// lines are checked here, before it sees them.
-enum line_state {
-    LINE_BEFORE, // empty lines before the request line are passed over (RFC 9112 section 2.2)
-    LINE_INSIDE,
-    LINE_CR,       // after the CR of a line that is not empty
-    LINE_START,    // of a field line or the empty one
-    LINE_EMPTY_CR, // after the CR of the empty line
-    LINE_END,      // the header is over
-};
-
 enum field_rule {
     RULE_ONCE,     // twice is refused, too long is refused
     RULE_ONCE_CUT, // twice is refused, too long is cut
@@ -321,7 +310,7 @@ static int on_headers_complete(llhttp_t *parser)
     // llhttp passes over further spaces, which others take for a part of the target.
     size_t line_bytes = strlen(llhttp_method_name(llhttp_get_method(parser))) +
                         request->target_length + sizeof("  HTTP/1.1") - 1;
-    if (request->line_bytes != line_bytes) {
+    if (request->lines.line_bytes != line_bytes) {
         return REFUSE(request, ERR_INVALID_REQUEST,
                       "The request line has more than the two spaces between its parts");
     }
@@ -336,7 +325,8 @@ static int on_headers_complete(llhttp_t *parser)
     if (is_chunked && request->version_minor == 0) {
         return REFUSE(request, ERR_INVALID_REQUEST, "HTTP/1.0 has no Transfer-Encoding");
     }
-    if (is_chunked && http_request_has(request, HTTP_FIELD_CONTENT_LENGTH)) {
+    bool has_length = http_request_has(request, HTTP_FIELD_CONTENT_LENGTH);
+    if ((is_chunked && has_length) || parser->content_length == HTTP_LENGTH_UNKNOWN) {
         return REFUSE(request, ERR_INVALID_REQUEST, "The length of the body is not clear");
     }
     request->content_length = is_chunked ? HTTP_LENGTH_UNKNOWN : parser->content_length;
@@ -372,78 +362,10 @@ void http_request_init(struct http_request *request)
     llhttp_init(parser_of(request), HTTP_REQUEST, &settings);
 }
 
-// From inside a line to its CR, or to an LF that comes first, or to the end.
-static size_t find_line_end(const uint8_t *bytes, size_t at, size_t length)
-{
-    const uint8_t *carriage_return = memchr(bytes + at, '\r', length - at);
-    size_t end = carriage_return == NULL ? length : (size_t)(carriage_return - bytes);
-    const uint8_t *line_feed = memchr(bytes + at, '\n', end - at);
-    return line_feed == NULL ? end : (size_t)(line_feed - bytes);
-}
-
 void http_request_set_header_max(struct http_request *request, uint32_t header_bytes_max)
 {
-    ASSERT(!request->has_started);
+    ASSERT(!http_request_has_started(request));
     request->header_bytes_max = header_bytes_max;
-}
-
-// Advances over the header's bytes as far as their lines are well formed and within bounds. Returns
-// how many that are; *fault_text is set where the next one is not.
-static size_t header_check(struct http_request *request, const uint8_t *bytes, size_t length,
-                           const char **fault_text)
-{
-    size_t at = 0;
-    for (; at < length && request->line_state != LINE_END; at++) {
-        if (request->line_state == LINE_INSIDE) {
-            at = find_line_end(bytes, at, length);
-            if (at == length) {
-                break;
-            }
-        }
-        uint8_t byte = bytes[at];
-        switch ((enum line_state)request->line_state) {
-        case LINE_BEFORE:
-            if (byte != '\r' && byte != '\n') {
-                request->has_started = true;
-                request->line_at = request->header_bytes + (uint32_t)at;
-                request->line_state = LINE_INSIDE;
-            }
-            break;
-        case LINE_START:
-            if (byte == ' ' || byte == '\t') {
-                *fault_text = "A header field is folded over several lines";
-                return at;
-            }
-            if (byte == ':') {
-                *fault_text = "A header field has no name";
-                return at;
-            }
-            request->line_state = byte == '\r' ? LINE_EMPTY_CR : LINE_INSIDE;
-            break;
-        case LINE_INSIDE:
-            if (byte == '\r') {
-                request->line_state = LINE_CR;
-            }
-            break;
-        case LINE_CR:
-        case LINE_EMPTY_CR:
-            if (byte != '\n') {
-                *fault_text = "A CR is not followed by LF";
-                return at;
-            }
-            if (request->line_bytes == 0) {
-                request->line_bytes = request->header_bytes + (uint32_t)at - 1 - request->line_at;
-            }
-            request->line_state = request->line_state == LINE_CR ? LINE_START : LINE_END;
-            continue;
-        case LINE_END: UNREACHABLE();
-        }
-        if (byte == '\n' && request->line_state != LINE_BEFORE) {
-            *fault_text = "A line ends in LF without CR";
-            return at;
-        }
-    }
-    return at;
 }
 
 static enum http_progress refuse_unparsed(struct http_request *request, llhttp_errno_t code)
@@ -493,10 +415,10 @@ static enum http_progress execute(struct http_request *request, const uint8_t *b
 static enum http_progress feed_header(struct http_request *request, const uint8_t *bytes,
                                       size_t length, size_t *taken)
 {
-    size_t room = request->header_bytes_max - request->header_bytes;
-    const char *fault_text = NULL;
-    size_t sound = header_check(request, bytes, length < room ? length : room, &fault_text);
-    request->header_bytes += (uint32_t)sound;
+    size_t room = request->header_bytes_max - request->lines.bytes;
+    const char *fault_text;
+    size_t sound =
+        header_lines_check(&request->lines, bytes, length < room ? length : room, &fault_text);
     enum http_progress progress = execute(request, bytes, sound, taken);
     if (progress != HTTP_NEED_MORE) {
         return progress;
@@ -504,7 +426,7 @@ static enum http_progress feed_header(struct http_request *request, const uint8_
     if (fault_text != NULL) {
         return FAILED(request, ERR_INVALID_REQUEST, "%s", fault_text);
     }
-    bool is_over = request->line_state == LINE_END;
+    bool is_over = request->lines.is_over;
     if (is_over != request->has_header) {
         return refuse_unparsed(request, HPE_OK);
     }
@@ -556,7 +478,8 @@ static enum http_progress feed_chunks(struct http_request *request, const uint8_
         if (fault_text != NULL) {
             return FAILED(request, ERR_INVALID_REQUEST, "%s", fault_text);
         }
-        if (data.length > request->body_bytes_max - request->body_bytes) {
+        uint64_t room = request->body_bytes_max - request->body_bytes;
+        if (data.length > room || chunked_left(&request->chunked) > room - data.length) {
             return too_large(request);
         }
         give_body(request, data);
@@ -581,7 +504,7 @@ enum http_progress http_request_feed(struct http_request *request, const uint8_t
                                      size_t length, size_t *consumed)
 {
     ASSERT(!request->is_complete && request->fault.error == ERR_NONE);
-    if (request->line_state != LINE_END) {
+    if (!request->lines.is_over) {
         return feed_header(request, bytes, length, consumed);
     }
     enum http_progress progress = feed_body(request, bytes, length, consumed);

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "http/chunked.h"
 #include "http/fault.h"
+#include "http/header_lines.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,21 +91,17 @@ struct http_request {
     struct http_fault fault;
 
     // Private: use the functions below.
-    bool has_started;
     bool has_header;
     bool has_body;
     bool is_body_taken; // http_request_take_body was called
     bool is_complete;
-    uint8_t field;      // enum http_field: which one is being read
-    uint8_t line_state; // of the check of line ends
+    uint8_t field; // enum http_field: which one is being read
     uint16_t field_count;
     uint16_t name_length;
     uint16_t target_length; // the target stands at the start of `text`
     uint16_t text_length;
     uint32_t fields_seen; // bit for each enum http_field
-    uint32_t line_at;     // offset of the request line in the header, behind empty lines
-    uint32_t line_bytes;  // its length, without CR LF; 0: it is not whole
-    uint32_t header_bytes;
+    struct header_lines lines;
     uint32_t header_bytes_max;
     uint64_t content_length;
     uint64_t body_bytes;
@@ -159,7 +156,7 @@ static inline uint64_t http_request_content_length(const struct http_request *re
 // word, otherwise with ERR_REQUEST_TIMEOUT (RFC 9110 section 15.5.9).
 static inline bool http_request_has_started(const struct http_request *request)
 {
-    return request->has_started;
+    return request->lines.has_started;
 }
 
 // Whether the answer goes without its body (RFC 9110 section 9.3.2), whatever became of the

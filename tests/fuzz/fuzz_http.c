@@ -1,12 +1,13 @@
 // layer: http
-// A request, whole and in pieces; then its route, its subscription and its refusal. The first byte
-// says where the pieces end.
+// A request, whole and in pieces, its body beside llhttp's reading of it; then its route, its
+// subscription and its refusal. The first byte says where the pieces end.
 #include "base/json.h"
 #include "base/utf8.h"
 #include "event/event.h"
 #include "http/response.h"
 #include "http/subscribe.h"
 
+#include <llhttp.h>
 #include <stdlib.h>
 
 enum { BODY_BYTES_MAX = 256 };
@@ -54,6 +55,54 @@ static void parse(struct parsed *parsed, const uint8_t *bytes, size_t length, si
         parsed->consumed += consumed;
         free(copy);
     }
+}
+
+// --- the same by llhttp alone, which knows bodies too ---
+
+struct other {
+    uint8_t body[BODY_BYTES_MAX];
+    size_t body_length;
+    bool is_complete;
+};
+
+static int other_body(llhttp_t *parser, const char *at, size_t length)
+{
+    struct other *other = parser->data;
+    ASSERT(length <= BODY_BYTES_MAX - other->body_length);
+    memcpy(other->body + other->body_length, at, length);
+    other->body_length += length;
+    return 0;
+}
+
+static int other_complete(llhttp_t *parser)
+{
+    struct other *other = parser->data;
+    other->is_complete = true;
+    return HPE_PAUSED;
+}
+
+// A body that we take is read in the same way by others. (Of extensions, llhttp takes fewer.)
+static void check_body(const struct parsed *parsed, const uint8_t *bytes)
+{
+    if (parsed->request.chunked.extension_bytes > 0 ||
+        http_request_content_length(&parsed->request) == 0) {
+        return;
+    }
+    static struct other other;
+    memset(&other, 0, sizeof(other));
+    llhttp_settings_t settings;
+    llhttp_settings_init(&settings);
+    settings.on_body = other_body;
+    settings.on_message_complete = other_complete;
+    llhttp_t parser;
+    llhttp_init(&parser, HTTP_REQUEST, &settings);
+    parser.data = &other;
+    llhttp_errno_t code = llhttp_execute(&parser, (const char *)bytes, parsed->consumed);
+    ASSERT(other.is_complete);
+    ASSERT(code != HPE_PAUSED ||
+           llhttp_get_error_pos(&parser) == (const char *)bytes + parsed->consumed);
+    ASSERT(slice_equal(slice_from(other.body, other.body_length),
+                       slice_from(parsed->body, parsed->body_length)));
 }
 
 static void check_refusal(const struct http_fault *fault)
@@ -121,6 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         ASSERT(slice_equal(slice_from(whole.body, whole.body_length),
                            slice_from(pieces.body, pieces.body_length)));
+        check_body(&whole, data + 1);
         check_subscription(&whole.request);
     }
     return 0;

@@ -89,6 +89,12 @@ static void check_instant(uint64_t unix_ms)
     uint64_t parsed = 0;
     cr_assert(text_parse_rfc3339(slice_of(text), &parsed));
     cr_assert_eq(parsed, unix_ms);
+
+    char http_date[TEXT_HTTP_DATE_BYTES];
+    text_format_http_date(unix_ms, http_date);
+    strftime(expected, sizeof(expected), "%a, %d %b %Y %H:%M:%S GMT", &date);
+    cr_assert_eq(strlen(expected), sizeof(http_date));
+    cr_assert_arr_eq(http_date, expected, sizeof(http_date));
 }
 
 Test(text_time, formats_as_the_c_library_does)

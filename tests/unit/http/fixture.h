@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 // The body of what was fed last.
 static uint8_t fed_body[64 << 10];
@@ -43,6 +44,68 @@ static inline enum http_progress feed(struct http_request *request, const char *
 {
     http_request_init(request);
     return feed_piece(request, (const uint8_t *)text, strlen(text), consumed);
+}
+
+struct outcome {
+    enum http_progress progress;
+    size_t consumed;
+};
+
+// Feeds the text in two pieces, the first of them `split` bytes long, or byte by byte for split ==
+// 0.
+static inline struct outcome feed_split(struct http_request *request, struct slice text,
+                                        size_t split)
+{
+    http_request_init(request);
+    size_t at = 0;
+    struct outcome outcome = {HTTP_NEED_MORE, 0};
+    while (at < text.length && outcome.progress == HTTP_NEED_MORE) {
+        size_t piece = split == 0 ? 1 : at == 0 ? split : text.length - at;
+        // A copy of exactly that size, so that the sanitizer sees a read beyond it.
+        uint8_t *copy = malloc(piece);
+        memcpy(copy, text.at + at, piece);
+        size_t consumed = 0;
+        outcome.progress = feed_piece(request, copy, piece, &consumed);
+        free(copy);
+        cr_assert_leq(consumed, piece);
+        if (outcome.progress == HTTP_NEED_MORE) {
+            cr_assert_eq(consumed, piece);
+        }
+        at += consumed;
+    }
+    outcome.consumed = at;
+    return outcome;
+}
+
+#define GET  "GET / HTTP/1.1\r\nHost: a\r\n"
+#define POST "POST / HTTP/1.1\r\nHost: a\r\n"
+
+// A request that may have a NUL in it.
+#define TEXT(literal) SLICE_LITERAL(literal)
+
+struct refused_request {
+    struct slice text;
+    enum rc_error error;
+    int status;
+    const char *detail; // part of it
+};
+
+// Fails, and for the same reason, however it is split.
+static inline void expect_refusal(struct http_request *request,
+                                  const struct refused_request *refused)
+{
+    for (size_t split = 0; split <= refused->text.length; split++) {
+        struct outcome outcome = feed_split(request, refused->text, split);
+        cr_expect_eq(outcome.progress, HTTP_FAILED, SLICE_FORMAT " at %zu",
+                     SLICE_ARGUMENTS(refused->text), split);
+        cr_expect_eq(request->fault.error, refused->error, SLICE_FORMAT ": %s, %s",
+                     SLICE_ARGUMENTS(refused->text), error_code(request->fault.error),
+                     request->fault.detail);
+        cr_expect_eq(http_fault_status(&request->fault), refused->status, SLICE_FORMAT,
+                     SLICE_ARGUMENTS(refused->text));
+        cr_expect_not_null(strstr(request->fault.detail, refused->detail), SLICE_FORMAT ": %s",
+                           SLICE_ARGUMENTS(refused->text), request->fault.detail);
+    }
 }
 
 // "GET target HTTP/1.1" with these further fields ("" or "Name: value\r\n...").

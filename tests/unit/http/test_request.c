@@ -1,130 +1,83 @@
 #include "unit/http/fixture.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 static struct http_request request;
 
-struct outcome {
-    enum http_progress progress;
-    size_t consumed;
-};
-
-// Feeds the text in two pieces, the first of them `split` bytes long, or byte by byte for split ==
-// 0.
-static struct outcome feed_split(const char *text, size_t split)
-{
-    http_request_init(&request);
-    size_t length = strlen(text);
-    size_t at = 0;
-    struct outcome outcome = {HTTP_NEED_MORE, 0};
-    while (at < length && outcome.progress == HTTP_NEED_MORE) {
-        size_t piece = split == 0 ? 1 : at == 0 ? split : length - at;
-        // A copy of exactly that size, so that the sanitizer sees a read beyond it.
-        uint8_t *copy = malloc(piece);
-        memcpy(copy, text + at, piece);
-        size_t consumed = 0;
-        outcome.progress = feed_piece(&request, copy, piece, &consumed);
-        free(copy);
-        cr_assert_leq(consumed, piece);
-        if (outcome.progress == HTTP_NEED_MORE) {
-            cr_assert_eq(consumed, piece);
-        }
-        at += consumed;
-    }
-    outcome.consumed = at;
-    return outcome;
-}
-
-struct refusal {
-    const char *text;
-    enum rc_error error;
-    int status;
-    const char *detail; // part of it
-};
-
-#define GET "GET / HTTP/1.1\r\nHost: a\r\n"
-
-static const struct refusal refusals[] = {
-    {"\x16\x03\x01\x02", ERR_INVALID_REQUEST, 400, "method"},
-    {"FETCH / HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "method"},
-    {"get / HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "method"},
-    {"GET / HTTP/1.2\r\n", ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
-    {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
-    {"GET / HTTP/0.9\r\nHost: a\r\n\r\n", ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
-    {"GET / FTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "not HTTP/1.1"},
-    {"GET /\r\nHost: a\r\n\r\n", ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
-    {"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "two spaces"},
-    {"\r\nGET /  HTTP/1.1\r\nHost: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "two spaces"},
-    {"GET /a b HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "not HTTP/1.1"},
-    {"GET a HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "target"},
-    {"GET /\x7f HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "percent-encoded"},
-    {"GET /\xc3\xa9 HTTP/1.1\r\n", ERR_INVALID_REQUEST, 400, "percent-encoded"},
-    {"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "fragment"},
-    {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "OPTIONS"},
-    {"GET / HTTP/1.1\nHost: a\n\n", ERR_INVALID_REQUEST, 400, "LF without CR"},
-    {"GET / HTTP/1.1\rHost: a\r\n", ERR_INVALID_REQUEST, 400, "CR is not followed"},
-    {GET "X: a\rb\r\n\r\n", ERR_INVALID_REQUEST, 400, "CR is not followed"},
-    {GET "X: a\n\r\n", ERR_INVALID_REQUEST, 400, "LF without CR"},
-    {GET "\n", ERR_INVALID_REQUEST, 400, "LF without CR"},
-    {GET "\rX", ERR_INVALID_REQUEST, 400, "CR is not followed"},
-    {GET "X: a\r\n b\r\n\r\n", ERR_INVALID_REQUEST, 400, "folded"},
-    {GET "X: a\r\n\tb\r\n\r\n", ERR_INVALID_REQUEST, 400, "folded"},
-    {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "folded"},
-    {GET "X : a\r\n\r\n", ERR_INVALID_REQUEST, 400, "character"},
-    {GET ": a\r\n\r\n", ERR_INVALID_REQUEST, 400, "no name"},
-    {GET "X\r\n\r\n", ERR_INVALID_REQUEST, 400, "character"},
-    {GET "X: a\x01\r\n\r\n", ERR_INVALID_REQUEST, 400, "character"},
-    {GET "X: a\x7f\r\n\r\n", ERR_INVALID_REQUEST, 400, "character"},
-    {GET "\xc3\xa9: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "character"},
-    {"GET / HTTP/1.1\r\n\r\n", ERR_INVALID_REQUEST, 400, "Host is missing"},
-    {GET "host: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "Host is given twice"},
-    {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", ERR_INVALID_REQUEST, 400, "host and port"},
-    {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", ERR_INVALID_REQUEST, 400, "host and port"},
-    {"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", ERR_INVALID_REQUEST, 400, "host and port"},
-    {GET "Origin: a\r\nOrigin: a\r\n\r\n", ERR_INVALID_REQUEST, 400, "Origin is given twice"},
-    {GET "Last-Event-ID: 1\r\nLast-Event-ID: 2\r\n\r\n", ERR_INVALID_REQUEST, 400, "given twice"},
-    {GET "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", ERR_INVALID_REQUEST, 400, "given twice"},
-    {GET "Content-Length: x\r\n\r\n", ERR_INVALID_REQUEST, 400, "length"},
-    {GET "Content-Length: -1\r\n\r\n", ERR_INVALID_REQUEST, 400, "length"},
-    {GET "Content-Length: +1\r\n\r\n", ERR_INVALID_REQUEST, 400, "length"},
-    {GET "Content-Length: 1, 1\r\n\r\n", ERR_INVALID_REQUEST, 400, "length"},
-    {GET "Content-Length: 0x1\r\n\r\n", ERR_INVALID_REQUEST, 400, "length"},
-    {GET "Content-Length:\r\n\r\n", ERR_INVALID_REQUEST, 400, "length"},
-    {GET "Content-Length: 99999999999999999999\r\n\r\n", ERR_INVALID_REQUEST, 400, "length"},
-    {GET "Content-Length: 16385\r\n\r\n", ERR_TOO_LARGE, 413, "16384"},
-    {GET "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_INVALID_REQUEST, 400, ""},
-    {GET "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", ERR_INVALID_REQUEST, 400, ""},
-    {GET "Transfer-Encoding: gzip\r\n\r\n", ERR_INVALID_REQUEST, 400, "chunked"},
-    {GET "Transfer-Encoding: gzip, chunked\r\n\r\n", ERR_INVALID_REQUEST, 400, "chunked"},
-    {GET "Transfer-Encoding: xchunked\r\n\r\n", ERR_INVALID_REQUEST, 400, "chunked"},
-    {GET "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_INVALID_REQUEST,
-     400, "given twice"},
-    {"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_INVALID_REQUEST, 400, "HTTP/1.0"},
-    {GET "Transfer-Encoding: chunked\r\n\r\nx\r\n", ERR_INVALID_REQUEST, 400, "chunk"},
-    {GET "Transfer-Encoding: chunked\r\n\r\n1\r\nabc", ERR_INVALID_REQUEST, 400, ""},
-    {GET "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n\r\n", ERR_INVALID_REQUEST, 400,
+static const struct refused_request refusals[] = {
+    {TEXT("\x16\x03\x01\x02"), ERR_INVALID_REQUEST, 400, "method"},
+    {TEXT("FETCH / HTTP/1.1\r\n"), ERR_INVALID_REQUEST, 400, "method"},
+    {TEXT("get / HTTP/1.1\r\n"), ERR_INVALID_REQUEST, 400, "method"},
+    {TEXT("GET / HTTP/1.2\r\n"), ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
+    {TEXT("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
+    {TEXT("GET / HTTP/0.9\r\nHost: a\r\n\r\n"), ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
+    {TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
+    {TEXT("GET / FTP/1.1\r\n"), ERR_INVALID_REQUEST, 400, "not HTTP/1.1"},
+    {TEXT("GET /\r\nHost: a\r\n\r\n"), ERR_UNSUPPORTED_VERSION, 505, "HTTP/1.1"},
+    {TEXT("GET  / HTTP/1.1\r\nHost: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "two spaces"},
+    {TEXT("\r\nGET /  HTTP/1.1\r\nHost: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "two spaces"},
+    {TEXT("GET /a b HTTP/1.1\r\n"), ERR_INVALID_REQUEST, 400, "not HTTP/1.1"},
+    {TEXT("GET a HTTP/1.1\r\n"), ERR_INVALID_REQUEST, 400, "target"},
+    {TEXT("GET /\x7f HTTP/1.1\r\n"), ERR_INVALID_REQUEST, 400, "percent-encoded"},
+    {TEXT("GET /\xc3\xa9 HTTP/1.1\r\n"), ERR_INVALID_REQUEST, 400, "percent-encoded"},
+    {TEXT("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "fragment"},
+    {TEXT("GET * HTTP/1.1\r\nHost: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "OPTIONS"},
+    {TEXT("GET / HTTP/1.1\nHost: a\n\n"), ERR_INVALID_REQUEST, 400, "LF without CR"},
+    {TEXT("GET / HTTP/1.1\rHost: a\r\n"), ERR_INVALID_REQUEST, 400, "CR is not followed"},
+    {TEXT(GET "X: a\rb\r\n\r\n"), ERR_INVALID_REQUEST, 400, "CR is not followed"},
+    {TEXT(GET "X: a\n\r\n"), ERR_INVALID_REQUEST, 400, "LF without CR"},
+    {TEXT(GET "\n"), ERR_INVALID_REQUEST, 400, "LF without CR"},
+    {TEXT(GET "\rX"), ERR_INVALID_REQUEST, 400, "CR is not followed"},
+    {TEXT(GET "X: a\r\n b\r\n\r\n"), ERR_INVALID_REQUEST, 400, "folded"},
+    {TEXT(GET "X: a\r\n\tb\r\n\r\n"), ERR_INVALID_REQUEST, 400, "folded"},
+    {TEXT("GET / HTTP/1.1\r\n Host: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "folded"},
+    {TEXT(GET "X : a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "character"},
+    {TEXT(GET ": a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "no name"},
+    {TEXT(GET "X\r\n\r\n"), ERR_INVALID_REQUEST, 400, "character"},
+    {TEXT(GET "X: a\x01\r\n\r\n"), ERR_INVALID_REQUEST, 400, "character"},
+    {TEXT(GET "X: a\x7f\r\n\r\n"), ERR_INVALID_REQUEST, 400, "character"},
+    {TEXT(GET "\xc3\xa9: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "character"},
+    {TEXT("GET / HTTP/1.1\r\n\r\n"), ERR_INVALID_REQUEST, 400, "Host is missing"},
+    {TEXT(GET "host: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "Host is given twice"},
+    {TEXT("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), ERR_INVALID_REQUEST, 400, "host and port"},
+    {TEXT("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), ERR_INVALID_REQUEST, 400, "host and port"},
+    {TEXT("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n"), ERR_INVALID_REQUEST, 400, "host and port"},
+    {TEXT(GET "Origin: a\r\nOrigin: a\r\n\r\n"), ERR_INVALID_REQUEST, 400, "Origin is given twice"},
+    {TEXT(GET "Last-Event-ID: 1\r\nLast-Event-ID: 2\r\n\r\n"), ERR_INVALID_REQUEST, 400,
+     "given twice"},
+    {TEXT(GET "Content-Length: 1\r\nContent-Length: 1\r\n\r\n"), ERR_INVALID_REQUEST, 400,
+     "given twice"},
+    {TEXT(GET "Content-Length: x\r\n\r\n"), ERR_INVALID_REQUEST, 400, "length"},
+    {TEXT(GET "Content-Length: -1\r\n\r\n"), ERR_INVALID_REQUEST, 400, "length"},
+    {TEXT(GET "Content-Length: +1\r\n\r\n"), ERR_INVALID_REQUEST, 400, "length"},
+    {TEXT(GET "Content-Length: 1, 1\r\n\r\n"), ERR_INVALID_REQUEST, 400, "length"},
+    {TEXT(GET "Content-Length: 0x1\r\n\r\n"), ERR_INVALID_REQUEST, 400, "length"},
+    {TEXT(GET "Content-Length:\r\n\r\n"), ERR_INVALID_REQUEST, 400, "length"},
+    {TEXT(GET "Content-Length: 99999999999999999999\r\n\r\n"), ERR_INVALID_REQUEST, 400, "length"},
+    {TEXT(GET "Content-Length: 16385\r\n\r\n"), ERR_TOO_LARGE, 413, "16384"},
+    {TEXT(GET "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"), ERR_INVALID_REQUEST, 400,
+     ""},
+    {TEXT(GET "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"), ERR_INVALID_REQUEST, 400,
+     ""},
+    {TEXT(GET "Transfer-Encoding: gzip\r\n\r\n"), ERR_INVALID_REQUEST, 400, "chunked"},
+    {TEXT(GET "Transfer-Encoding: gzip, chunked\r\n\r\n"), ERR_INVALID_REQUEST, 400, "chunked"},
+    {TEXT(GET "Transfer-Encoding: xchunked\r\n\r\n"), ERR_INVALID_REQUEST, 400, "chunked"},
+    {TEXT(GET "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+     ERR_INVALID_REQUEST, 400, "given twice"},
+    {TEXT("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), ERR_INVALID_REQUEST, 400,
+     "HTTP/1.0"},
+    {TEXT(GET "Transfer-Encoding: chunked\r\n\r\nx\r\n"), ERR_INVALID_REQUEST, 400, "chunk"},
+    {TEXT(GET "Transfer-Encoding: chunked\r\n\r\n1\r\nabc"), ERR_INVALID_REQUEST, 400, ""},
+    {TEXT(GET "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n\r\n"), ERR_INVALID_REQUEST, 400,
      "Trailer"},
-    {GET "Expect: 200-ok\r\n\r\n", ERR_INVALID_REQUEST, 417, "100-continue"},
+    {TEXT(GET "Expect: 200-ok\r\n\r\n"), ERR_INVALID_REQUEST, 417, "100-continue"},
 };
-
-static void expect_refusal(const struct refusal *refusal, const struct outcome *outcome)
-{
-    cr_expect_eq(outcome->progress, HTTP_FAILED, "%s", refusal->text);
-    cr_expect_eq(request.fault.error, refusal->error, "%s: %s, %s", refusal->text,
-                 error_code(request.fault.error), request.fault.detail);
-    cr_expect_eq(http_fault_status(&request.fault), refusal->status, "%s", refusal->text);
-    cr_expect_not_null(strstr(request.fault.detail, refusal->detail), "%s: %s", refusal->text,
-                       request.fault.detail);
-}
 
 Test(request, refuses_what_is_wrong_however_it_is_split)
 {
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        for (size_t split = 0; split <= strlen(refusals[i].text); split++) {
-            struct outcome outcome = feed_split(refusals[i].text, split);
-            expect_refusal(&refusals[i], &outcome);
-        }
+        expect_refusal(&request, &refusals[i]);
     }
 }
 
@@ -178,7 +131,7 @@ Test(request, accepts_what_is_right_however_it_is_split)
         const struct acceptance *wanted = &acceptances[i];
         size_t length = strlen(wanted->text);
         for (size_t split = 0; split <= length; split++) {
-            struct outcome outcome = feed_split(wanted->text, split);
+            struct outcome outcome = feed_split(&request, slice_of(wanted->text), split);
             cr_assert_eq(outcome.progress, HTTP_COMPLETE, "%s at %zu: %s", wanted->text, split,
                          request.fault.detail);
             cr_expect_eq(outcome.consumed, length, "%s at %zu: %zu", wanted->text, split,
@@ -203,7 +156,7 @@ Test(request, keeps_the_fields_that_matter)
                                "Origin: https://example.org\r\n"
                                "Accept-Encoding: gzip\r\n\r\n";
     for (size_t split = 0; split < sizeof(text); split++) {
-        cr_assert_eq(feed_split(text, split).progress, HTTP_COMPLETE);
+        cr_assert_eq(feed_split(&request, slice_of(text), split).progress, HTTP_COMPLETE);
         cr_expect(http_request_has(&request, HTTP_FIELD_HOST) &&
                   http_request_has(&request, HTTP_FIELD_ACCEPT) &&
                   http_request_has(&request, HTTP_FIELD_LAST_EVENT_ID) &&
@@ -215,6 +168,53 @@ Test(request, keeps_the_fields_that_matter)
         expect_slice(http_request_field(&request, HTTP_FIELD_LAST_EVENT_ID), "42", "last event id");
         expect_slice(http_request_field(&request, HTTP_FIELD_ORIGIN), "https://example.org",
                      "origin");
+    }
+}
+
+struct kept_field {
+    const char *name;
+    enum http_field field;
+};
+
+Test(request, keeps_each_field_in_any_case)
+{
+    static const struct kept_field kept[] = {
+        {"Accept", HTTP_FIELD_ACCEPT},
+        {"Last-Event-ID", HTTP_FIELD_LAST_EVENT_ID},
+        {"User-Agent", HTTP_FIELD_USER_AGENT},
+        {"Origin", HTTP_FIELD_ORIGIN},
+        {"Authorization", HTTP_FIELD_AUTHORIZATION},
+        {"Cookie", HTTP_FIELD_COOKIE},
+        {"Content-Type", HTTP_FIELD_CONTENT_TYPE},
+        {"Content-Encoding", HTTP_FIELD_CONTENT_ENCODING},
+        {"Access-Control-Request-Method", HTTP_FIELD_REQUEST_METHOD},
+        {"Producer-Id", HTTP_FIELD_PRODUCER_ID},
+        {"Producer-Epoch", HTTP_FIELD_PRODUCER_EPOCH},
+        {"Producer-Seq", HTTP_FIELD_PRODUCER_SEQ},
+        {"Event-Type", HTTP_FIELD_EVENT_TYPE},
+        {"Ack", HTTP_FIELD_ACK},
+    };
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        for (int letter_case = 0; letter_case < 3; letter_case++) {
+            char name[64];
+            for (size_t at = 0; at <= strlen(kept[i].name); at++) {
+                char letter = kept[i].name[at];
+                name[at] = letter_case == 0   ? letter
+                           : letter_case == 1 ? (char)toupper(letter)
+                                              : (char)tolower(letter);
+            }
+            char text[256];
+            size_t consumed;
+            snprintf(text, sizeof(text), GET "%s: value of it \r\nX%s: y\r\n%sX: z\r\n\r\n", name,
+                     name, name);
+            cr_assert_eq(feed(&request, text, &consumed), HTTP_COMPLETE, "%s", name);
+            for (unsigned field = HTTP_FIELD_NONE; field < HTTP_FIELD_COUNT; field++) {
+                bool is_sent = field == kept[i].field || field == HTTP_FIELD_HOST;
+                cr_expect_eq(http_request_has(&request, (enum http_field)field), is_sent, "%s",
+                             name);
+            }
+            expect_slice(http_request_field(&request, kept[i].field), "value of it", name);
+        }
     }
 }
 
@@ -298,6 +298,18 @@ Test(request, bounds_every_part)
         {GET "Accept: ", "\r\n\r\n", HTTP_ACCEPT_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
         {GET "Origin: ", "\r\n\r\n", HTTP_ORIGIN_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
         {"GET / HTTP/1.1\r\nHost: ", "\r\n\r\n", HTTP_HOST_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Authorization: ", "\r\n\r\n", HTTP_AUTHORIZATION_BYTES_MAX, ERR_HEADER_TOO_LARGE,
+         431},
+        {GET "Cookie: ", "\r\n\r\n", HTTP_COOKIE_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Content-Type: ", "\r\n\r\n", ATTRIBUTE_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Content-Encoding: ", "\r\n\r\n", HTTP_SHORT_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Producer-Id: ", "\r\n\r\n", PRODUCER_ID_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Producer-Seq: ", "\r\n\r\n", HTTP_SHORT_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Producer-Epoch: ", "\r\n\r\n", HTTP_SHORT_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Event-Type: ", "\r\n\r\n", TYPE_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Ack: ", "\r\n\r\n", HTTP_SHORT_BYTES_MAX, ERR_HEADER_TOO_LARGE, 431},
+        {GET "Access-Control-Request-Method: ", "\r\n\r\n", HTTP_SHORT_BYTES_MAX,
+         ERR_HEADER_TOO_LARGE, 431},
     };
     static const size_t pieces[] = {1, 7, 4096, 1 << 20};
     for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
