@@ -101,6 +101,10 @@ static enum rc_error prepare(struct operation *operation, struct task *task)
     case TASK_BROADCAST:
         operation->admin.operation = ADMIN_BROADCAST;
         return operation_set_frame(operation, task->events, task->detail, sizeof(task->detail));
+    case TASK_RENEW:
+        operation->admin.operation = ADMIN_RENEW;
+        operation->admin.grant = task->grant;
+        return ERR_NONE;
     default: operation_set_stream(operation, task->stream); return ERR_NONE;
     }
 }
@@ -166,7 +170,8 @@ static bool asks_workers(const struct task *task)
 {
     switch (task->kind) {
     case TASK_SEND:
-    case TASK_BROADCAST: return true;
+    case TASK_BROADCAST:
+    case TASK_RENEW: return true;
     default: return task->wants_reach;
     }
 }
@@ -328,7 +333,8 @@ static enum step_result take_turn(struct ingest *ingest, struct task *task, size
     switch (task->kind) {
     case TASK_PUBLISH: return publish(ingest, task, spent_bytes);
     case TASK_SEND:
-    case TASK_BROADCAST: return STEP_DONE;
+    case TASK_BROADCAST:
+    case TASK_RENEW: return STEP_DONE;
     default: return refuse(task, ERR_INTERNAL, 0, "");
     }
 }

@@ -88,7 +88,8 @@ static bool is_to_one(const struct operation *operation)
     switch (operation->admin.operation) {
     case ADMIN_CONNECTION:
     case ADMIN_CLOSE:
-    case ADMIN_SEND: return true;
+    case ADMIN_SEND:
+    case ADMIN_RENEW: return true;
     default: return false;
     }
 }
@@ -96,7 +97,9 @@ static bool is_to_one(const struct operation *operation)
 static void operation_finish(struct operation *operation)
 {
     for (unsigned worker = 0; worker < operation->ingest->options.workers; worker++) {
-        operation->reached += operation->admin.parts[worker].reached;
+        const struct admin_part *part = &operation->admin.parts[worker];
+        operation->reached += part->reached;
+        operation->error = part->error != ERR_NONE ? part->error : operation->error;
     }
     if (operation->asks_workers && is_to_one(operation) && operation->reached == 0) {
         operation->error = ERR_CONNECTION_NOT_FOUND;

@@ -45,6 +45,7 @@ void rig_answer_admin(void)
         struct admin_part *part = &admin->parts[message.reader];
         buffer_init(&part->json, 16 << 20);
         part->reached = rig.reached[message.reader];
+        part->error = rig.errors[message.reader];
         if (rig.json[message.reader] != NULL) {
             buffer_append_text(&part->json, rig.json[message.reader]);
         }

@@ -35,6 +35,7 @@ struct rig {
     bool workers_hold;
     bool inboxes_full;
     uint64_t reached[RIG_WORKERS];
+    enum rc_error errors[RIG_WORKERS];
     const char *json[RIG_WORKERS];
 };
 

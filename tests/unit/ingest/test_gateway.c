@@ -487,6 +487,32 @@ Test(gateway, to_one_connection_and_to_all)
     cr_expect_eq(fake_log.count, 0);
 }
 
+Test(gateway, a_fresh_token_for_a_connection)
+{
+    struct grant *grant = (struct grant *)(uintptr_t)64; // nobody looks into it
+    rig.workers_hold = true;
+    struct task *task = make(TASK_RENEW, 0, "");
+    task->connection_id = 255;
+    task->grant = grant;
+    give(task);
+    expect_nothing();
+    const struct admin_request *asked = rig.asked[0].pointer;
+    cr_expect_eq(asked->operation, ADMIN_RENEW);
+    cr_expect_eq(asked->connection_id, 255);
+    cr_expect_eq(asked->grant, grant);
+    rig.workers_hold = false;
+    cr_expect_eq(expect_one()->error, ERR_CONNECTION_NOT_FOUND);
+    rig.reached[0] = 1;
+    rig.errors[0] = ERR_FORBIDDEN;
+    task = make(TASK_RENEW, 0, "");
+    task->grant = grant;
+    cr_expect_eq(publish(task)->error, ERR_FORBIDDEN);
+    rig.errors[0] = ERR_NONE;
+    task = make(TASK_RENEW, 0, "");
+    task->grant = grant;
+    cr_expect_eq(publish(task)->error, ERR_NONE);
+}
+
 Test(gateway, more_questions_than_may_be_under_way_wait)
 {
     enum { QUESTIONS = ASKER_OPERATIONS_MAX + 10 };
