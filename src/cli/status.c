@@ -23,6 +23,7 @@ struct status_options {
     bool is_json;
     bool wants_connections;
     bool wants_streams;
+    uint64_t after;
 };
 
 #define AT(member) offsetof(struct status_options, member)
@@ -55,6 +56,13 @@ static const struct setting settings[] = {
      .offset = AT(prefix),
      .value_name = "NAME",
      .help = "only streams whose name begins so"},
+    {.key = "after",
+     .kind = SETTING_COUNT,
+     .offset = AT(after),
+     .maximum = UINT32_MAX,
+     .default_text = "0",
+     .value_name = "PLACE",
+     .help = "of the streams the next page: what the page before tells"},
     {.key = "limit",
      .letter = 'n',
      .kind = SETTING_COUNT,
@@ -99,6 +107,9 @@ static void append_request(const struct status_options *options, struct buffer *
     if (options->wants_streams && options->prefix != NULL) {
         json_write_key(&writer, "prefix");
         json_write_text(&writer, options->prefix);
+    }
+    if (options->wants_streams && options->after != 0) {
+        json_write_member_u64(&writer, "after", options->after);
     }
     json_write_object_close(&writer);
 }

@@ -334,5 +334,10 @@ int status_print_streams(struct slice answer, uint64_t now_ms, FILE *out, bool c
 {
     static const char *const headings[] = {">EVENTS", ">SEQUENCE",  ">LAST ID",
                                            ">IDLE",   "SUBSCRIBED", "STREAM"};
-    return print_list(answer, "streams", headings, 6, add_stream, now_ms, out, colour);
+    int error = print_list(answer, "streams", headings, 6, add_stream, now_ms, out, colour);
+    struct slice next;
+    if (error == 0 && json_value_member(answer, "next", &next)) {
+        (void)fprintf(out, "There are more: --after " SLICE_FORMAT "\n", SLICE_ARGUMENTS(next));
+    }
+    return error;
 }

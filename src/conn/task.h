@@ -12,6 +12,7 @@
 #include "auth/grant.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "event/event.h"
 #include "log/settings.h"
@@ -41,11 +42,11 @@ struct task {
     const struct event *events; // valid by event_validate, all of `stream`
     uint32_t event_count;
     enum ack_level level;
-    enum stream_life life;
-    bool wants_reach; // PUBLISH, INFO: how many subscribe
+    enum stream_life life; // PUBLISH, END: asked. INFO: answered
+    bool wants_reach;      // PUBLISH, INFO: how many subscribe
     struct slice stream;
     struct stream_settings settings;
-    struct slice content_type; // CREATE: empty: as it is
+    struct slice content_type; // CREATE: empty: as it is. INFO: answered, lies in the task
     uint64_t connection_id;
     struct slice prefix;
     uint64_t after; // LIST: `next` of the page before; 0: from the beginning
@@ -60,18 +61,24 @@ struct task {
     uint64_t sequence;
     uint32_t accepted; // also where an error stopped the rest
     uint32_t duplicates;
-    uint64_t reached;   // subscribers, or connections that took it
-    bool is_created;    // CREATE: it was not there
-    struct buffer json; // INFO, LIST: one object. The worker gives it room and frees it
+    uint64_t reached; // subscribers, or connections that took it
+    bool is_created;  // CREATE: it was not there
+    // LIST: {"streams":[…],"next":…}, where there may be more. INFO, CREATE: the stream as one
+    // object, unless the room is 0. The worker gives it room (buffer_init) and frees it.
+    struct buffer json;
 
     uint32_t taken; // events given to the log: where an error stopped it, that one's index
 
     // The log thread's own while it has it.
     struct list_node node;
-    uint8_t stage;     // ingest/gateway.h
-    bool has_waited;   // for room,
-    uint64_t since_ms; // from then on
-    uint32_t pending;  // acknowledgements to come
+    uint8_t stage;                     // ingest/gateway.h
+    bool has_waited;                   // for room,
+    uint64_t since_ms;                 // from then on
+    uint32_t pending;                  // acknowledgements to come
+    uint64_t place;                    // LIST: where it goes on,
+    uint32_t looked;                   // how many streams it has looked at,
+    uint32_t listed;                   // and told of
+    uint8_t text[ATTRIBUTE_BYTES_MAX]; // INFO: content_type
 };
 
 #endif

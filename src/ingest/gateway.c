@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "conn/task.h"
 #include "ingest/operation.h"
+#include "ingest/streams_json.h"
 
 #include <stdio.h>
 
@@ -13,9 +14,10 @@ enum stage {
     STAGE_ANSWERED,
 };
 
-// What became of one step of a task.
+// What became of a step of a task, or of its turn.
 enum step_result {
     STEP_DONE,
+    STEP_MORE,    // and its turn is over
     STEP_WAITS,   // there is no room for it now
     STEP_REFUSED, // the task says why
 };
@@ -87,6 +89,63 @@ void gateway_post(struct ingest *ingest)
     }
 }
 
+// ---- telling of streams ------------------------------------------------------------------------
+
+// The page is written by and by; here what would be too long is refused.
+static enum step_result list(struct ingest *ingest, struct task *task, size_t *spent_bytes)
+{
+    if (task->limit > INGEST_LIST_UNDER_PRESSURE_MAX &&
+        pressure_board_stage(ingest->options.pressure) >= PRESSURE_REFUSE) {
+        return refuse(task, ERR_OVERLOADED, GATEWAY_RETRY_LATER_S, "memory is short: ask for less");
+    }
+    bool is_whole = streams_json_page(ingest->log, task, spent_bytes, GATEWAY_TURN_BYTES);
+    if (buffer_failure(&task->json) != 0) {
+        return refuse(task, ERR_TOO_LARGE, 0, "");
+    }
+    return is_whole ? STEP_DONE : STEP_MORE;
+}
+
+static bool find(const struct ingest *ingest, const struct task *task, struct log_stream_info *info)
+{
+    return log_find_stream(ingest->log, task->stream, info) && streams_json_is_there(info);
+}
+
+// What the stream is now. It may have gone since it was asked for.
+static void inform(const struct ingest *ingest, struct task *task)
+{
+    struct log_stream_info info;
+    if (!find(ingest, task, &info)) {
+        (void)refuse(task, ERR_STREAM_NOT_FOUND, 0, "");
+        return;
+    }
+    task->life = info.state.life;
+    task->id = info.state.last_id;
+    task->sequence = info.state.last_sequence;
+    ASSERT(info.content_type.length <= sizeof(task->text));
+    task->content_type = slice_from(task->text, info.content_type.length);
+    if (info.content_type.length > 0) {
+        memcpy(task->text, info.content_type.at, info.content_type.length);
+    }
+    if (task->json.limit_bytes > 0) {
+        struct json_writer writer = json_writer_on(&task->json);
+        bool is_counted = task->kind == TASK_INFO && task->wants_reach;
+        streams_json_write(&writer, &info, is_counted ? &task->reached : NULL);
+        if (buffer_failure(&task->json) != 0) {
+            (void)refuse(task, ERR_TOO_LARGE, 0, "");
+        }
+    }
+}
+
+// There is nothing more to wait for.
+static void conclude(struct ingest *ingest, struct task *task)
+{
+    bool tells = task->kind == TASK_INFO || task->kind == TASK_CREATE;
+    if (tells && task->error == ERR_NONE) {
+        inform(ingest, task);
+    }
+    answer(ingest, task);
+}
+
 // ---- asking the workers ------------------------------------------------------------------------
 
 static enum rc_error prepare(struct operation *operation, struct task *task)
@@ -151,10 +210,13 @@ void gateway_operation_done(struct operation *operation)
     task->reached = operation->reached;
     task->error = operation->error;
     operation_free(operation);
-    answer(ingest, task);
+    conclude(ingest, task);
 }
 
 // ---- giving to the log -------------------------------------------------------------------------
+
+// In references, beside the task's address: of what is done to its stream, not of an event.
+enum { REFERENCE_CONTROL = 1 };
 
 static uint64_t reference_of(const struct task *task)
 {
@@ -163,7 +225,7 @@ static uint64_t reference_of(const struct task *task)
 
 static struct task *task_of(uint64_t reference)
 {
-    return (struct task *)(uintptr_t)reference;
+    return (struct task *)(uintptr_t)(reference & ~(uint64_t)REFERENCE_CONTROL);
 }
 
 static bool asks_workers(const struct task *task)
@@ -172,7 +234,9 @@ static bool asks_workers(const struct task *task)
     case TASK_SEND:
     case TASK_BROADCAST:
     case TASK_RENEW: return true;
-    default: return task->wants_reach;
+    case TASK_PUBLISH:
+    case TASK_INFO: return task->wants_reach;
+    default: return false;
     }
 }
 
@@ -186,7 +250,7 @@ static void settle(struct ingest *ingest, struct task *task)
     if (task->error == ERR_NONE && asks_workers(task)) {
         begin_asking(ingest, task);
     } else {
-        answer(ingest, task);
+        conclude(ingest, task);
     }
 }
 
@@ -197,7 +261,7 @@ void gateway_acknowledge(struct ingest *ingest, const struct log_acknowledgement
     task->pending--;
     if (acknowledgement->error != ERR_NONE) {
         (void)refuse_by_log(task, acknowledgement->error);
-    } else if (task->kind == TASK_PUBLISH) {
+    } else if ((acknowledgement->reference & REFERENCE_CONTROL) == 0) {
         task->duplicates += acknowledgement->duplicate;
         task->accepted += !acknowledgement->duplicate;
         // Repeats in a batch may be older than its other events.
@@ -306,6 +370,22 @@ static enum step_result give_event(struct ingest *ingest, struct task *task)
     return step;
 }
 
+// Makes or ends the stream.
+static enum step_result give_control(struct ingest *ingest, struct task *task)
+{
+    bool is_acknowledged = task->level != ACK_RECEIVED;
+    uint64_t reference = reference_of(task) | REFERENCE_CONTROL;
+    enum rc_error error = ERR_NONE;
+    task->pending += is_acknowledged;
+    enum log_append_result result =
+        task->kind == TASK_CREATE
+            ? log_set_stream(ingest->log, task->stream, &task->settings, task->content_type,
+                             task->level, GATEWAY_PRODUCER, reference, &error)
+            : log_end_stream(ingest->log, task->stream, task->life, task->level, GATEWAY_PRODUCER,
+                             reference, &error);
+    return taken(ingest, task, result, error, is_acknowledged);
+}
+
 static enum step_result publish(struct ingest *ingest, struct task *task, size_t *spent_bytes)
 {
     while (task->taken < task->event_count && *spent_bytes < GATEWAY_TURN_BYTES) {
@@ -315,28 +395,34 @@ static enum step_result publish(struct ingest *ingest, struct task *task, size_t
             return step;
         }
     }
-    return STEP_DONE;
+    if (task->taken < task->event_count) {
+        return STEP_MORE;
+    }
+    return task->life == STREAM_OPEN ? STEP_DONE : give_control(ingest, task);
 }
 
 // ---- turns -------------------------------------------------------------------------------------
 
-static bool is_given(const struct task *task)
-{
-    return task->kind != TASK_PUBLISH || task->taken == task->event_count;
-}
-
 static enum step_result take_turn(struct ingest *ingest, struct task *task, size_t *spent_bytes)
 {
+    struct log_stream_info info;
     if (ingest->is_stopping) {
         return refuse(task, ERR_SHUTTING_DOWN, GATEWAY_RETRY_LATER_S, "");
     }
     switch (task->kind) {
     case TASK_PUBLISH: return publish(ingest, task, spent_bytes);
+    case TASK_CREATE:
+        task->is_created = !find(ingest, task, &info);
+        return give_control(ingest, task);
+    case TASK_END: return give_control(ingest, task);
+    case TASK_INFO:
+        return find(ingest, task, &info) ? STEP_DONE : refuse(task, ERR_STREAM_NOT_FOUND, 0, "");
+    case TASK_LIST: return list(ingest, task, spent_bytes);
     case TASK_SEND:
     case TASK_BROADCAST:
-    case TASK_RENEW: return STEP_DONE;
-    default: return refuse(task, ERR_INTERNAL, 0, "");
+    case TASK_RENEW: return STEP_DONE; // the workers are asked
     }
+    UNREACHABLE();
 }
 
 static size_t step_on(struct ingest *ingest, struct task *task)
@@ -345,18 +431,13 @@ static size_t step_on(struct ingest *ingest, struct task *task)
     size_t spent_bytes = GATEWAY_STEP_BYTES;
     switch (take_turn(ingest, task, &spent_bytes)) {
     case STEP_DONE:
-        if (is_given(task)) {
-            settle(ingest, task);
-        } else {
-            list_push_back(&gateway->queue, &task->node); // the others have their turn first
-        }
-        break;
+    case STEP_REFUSED: settle(ingest, task); break;
+    case STEP_MORE: list_push_back(&gateway->queue, &task->node); break; // behind the others
     case STEP_WAITS:
         list_push_back(&gateway->waiting, &task->node);
         gateway->status.waiting++;
         ingest_watch(ingest);
         break;
-    case STEP_REFUSED: settle(ingest, task); break;
     }
     return spent_bytes;
 }
@@ -377,6 +458,9 @@ static void begin(struct task *task)
     task->stage = STAGE_GIVING;
     task->has_waited = false;
     task->pending = 0;
+    task->place = task->after;
+    task->looked = 0;
+    task->listed = 0;
 }
 
 void gateway_take(struct ingest *ingest, struct task *first)

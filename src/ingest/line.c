@@ -63,6 +63,7 @@ enum {
     X(reach, FOR_PUBLISH, 0)                  \
     X(limit, FOR_LIST, 0)                     \
     X(prefix, BIT(LINE_STREAMS), 0)           \
+    X(after, BIT(LINE_STREAMS), 0)            \
     X(life, FOR_END, FOR_END)                 \
     X(connection, FOR_CONNECTION, FOR_CONNECTION)
 
@@ -169,6 +170,11 @@ static bool read_limit(struct line_reader *line)
 static bool read_prefix(struct line_reader *line)
 {
     return member_read_text(&line->members, NAME_BYTES_MAX, &line->request->prefix);
+}
+
+static bool read_after(struct line_reader *line)
+{
+    return member_read_u64(&line->members, UINT64_MAX, &line->request->after);
 }
 
 static bool read_life(struct line_reader *line)

@@ -12,7 +12,7 @@
 //     status
 //     connections   limit
 //     connection    connection (all of one, with its quality)
-//     streams       prefix, limit
+//     streams       prefix, limit, after (the "next" of the page before)
 //     pressure      stream (then the answer tells how many subscribe, and of one that blocks, in
 //                   "stream", how far the slowest of them is behind and whether it holds events)
 //     close         connection
@@ -77,6 +77,7 @@ struct line_request {
     uint64_t connection_id;
     uint32_t limit;
     struct slice prefix;
+    uint64_t after;
     struct stream_settings settings;
     struct slice content_type; // SET
     enum stream_life life;     // END

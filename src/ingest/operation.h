@@ -32,6 +32,7 @@ struct operation {
     uint64_t request;
     enum line_operation asked; // LINE_PUBLISH: how many a publish reaches
     uint32_t limit;
+    uint64_t after;
     struct buffer answer; // lines: the answer's members, without braces and ref
 };
 

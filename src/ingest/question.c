@@ -54,6 +54,7 @@ enum rc_error question_prepare(struct operation *operation, const struct line_re
         return ERR_OVERLOADED;
     }
     operation->limit = line->limit;
+    operation->after = line->after;
     operation->admin.limit = line->limit;
     operation->admin.connection_id = line->connection_id;
     operation->asks_workers = true;

@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "ingest/question.h"
+#include "ingest/streams_json.h"
+#include "wire/settings_json.h"
 
 #include <ringcast/version.h>
 
@@ -168,29 +170,6 @@ static void write_connection(struct json_writer *writer, const struct operation 
     }
 }
 
-static void write_if_set(struct json_writer *writer, const char *key, uint64_t value)
-{
-    if (value != 0) {
-        json_write_member_u64(writer, key, value);
-    }
-}
-
-// What was set, as "set" names it.
-static void write_flow(struct json_writer *writer, const struct stream_flow *flow)
-{
-    if (flow->overflow != OVERFLOW_UNSET) {
-        json_write_key(writer, "overflow");
-        json_write_text(writer, overflow_policy_name((enum overflow_policy)flow->overflow));
-    }
-    write_if_set(writer, "lag_events", flow->lag_events);
-    write_if_set(writer, "lag_bytes", flow->lag_bytes);
-    if (flow->threshold != 0) {
-        json_write_key(writer, "threshold");
-        json_write_decimal(writer, (double)flow->threshold / 1000, 3);
-    }
-    write_if_set(writer, "producer_wait", flow->producer_wait_ms);
-}
-
 struct stream_list {
     struct json_writer *writer;
     uint32_t left; // that may still be written
@@ -217,23 +196,30 @@ static void write_stream(void *context, const struct log_stream_info *info)
         json_write_key(writer, "content_type");
         json_write_string(writer, info->content_type);
     }
-    write_flow(writer, &info->state.flow);
+    settings_json_write(writer, &info->settings);
     // Workers that have subscribers of it.
     json_write_member_u64(writer, "workers", (uint64_t)__builtin_popcountll(info->interest));
     json_write_object_close(writer);
 }
 
+// A page, and where the next one begins.
 static void write_streams(struct json_writer *writer, const struct operation *operation)
 {
     struct stream_list list = {.writer = writer, .left = operation->limit};
-    uint64_t place = 0;
+    uint64_t place = operation->after;
     json_write_key(writer, "streams");
     json_write_array_open(writer);
-    do {
+    for (int i = 0; i < STREAMS_JSON_LOOKS_MAX / LOG_VISIT_LOOKS && list.left > 0; i++) {
         place = log_visit_streams(operation->ingest->log, buffer_slice(&operation->bytes), place,
                                   list.left, write_stream, &list);
-    } while (place != 0 && list.left > 0);
+        if (place == 0) {
+            break;
+        }
+    }
     json_write_array_close(writer);
+    if (place != 0) {
+        json_write_member_u64(writer, "next", place);
+    }
 }
 
 // Of a stream that blocks and has subscribers.

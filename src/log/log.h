@@ -169,7 +169,7 @@ struct log_stream_info {
 // False where there is no such stream. Slices are valid until the log goes on.
 bool log_find_stream(const struct log *log, struct slice name, struct log_stream_info *info);
 
-enum { LOG_VISIT_LOOKS = 65536 }; // streams looked at in one call
+enum { LOG_VISIT_LOOKS = 4096 }; // streams looked at in one call
 // Calls visit for up to `most` streams whose name starts with prefix, in no particular order, from
 // the place `after` on (0: the beginning). Returns the place to go on from, 0 at the end; also a
 // call that visits none may have to be gone on from, since each looks at no more than

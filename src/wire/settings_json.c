@@ -115,6 +115,34 @@ bool settings_json_check(struct member_reader *reader, size_t first)
     return true;
 }
 
+// ---- writing -----------------------------------------------------------------------------------
+
+static void write_if_set(struct json_writer *writer, const char *key, uint64_t value)
+{
+    if (value != 0) {
+        json_write_member_u64(writer, key, value);
+    }
+}
+
+void settings_json_write(struct json_writer *writer, const struct stream_settings *settings)
+{
+    const struct stream_flow *flow = &settings->flow;
+    write_if_set(writer, "retention_age", settings->retention_age_ms);
+    write_if_set(writer, "retention_bytes", settings->retention_bytes);
+    write_if_set(writer, "retention_count", settings->retention_count);
+    write_if_set(writer, "idle_ttl", settings->idle_ttl_ms);
+    if (flow->overflow != OVERFLOW_UNSET) {
+        json_write_key(writer, "overflow");
+        json_write_text(writer, overflow_policy_name((enum overflow_policy)flow->overflow));
+    }
+    write_if_set(writer, "lag_events", flow->lag_events);
+    write_if_set(writer, "lag_bytes", flow->lag_bytes);
+    if (flow->threshold != 0) {
+        json_write_member_decimal(writer, "threshold", (double)flow->threshold / 1000, 3);
+    }
+    write_if_set(writer, "producer_wait", flow->producer_wait_ms);
+}
+
 // ---- a body ------------------------------------------------------------------------------------
 
 static const char *const body_names[] = {

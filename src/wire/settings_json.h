@@ -12,6 +12,7 @@
 #ifndef RINGCAST_WIRE_SETTINGS_JSON_H
 #define RINGCAST_WIRE_SETTINGS_JSON_H
 
+#include "base/json_writer.h"
 #include "log/settings.h"
 #include "wire/member_reader.h"
 
@@ -43,6 +44,9 @@ enum settings_member {
 // What goes together, after the last member; `first` is the index of the first of the above among
 // the reader's names, which stand in the same order. False after filling the fault.
 bool settings_json_check(struct member_reader *reader, size_t first);
+
+// Writes those members that say something, as they are read: times in milliseconds.
+void settings_json_write(struct json_writer *writer, const struct stream_settings *settings);
 
 // A body: one object of these members and "content_type", which is empty where it is not given, and
 // stands in the body or in the arena. settings->parts is 0 where none of the others is given; a

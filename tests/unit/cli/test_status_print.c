@@ -100,6 +100,13 @@ Test(status_print, streams)
                 "     3         5        9     -  yes         chat/42\n");
 }
 
+Test(status_print, there_are_more_streams)
+{
+    FILE *out = begin();
+    cr_assert_eq(status_print_streams(slice_of("{\"streams\":[],\"next\":42}"), 0, out, false), 0);
+    expect(out, "no streams\nThere are more: --after 42\n");
+}
+
 Test(status_print, nothing_to_list)
 {
     FILE *out = begin();

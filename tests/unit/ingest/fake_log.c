@@ -1,6 +1,7 @@
 #include "unit/ingest/fake_log.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct fake_log fake_log;
@@ -180,35 +181,35 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
     return take(&record, producer, reference, error);
 }
 
-enum log_append_result log_set_stream(struct log *log, struct slice stream,
+enum log_append_result log_set_stream(struct log *log, struct slice name,
                                       const struct stream_settings *settings,
                                       struct slice content_type, enum ack_level level,
                                       uint64_t producer, uint64_t reference, enum rc_error *error)
 {
     (void)log;
     struct fake_log_record record = {.kind = FAKE_SET, .level = level, .settings = *settings};
-    copy_text(record.stream, sizeof record.stream, stream);
+    copy_text(record.stream, sizeof record.stream, name);
     copy_text(record.type, sizeof record.type, content_type);
     return take(&record, producer, reference, error);
 }
 
-enum log_append_result log_discard_stream(struct log *log, struct slice stream,
-                                          enum ack_level level, uint64_t producer,
-                                          uint64_t reference, enum rc_error *error)
+enum log_append_result log_discard_stream(struct log *log, struct slice name, enum ack_level level,
+                                          uint64_t producer, uint64_t reference,
+                                          enum rc_error *error)
 {
     (void)log;
     struct fake_log_record record = {.kind = FAKE_DISCARD, .level = level};
-    copy_text(record.stream, sizeof record.stream, stream);
+    copy_text(record.stream, sizeof record.stream, name);
     return take(&record, producer, reference, error);
 }
 
-enum log_append_result log_end_stream(struct log *log, struct slice stream, enum stream_life life,
+enum log_append_result log_end_stream(struct log *log, struct slice name, enum stream_life life,
                                       enum ack_level level, uint64_t producer, uint64_t reference,
                                       enum rc_error *error)
 {
     (void)log;
     struct fake_log_record record = {.kind = FAKE_END, .level = level, .life = life};
-    copy_text(record.stream, sizeof record.stream, stream);
+    copy_text(record.stream, sizeof record.stream, name);
     return take(&record, producer, reference, error);
 }
 
@@ -241,30 +242,54 @@ bool log_is_writable(const struct log *log)
     return fake_log.refusal == ERR_NONE;
 }
 
+// Three, and those that a test adds.
+static struct log_stream_info describe(uint64_t place)
+{
+    static const char *const names[] = {"chat/1", "chat/2", "tools/\"x\""};
+    static char name[32];
+    snprintf(name, sizeof name, "more/%u", (unsigned)place);
+    struct log_stream_info info = {
+        .name = slice_of(place < 3 ? names[place] : name),
+        .state = {.last_id = 10 + place, .last_sequence = 3},
+        .interest = 5,
+        .last_time_ms = 1700000000000,
+    };
+    if (place == 2) { // one has settings of its own
+        info.settings.flow =
+            (struct stream_flow){.overflow = OVERFLOW_BLOCK, .lag_events = 50, .threshold = 800};
+        info.content_type = slice_of("text/plain");
+    }
+    info.state.life = place == fake_log.ended_place ? fake_log.ended : STREAM_OPEN;
+    info.is_awaited = place > 0 && place == fake_log.awaited_place;
+    return info;
+}
+
+bool log_find_stream(const struct log *log, struct slice name, struct log_stream_info *info)
+{
+    (void)log;
+    for (uint64_t place = 0; place < 3 + fake_log.more_streams; place++) {
+        *info = describe(place);
+        if (slice_equal(info->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t log_visit_streams(const struct log *log, struct slice prefix, uint64_t after,
                            uint32_t most,
                            void (*visit)(void *context, const struct log_stream_info *info),
                            void *context)
 {
     (void)log;
-    const char *names[] = {"chat/1", "chat/2", "tools/\"x\""};
-    uint64_t i = after;
-    for (; i < 3 && most > 0; i++) {
-        struct log_stream_info info = {
-            .name = slice_of(names[i]),
-            .state = {.last_id = 10 + i,
-                      .last_sequence = 3,
-                      // One has settings of its own.
-                      .flow = {.overflow = i == 2 ? OVERFLOW_BLOCK : OVERFLOW_UNSET,
-                               .lag_events = i == 2 ? 50 : 0,
-                               .threshold = i == 2 ? 800 : 0}},
-            .interest = 5,
-            .last_time_ms = 1700000000000,
-        };
+    uint64_t count = 3 + fake_log.more_streams;
+    uint64_t place = after;
+    for (; place < count && place < after + LOG_VISIT_LOOKS && most > 0; place++) {
+        struct log_stream_info info = describe(place);
         if (slice_starts_with(info.name, prefix)) {
             visit(context, &info);
             most--;
         }
     }
-    return i < 3 ? i : 0;
+    return place < count ? place : 0;
 }

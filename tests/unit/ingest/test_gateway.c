@@ -2,137 +2,30 @@
 // link: tests/unit/ingest/fake_log.c
 // link: tests/unit/ingest/frames.c
 // link: tests/unit/ingest/holding.c
-// Tasks of workers, on a clock of the test's own. A task's memory is freed as soon as it is back,
-// as a worker may.
-#include "ingest/gateway.h"
+// link: tests/unit/ingest/tasks.c
+// Tasks of workers: what is published, sent and asked, under pressure and at the end.
 #include "ingest/module.h"
-#include "unit/ingest/holding.h"
+#include "unit/ingest/tasks.h"
 
 #include "base/prng.h"
 
 #include <ringcast/protocol.h>
 
 #include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
-enum { EVENTS_MAX = 20000, TASKS_MAX = 20000, WAIT_MS = 10 * 1000 };
-
-static struct event events[EVENTS_MAX];
-static struct task answers[TASKS_MAX]; // copies, in the order in which they came
-static int answer_count;
-static int looked_count; // chains
+enum { WAIT_MS = 10 * 1000 };
 
 TestSuite(gateway, .init = holding_begin, .fini = holding_end, .timeout = 60);
-
-static struct event *event_of(int index, const char *stream, const char *data)
-{
-    events[index] = (struct event){
-        .stream = slice_of(stream), .data = slice_of(data), .priority = PRIORITY_NORMAL};
-    return &events[index];
-}
-
-static struct task *make(enum task_kind kind, unsigned worker, const char *stream)
-{
-    struct task *task = malloc(sizeof *task);
-    memset(task, 0xa5, sizeof *task); // the log thread's members are its own to set
-    task->next = NULL;
-    task->kind = kind;
-    task->worker = worker;
-    task->events = NULL;
-    task->event_count = 0;
-    task->level = ACK_WRITTEN;
-    task->life = STREAM_OPEN;
-    task->wants_reach = false;
-    task->stream = slice_of(stream);
-    task->grant = NULL;
-    return task;
-}
-
-static struct task *make_publish(unsigned worker, const char *stream, int first, int count)
-{
-    struct task *task = make(TASK_PUBLISH, worker, stream);
-    for (int i = 0; i < count; i++) {
-        event_of(first + i, stream, "data");
-    }
-    task->events = &events[first];
-    task->event_count = (uint32_t)count;
-    return task;
-}
-
-static void give(struct task *chain)
-{
-    struct log_message message = {.kind = MESSAGE_TASKS, .reader = chain->worker, .pointer = chain};
-    ingest_handle_message(rig.ingest, &message);
-}
-
-static void collect(void)
-{
-    for (; looked_count < rig.chain_count; looked_count++) {
-        struct task *next;
-        for (struct task *task = rig.chains[looked_count]; task != NULL; task = next) {
-            next = task->next;
-            cr_assert_eq(task->worker, rig.chain_workers[looked_count]);
-            cr_assert_eq(task->pending, 0);
-            cr_assert_lt(answer_count, TASKS_MAX);
-            answers[answer_count++] = *task;
-            free(task);
-        }
-    }
-}
-
-static void settle(void)
-{
-    for (int i = 0; i < 10; i++) {
-        rig_settle();
-        collect();
-    }
-}
-
-static void pass(uint64_t for_ms)
-{
-    holding_pass(for_ms);
-    settle();
-}
-
-// The only answer that came.
-static const struct task *publish(struct task *task)
-{
-    int before = answer_count;
-    give(task);
-    settle();
-    cr_assert_eq(answer_count, before + 1);
-    return &answers[before];
-}
-
-static void expect_nothing(void)
-{
-    int before = answer_count;
-    settle();
-    cr_assert_eq(answer_count, before);
-}
-
-static const struct task *expect_one(void)
-{
-    int before = answer_count;
-    settle();
-    cr_assert_eq(answer_count, before + 1);
-    return &answers[before];
-}
-
-static struct gateway_status gateway_status(void)
-{
-    return holding_status().gateway;
-}
 
 // ---- what is asked for -------------------------------------------------------------------------
 
 Test(gateway, publishes_at_each_level)
 {
     for (enum ack_level level = ACK_RECEIVED; level <= ACK_SYNCED; level++) {
-        struct task *task = make_publish(1, "s", 0, 1);
+        struct task *task = tasks_make_publish(1, "s", 0, 1);
         task->level = level;
-        const struct task *answer = publish(task);
+        const struct task *answer = tasks_run(task);
         cr_expect_eq(answer->error, ERR_NONE);
         cr_expect_eq(answer->accepted, 1);
         cr_expect_eq(answer->id, level == ACK_RECEIVED ? 0 : 1000 + (uint64_t)level);
@@ -140,34 +33,34 @@ Test(gateway, publishes_at_each_level)
         cr_expect_eq(fake_log.records[level].level, level);
         cr_expect_eq(fake_log.records[level].producer, GATEWAY_PRODUCER);
     }
-    cr_expect_eq(gateway_status().requests, 3);
-    cr_expect_eq(gateway_status().events, 3);
-    cr_expect_eq(gateway_status().tasks, 0);
+    cr_expect_eq(tasks_status().requests, 3);
+    cr_expect_eq(tasks_status().events, 3);
+    cr_expect_eq(tasks_status().tasks, 0);
 }
 
 Test(gateway, an_ephemeral_event_has_no_id)
 {
-    struct task *task = make_publish(0, "s", 0, 2);
-    events[0].ephemeral = true;
-    const struct task *answer = publish(task);
+    struct task *task = tasks_make_publish(0, "s", 0, 2);
+    tasks_events[0].ephemeral = true;
+    const struct task *answer = tasks_run(task);
     cr_expect_eq(answer->accepted, 2);
     cr_expect_eq(fake_log.records[0].level, ACK_RECEIVED);
     cr_expect_eq(answer->id, 1001);
     fake_log.full_permille = 900;
-    task = make_publish(0, "s", 0, 1);
-    events[0].ephemeral = true;
-    cr_expect_eq(publish(task)->error, ERR_NONE); // it needs no room
+    task = tasks_make_publish(0, "s", 0, 1);
+    tasks_events[0].ephemeral = true;
+    cr_expect_eq(tasks_run(task)->error, ERR_NONE); // it needs no room
 }
 
 Test(gateway, a_batch_is_answered_with_its_last_acknowledgement)
 {
     fake_log.holds = true;
-    give(make_publish(0, "s", 0, 5));
-    expect_nothing();
+    tasks_give(tasks_make_publish(0, "s", 0, 5));
+    tasks_expect_nothing();
     cr_expect_eq(fake_log.count, 5);
-    cr_expect_eq(gateway_status().tasks, 1);
+    cr_expect_eq(tasks_status().tasks, 1);
     fake_log_acknowledge_all();
-    const struct task *answer = expect_one();
+    const struct task *answer = tasks_expect_one();
     cr_expect_eq(answer->accepted, 5);
     cr_expect_eq(answer->id, 1004);
     cr_expect_eq(answer->sequence, 5);
@@ -176,18 +69,18 @@ Test(gateway, a_batch_is_answered_with_its_last_acknowledgement)
 Test(gateway, acknowledgements_may_come_from_inside_the_append)
 {
     fake_log.answers_at_once = true;
-    cr_expect_eq(publish(make_publish(0, "s", 0, 5))->accepted, 5);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 5))->accepted, 5);
 }
 
 Test(gateway, repeats_are_told_apart)
 {
     for (int repeat = 0; repeat < 2; repeat++) {
-        struct task *task = make_publish(0, "s", 0, 3);
+        struct task *task = tasks_make_publish(0, "s", 0, 3);
         for (uint64_t i = 0; i < 3; i++) {
-            events[i].producer_id = 7;
-            events[i].producer_sequence = 1 + i;
+            tasks_events[i].producer_id = 7;
+            tasks_events[i].producer_sequence = 1 + i;
         }
-        const struct task *answer = publish(task);
+        const struct task *answer = tasks_run(task);
         cr_expect_eq(answer->accepted, repeat == 0 ? 3 : 0);
         cr_expect_eq(answer->duplicates, repeat == 0 ? 0 : 3);
         cr_expect_eq(answer->id, 1002);
@@ -196,7 +89,7 @@ Test(gateway, repeats_are_told_apart)
         fake_log.full_permille = 1000;
         fake_log_press("s", LOG_PRESSURE_FULL);
     }
-    cr_expect_eq(gateway_status().refused, 0);
+    cr_expect_eq(tasks_status().refused, 0);
 }
 
 Test(gateway, a_round_gives_each_worker_one_chain_in_order)
@@ -204,17 +97,18 @@ Test(gateway, a_round_gives_each_worker_one_chain_in_order)
     struct task *chains[RIG_WORKERS] = {0};
     for (int i = 199; i >= 0; i--) {
         unsigned worker = (unsigned)i % RIG_WORKERS;
-        struct task *task = make_publish(worker, "s", i, 1);
+        struct task *task = tasks_make_publish(worker, "s", i, 1);
         task->next = chains[worker];
         chains[worker] = task;
     }
-    give(chains[1]);
-    give(chains[0]);
-    settle();
+    tasks_give(chains[1]);
+    tasks_give(chains[0]);
+    tasks_settle();
     cr_expect_eq(rig.chain_count, 2);
-    cr_assert_eq(answer_count, 200);
+    cr_assert_eq(tasks_answer_count, 200);
     for (int i = 1; i < 200; i++) {
-        cr_expect(answers[i].id > answers[i - 1].id || answers[i].worker != answers[i - 1].worker);
+        cr_expect(tasks_answers[i].id > tasks_answers[i - 1].id ||
+                  tasks_answers[i].worker != tasks_answers[i - 1].worker);
     }
 }
 
@@ -222,31 +116,31 @@ Test(gateway, an_error_stops_a_batch_at_its_index)
 {
     fake_log.refuse_at = 2;
     fake_log.holds = true;
-    give(make_publish(0, "s", 0, 5));
-    expect_nothing(); // what was taken is acknowledged first
+    tasks_give(tasks_make_publish(0, "s", 0, 5));
+    tasks_expect_nothing(); // what was taken is acknowledged first
     fake_log_acknowledge_all();
-    const struct task *answer = expect_one();
+    const struct task *answer = tasks_expect_one();
     cr_expect_eq(answer->error, ERR_STALE_EPOCH);
     cr_expect_eq(answer->taken, 2);
     cr_expect_eq(answer->accepted, 2);
     cr_expect_eq(answer->id, 1001);
     cr_expect_eq(answer->retry_after_s, 0);
     cr_expect_eq(fake_log.count, 2);
-    cr_expect_eq(gateway_status().errors, 1);
+    cr_expect_eq(tasks_status().errors, 1);
 }
 
 Test(gateway, a_broken_log_is_told_of)
 {
     fake_log.refusal = ERR_LOG_ERROR;
-    const struct task *answer = publish(make_publish(0, "s", 0, 1));
+    const struct task *answer = tasks_run(tasks_make_publish(0, "s", 0, 1));
     cr_expect_eq(answer->error, ERR_LOG_ERROR);
     cr_expect_eq(answer->retry_after_s, GATEWAY_RETRY_LATER_S);
     fake_log.full_permille = 1000; // which is not what is wrong
-    cr_expect_eq(publish(make_publish(0, "s", 0, 1))->error, ERR_LOG_ERROR);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 1))->error, ERR_LOG_ERROR);
     fake_log.refusal = ERR_NONE;
     fake_log.full_permille = 0;
     fake_log.failure = ERR_LOG_ERROR;
-    answer = publish(make_publish(0, "s", 0, 2));
+    answer = tasks_run(tasks_make_publish(0, "s", 0, 2));
     cr_expect_eq(answer->error, ERR_LOG_ERROR);
     cr_expect_eq(answer->accepted, 0);
 }
@@ -256,24 +150,24 @@ Test(gateway, a_broken_log_is_told_of)
 Test(gateway, nobody_waits_before_anything_is_taken)
 {
     fake_log.full_permille = INGEST_FULL_HIGH - 1;
-    cr_expect_eq(publish(make_publish(0, "s", 0, 3))->error, ERR_NONE);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 3))->error, ERR_NONE);
     fake_log.full_permille = INGEST_FULL_HIGH;
-    const struct task *answer = publish(make_publish(0, "s", 0, 3));
+    const struct task *answer = tasks_run(tasks_make_publish(0, "s", 0, 3));
     cr_expect_eq(answer->error, ERR_BACKPRESSURE_EXCEEDED);
     cr_expect_eq(answer->retry_after_s, GATEWAY_RETRY_S);
     cr_expect_eq(answer->accepted, 0);
     cr_expect_neq(answer->detail[0], 0);
     fake_log.full_permille = 0;
     fake_log.room = 0;
-    cr_expect_eq(publish(make_publish(0, "s", 0, 3))->error, ERR_BACKPRESSURE_EXCEEDED);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 3))->error, ERR_BACKPRESSURE_EXCEEDED);
     fake_log_make_room(100);
     fake_log_press("s", LOG_PRESSURE_SLOW);
-    cr_expect_eq(publish(make_publish(0, "s", 0, 3))->error, ERR_BACKPRESSURE_EXCEEDED);
-    cr_expect_eq(publish(make_publish(0, "other", 0, 3))->error, ERR_NONE);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 3))->error, ERR_BACKPRESSURE_EXCEEDED);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "other", 0, 3))->error, ERR_NONE);
     fake_log_press("s", LOG_PRESSURE_NONE);
-    cr_expect_eq(publish(make_publish(0, "s", 0, 3))->error, ERR_NONE);
-    cr_expect_eq(gateway_status().refused, 3);
-    cr_expect_eq(gateway_status().waits, 0);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 3))->error, ERR_NONE);
+    cr_expect_eq(tasks_status().refused, 3);
+    cr_expect_eq(tasks_status().waits, 0);
 }
 
 Test(gateway, what_producers_hold_comes_first)
@@ -284,45 +178,45 @@ Test(gateway, what_producers_hold_comes_first)
     holding_send(client);
     fake_log.room = 0;
     holding_press("s", LOG_PRESSURE_NONE);
-    cr_expect_eq(publish(make_publish(0, "s", 0, 1))->error, ERR_BACKPRESSURE_EXCEEDED);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 1))->error, ERR_BACKPRESSURE_EXCEEDED);
     fake_log_make_room(100);
     rig_settle();
-    cr_expect_eq(publish(make_publish(0, "s", 0, 1))->error, ERR_NONE);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", 0, 1))->error, ERR_NONE);
     cr_expect_str_eq(fake_log.records[0].data, "held");
 }
 
 Test(gateway, a_batch_waits_where_the_log_is_full_midway)
 {
     fake_log.room = 3;
-    give(make_publish(0, "s", 0, 5));
-    pass(WAIT_MS - 1000);
-    cr_expect_eq(answer_count, 0);
+    tasks_give(tasks_make_publish(0, "s", 0, 5));
+    tasks_pass(WAIT_MS - 1000);
+    cr_expect_eq(tasks_answer_count, 0);
     cr_expect_eq(fake_log.count, 3);
-    cr_expect_eq(gateway_status().waiting, 1);
+    cr_expect_eq(tasks_status().waiting, 1);
     fake_log_make_room(1);
-    pass(100);
+    tasks_pass(100);
     cr_expect_eq(fake_log.count, 4);
     fake_log_make_room(1);
-    const struct task *answer = expect_one();
+    const struct task *answer = tasks_expect_one();
     cr_expect_eq(answer->error, ERR_NONE);
     cr_expect_eq(answer->accepted, 5);
-    cr_expect_eq(gateway_status().waiting, 0);
-    cr_expect_eq(gateway_status().waits, 1);
-    cr_expect_eq(gateway_status().timeouts, 0);
+    cr_expect_eq(tasks_status().waiting, 0);
+    cr_expect_eq(tasks_status().waits, 1);
+    cr_expect_eq(tasks_status().timeouts, 0);
 }
 
 Test(gateway, but_not_for_ever)
 {
     fake_log.room = 3;
     fake_log.holds = true;
-    give(make_publish(0, "s", 0, 5));
-    pass(WAIT_MS + 1000);
-    cr_expect_eq(gateway_status().timeouts, 1);
-    cr_expect_eq(gateway_status().waiting, 0);
+    tasks_give(tasks_make_publish(0, "s", 0, 5));
+    tasks_pass(WAIT_MS + 1000);
+    cr_expect_eq(tasks_status().timeouts, 1);
+    cr_expect_eq(tasks_status().waiting, 0);
     // Its acknowledgements carry its address: it goes back behind the last.
-    cr_expect_eq(answer_count, 0);
+    cr_expect_eq(tasks_answer_count, 0);
     fake_log_acknowledge_all();
-    const struct task *answer = expect_one();
+    const struct task *answer = tasks_expect_one();
     cr_expect_eq(answer->error, ERR_BACKPRESSURE_EXCEEDED);
     cr_expect_eq(answer->retry_after_s, GATEWAY_RETRY_S);
     cr_expect_eq(answer->accepted, 3);
@@ -333,20 +227,20 @@ Test(gateway, but_not_for_ever)
 Test(gateway, a_batch_waits_where_its_stream_is_pressed_midway)
 {
     fake_log.press_at = 2;
-    give(make_publish(0, "s", 0, 5));
-    pass(HOLDING_WAIT_MS - 1000);
-    cr_expect_eq(answer_count, 0);
+    tasks_give(tasks_make_publish(0, "s", 0, 5));
+    tasks_pass(HOLDING_WAIT_MS - 1000);
+    cr_expect_eq(tasks_answer_count, 0);
     cr_expect_eq(fake_log.count, 2);
-    cr_expect_eq(publish(make_publish(1, "other", 10, 1))->error, ERR_NONE);
+    cr_expect_eq(tasks_run(tasks_make_publish(1, "other", 10, 1))->error, ERR_NONE);
     fake_log_press("s", LOG_PRESSURE_SLOW);
-    cr_expect_eq(expect_one()->accepted, 5);
+    cr_expect_eq(tasks_expect_one()->accepted, 5);
     // The stream says how long.
     fake_log_press("s", LOG_PRESSURE_NONE);
-    settle();
+    tasks_settle();
     fake_log.press_at = fake_log.count + 2;
-    give(make_publish(0, "s", 0, 5));
-    pass(HOLDING_WAIT_MS + 1000);
-    const struct task *answer = &answers[answer_count - 1];
+    tasks_give(tasks_make_publish(0, "s", 0, 5));
+    tasks_pass(HOLDING_WAIT_MS + 1000);
+    const struct task *answer = &tasks_answers[tasks_answer_count - 1];
     cr_expect_eq(answer->error, ERR_BACKPRESSURE_EXCEEDED);
     cr_expect_eq(answer->accepted, 2);
 }
@@ -357,17 +251,17 @@ Test(gateway, a_large_batch_holds_nobody_up)
 {
     static char large[1001];
     memset(large, 'x', sizeof large - 1);
-    struct task *task = make_publish(0, "large", 0, 10000);
+    struct task *task = tasks_make_publish(0, "large", 0, 10000);
     for (int i = 0; i < 10000; i++) {
-        events[i].data = slice_of(large);
+        tasks_events[i].data = slice_of(large);
     }
-    give(task);
-    give(make_publish(1, "small", 10000, 1));
+    tasks_give(task);
+    tasks_give(tasks_make_publish(1, "small", 10000, 1));
     rig_round();
     rig_round();
-    collect();
-    cr_assert_eq(answer_count, 1);
-    cr_expect_eq(answers[0].worker, 1);
+    tasks_collect();
+    cr_assert_eq(tasks_answer_count, 1);
+    cr_expect_eq(tasks_answers[0].worker, 1);
     cr_expect_lt(fake_log.count, 2000); // two rounds' share
     struct rig_client *client = rig_connect();
     rig_write_text(client, "{\"stream\":\"p\",\"data\":1}\n");
@@ -377,21 +271,21 @@ Test(gateway, a_large_batch_holds_nobody_up)
     rig_read(client);
     cr_expect_gt(buffer_length(&client->in), 0);
     cr_expect_lt(fake_log.count, 10000);
-    settle();
-    cr_assert_eq(answer_count, 2);
-    cr_expect_eq(answers[1].accepted, 10000);
+    tasks_settle();
+    cr_assert_eq(tasks_answer_count, 2);
+    cr_expect_eq(tasks_answers[1].accepted, 10000);
 }
 
 Test(gateway, room_is_shared_with_the_producers)
 {
     fake_log.room = 1;
-    give(make_publish(0, "t", 0, 20)); // has begun: it waits
-    settle();
+    tasks_give(tasks_make_publish(0, "t", 0, 20)); // has begun: it waits
+    tasks_settle();
     struct rig_client *client = rig_connect();
     for (int i = 0; i < 20; i++) {
         rig_write_text(client, "{\"stream\":\"p\",\"data\":1}\n");
     }
-    settle();
+    tasks_settle();
     for (int i = 0; i < 20; i++) {
         fake_log_make_room(1);
         rig_round();
@@ -404,24 +298,24 @@ Test(gateway, room_is_shared_with_the_producers)
     cr_expect_geq(of_tasks, 5, "%u", of_tasks);
     cr_expect_geq(fake_log.count - of_tasks, 5);
     fake_log_make_room(UINT32_MAX);
-    settle();
+    tasks_settle();
 }
 
 Test(gateway, a_full_inbox_is_tried_again)
 {
     rig.inboxes_full = true;
-    give(make_publish(0, "s", 0, 1));
-    expect_nothing();
-    give(make_publish(0, "s", 1, 1));
-    give(make_publish(1, "s", 2, 1));
-    expect_nothing();
+    tasks_give(tasks_make_publish(0, "s", 0, 1));
+    tasks_expect_nothing();
+    tasks_give(tasks_make_publish(0, "s", 1, 1));
+    tasks_give(tasks_make_publish(1, "s", 2, 1));
+    tasks_expect_nothing();
     ingest_stop(rig.ingest);
-    settle();
+    tasks_settle();
     cr_expect_not(ingest_is_idle(rig.ingest));
     rig.inboxes_full = false;
-    pass(100);                        // by itself
+    tasks_pass(100);                  // by itself
     cr_expect_eq(rig.chain_count, 2); // those of one worker as one
-    cr_expect_eq(answer_count, 3);
+    cr_expect_eq(tasks_answer_count, 3);
     cr_expect(ingest_is_idle(rig.ingest));
 }
 
@@ -432,20 +326,20 @@ Test(gateway, reach_is_asked_for_when_all_is_acknowledged)
     rig.reached[0] = 3;
     rig.reached[1] = 4;
     fake_log.holds = true;
-    struct task *task = make_publish(0, "chat/1", 0, 2);
+    struct task *task = tasks_make_publish(0, "chat/1", 0, 2);
     task->wants_reach = true;
-    give(task);
-    expect_nothing();
+    tasks_give(task);
+    tasks_expect_nothing();
     cr_expect_eq(rig.asked_count, 0);
     fake_log_acknowledge_all();
-    const struct task *answer = expect_one();
+    const struct task *answer = tasks_expect_one();
     cr_expect_eq(answer->reached, 7);
     cr_expect_eq(answer->accepted, 2);
     cr_expect_eq(rig.asked_count, 2);
     fake_log.refusal = ERR_LOG_ERROR;
-    task = make_publish(0, "chat/1", 0, 2);
+    task = tasks_make_publish(0, "chat/1", 0, 2);
     task->wants_reach = true;
-    cr_expect_eq(publish(task)->error, ERR_LOG_ERROR);
+    cr_expect_eq(tasks_run(task)->error, ERR_LOG_ERROR);
     cr_expect_eq(rig.asked_count, 2); // nobody was reached
 }
 
@@ -453,35 +347,35 @@ Test(gateway, to_one_connection_and_to_all)
 {
     rig.workers_hold = true;
     rig.reached[1] = 1;
-    struct task *task = make(TASK_SEND, 0, "");
+    struct task *task = tasks_make(TASK_SEND, 0, "");
     task->connection_id = 255;
-    task->events = event_of(0, "", "a\nb");
+    task->events = tasks_event(0, "", "a\nb");
     task->event_count = 1;
-    give(task);
-    expect_nothing();
+    tasks_give(task);
+    tasks_expect_nothing();
     cr_assert_eq(rig.asked_count, 2);
     const struct admin_request *asked = rig.asked[1].pointer;
     cr_expect_eq(asked->operation, ADMIN_SEND);
     cr_expect_eq(asked->connection_id, 255);
     cr_expect(slice_equal_text(asked->frame, "data: a\ndata: b\n\n"));
     rig.workers_hold = false;
-    cr_expect_eq(expect_one()->reached, 1);
+    cr_expect_eq(tasks_expect_one()->reached, 1);
     rig.reached[1] = 0;
-    task = make(TASK_SEND, 0, "");
+    task = tasks_make(TASK_SEND, 0, "");
     task->connection_id = 255;
-    task->events = &events[0];
+    task->events = &tasks_events[0];
     task->event_count = 1;
-    cr_expect_eq(publish(task)->error, ERR_CONNECTION_NOT_FOUND);
+    cr_expect_eq(tasks_run(task)->error, ERR_CONNECTION_NOT_FOUND);
     rig.reached[0] = rig.reached[1] = 50;
-    task = make(TASK_BROADCAST, 0, "");
-    task->events = &events[0];
+    task = tasks_make(TASK_BROADCAST, 0, "");
+    task->events = &tasks_events[0];
     task->event_count = 1;
-    cr_expect_eq(publish(task)->reached, 100);
-    task = make(TASK_BROADCAST, 0, "");
-    events[0].type = slice_of("a\nb");
-    task->events = &events[0];
+    cr_expect_eq(tasks_run(task)->reached, 100);
+    task = tasks_make(TASK_BROADCAST, 0, "");
+    tasks_events[0].type = slice_of("a\nb");
+    task->events = &tasks_events[0];
     task->event_count = 1;
-    const struct task *answer = publish(task);
+    const struct task *answer = tasks_run(task);
     cr_expect_eq(answer->error, ERR_INVALID_PARAMETER);
     cr_expect_neq(answer->detail[0], 0);
     cr_expect_eq(fake_log.count, 0);
@@ -491,26 +385,26 @@ Test(gateway, a_fresh_token_for_a_connection)
 {
     struct grant *grant = (struct grant *)(uintptr_t)64; // nobody looks into it
     rig.workers_hold = true;
-    struct task *task = make(TASK_RENEW, 0, "");
+    struct task *task = tasks_make(TASK_RENEW, 0, "");
     task->connection_id = 255;
     task->grant = grant;
-    give(task);
-    expect_nothing();
+    tasks_give(task);
+    tasks_expect_nothing();
     const struct admin_request *asked = rig.asked[0].pointer;
     cr_expect_eq(asked->operation, ADMIN_RENEW);
     cr_expect_eq(asked->connection_id, 255);
     cr_expect_eq(asked->grant, grant);
     rig.workers_hold = false;
-    cr_expect_eq(expect_one()->error, ERR_CONNECTION_NOT_FOUND);
+    cr_expect_eq(tasks_expect_one()->error, ERR_CONNECTION_NOT_FOUND);
     rig.reached[0] = 1;
     rig.errors[0] = ERR_FORBIDDEN;
-    task = make(TASK_RENEW, 0, "");
+    task = tasks_make(TASK_RENEW, 0, "");
     task->grant = grant;
-    cr_expect_eq(publish(task)->error, ERR_FORBIDDEN);
+    cr_expect_eq(tasks_run(task)->error, ERR_FORBIDDEN);
     rig.errors[0] = ERR_NONE;
-    task = make(TASK_RENEW, 0, "");
+    task = tasks_make(TASK_RENEW, 0, "");
     task->grant = grant;
-    cr_expect_eq(publish(task)->error, ERR_NONE);
+    cr_expect_eq(tasks_run(task)->error, ERR_NONE);
 }
 
 Test(gateway, more_questions_than_may_be_under_way_wait)
@@ -518,11 +412,11 @@ Test(gateway, more_questions_than_may_be_under_way_wait)
     enum { QUESTIONS = ASKER_OPERATIONS_MAX + 10 };
     rig.workers_hold = true;
     for (int i = 0; i < QUESTIONS; i++) {
-        struct task *task = make_publish(0, "s", i, 1);
+        struct task *task = tasks_make_publish(0, "s", i, 1);
         task->wants_reach = true;
-        give(task);
+        tasks_give(task);
     }
-    expect_nothing();
+    tasks_expect_nothing();
     cr_expect_eq(rig.asked_count, RIG_WORKERS * ASKER_OPERATIONS_MAX);
     // Producers have a share of their own.
     struct rig_client *client = rig_connect();
@@ -530,8 +424,8 @@ Test(gateway, more_questions_than_may_be_under_way_wait)
     rig_settle();
     cr_expect_eq(rig.asked_count, RIG_WORKERS * (ASKER_OPERATIONS_MAX + 1));
     rig.workers_hold = false;
-    settle();
-    cr_expect_eq(answer_count, QUESTIONS);
+    tasks_settle();
+    cr_expect_eq(tasks_answer_count, QUESTIONS);
 }
 
 // ---- the end -----------------------------------------------------------------------------------
@@ -540,17 +434,17 @@ Test(gateway, at_the_end_those_that_wait_are_told)
 {
     fake_log.room = 3;
     fake_log.holds = true;
-    give(make_publish(0, "s", 0, 5)); // waits for room
-    settle();
+    tasks_give(tasks_make_publish(0, "s", 0, 5)); // waits for room
+    tasks_settle();
     ingest_stop(rig.ingest);
-    give(make_publish(1, "s", 10, 1)); // comes too late
-    settle();
-    cr_assert_eq(answer_count, 1);
-    cr_expect_eq(answers[0].error, ERR_SHUTTING_DOWN);
-    cr_expect_eq(answers[0].retry_after_s, GATEWAY_RETRY_LATER_S);
+    tasks_give(tasks_make_publish(1, "s", 10, 1)); // comes too late
+    tasks_settle();
+    cr_assert_eq(tasks_answer_count, 1);
+    cr_expect_eq(tasks_answers[0].error, ERR_SHUTTING_DOWN);
+    cr_expect_eq(tasks_answers[0].retry_after_s, GATEWAY_RETRY_LATER_S);
     cr_expect_not(ingest_is_idle(rig.ingest));
     fake_log_acknowledge_all();
-    const struct task *answer = expect_one();
+    const struct task *answer = tasks_expect_one();
     cr_expect_eq(answer->error, ERR_SHUTTING_DOWN);
     cr_expect_eq(answer->accepted, 3);
     cr_expect(ingest_is_idle(rig.ingest));
@@ -569,8 +463,8 @@ Test(gateway, every_task_comes_back_once)
         for (uint64_t i = prng_below(&prng, 4); i > 0; i--) {
             int count = (int)prng_below(&prng, 6);
             // Slots of events are used again long after their task is answered.
-            struct task *task = make_publish(worker, streams[prng_below(&prng, 3)],
-                                             given * 6 % (EVENTS_MAX - 6), count);
+            struct task *task = tasks_make_publish(worker, streams[prng_below(&prng, 3)],
+                                                   given * 6 % (TASKS_EVENTS_MAX - 6), count);
             task->level = (enum ack_level)prng_below(&prng, 3);
             task->wants_reach = prng_below(&prng, 4) == 0;
             task->next = chain;
@@ -578,7 +472,7 @@ Test(gateway, every_task_comes_back_once)
             given++;
         }
         if (chain != NULL) {
-            give(chain);
+            tasks_give(chain);
         }
         fake_log.holds = prng_below(&prng, 2) == 0;
         fake_log.answers_at_once = prng_below(&prng, 4) == 0;
@@ -593,8 +487,8 @@ Test(gateway, every_task_comes_back_once)
                            (enum log_pressure_stage)prng_below(&prng, 3));
         }
         rig_round();
-        collect();
-        rig.chain_count = looked_count = 0;
+        tasks_collect();
+        rig.chain_count = tasks_looked_count = 0;
         if (rig.answered_count == rig.asked_count) {
             rig.answered_count = rig.asked_count = 0;
         }
@@ -606,9 +500,9 @@ Test(gateway, every_task_comes_back_once)
         fake_log_press(streams[i], LOG_PRESSURE_NONE);
     }
     fake_log_make_room(UINT32_MAX);
-    settle();
-    cr_expect_eq(answer_count, given);
-    struct gateway_status status = gateway_status();
+    tasks_settle();
+    cr_expect_eq(tasks_answer_count, given);
+    struct gateway_status status = tasks_status();
     cr_expect_eq(status.tasks, 0);
     cr_expect_eq(status.waiting, 0);
     cr_expect_gt(status.waits, 0);

@@ -161,7 +161,8 @@ Test(line, operations)
     request = parse("{\"op\":\"connections\"}");
     cr_expect_eq(request.operation, LINE_CONNECTIONS);
     cr_expect_eq(request.limit, LINE_LIMIT_DEFAULT);
-    request = parse("{\"op\":\"streams\",\"prefix\":\"chat/\",\"limit\":5}");
+    request = parse("{\"op\":\"streams\",\"prefix\":\"chat/\",\"limit\":5,\"after\":77}");
+    cr_expect_eq(request.after, 77);
     cr_expect_eq(request.operation, LINE_STREAMS);
     expect_text(request.prefix, "chat/");
     cr_expect_eq(request.limit, 5);

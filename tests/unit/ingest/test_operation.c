@@ -3,6 +3,7 @@
 // link: tests/unit/ingest/frames.c
 #include "base/json.h"
 #include "ingest/module.h"
+#include "ingest/streams_json.h"
 #include "unit/ingest/rig.h"
 
 #include <ringcast/protocol.h>
@@ -87,6 +88,7 @@ Test(operation, streams)
                      "{\"streams\":[{\"name\":\"tools/"
                      "\\\"x\\\"\",\"last_id\":12,\"last_sequence\":3,\"discarded_id\":0,"
                      "\"discarded_sequence\":0,\"last_time_ms\":1700000000000,"
+                     "\"content_type\":\"text/plain\","
                      "\"overflow\":\"block\",\"lag_events\":50,\"threshold\":0.800,"
                      "\"workers\":2}]}\n");
     rig_write_text(client, "{\"op\":\"streams\",\"limit\":2}\n");
@@ -94,7 +96,22 @@ Test(operation, streams)
     cr_expect_not_null(strstr(text, "chat/1"));
     cr_expect_not_null(strstr(text, "chat/2"));
     cr_expect_null(strstr(text, "tools"));
+    cr_expect_not_null(strstr(text, "],\"next\":2}"), "%s", text);
+    rig_write_text(client, "{\"op\":\"streams\",\"limit\":2,\"after\":2}\n");
+    text = rig_text(client);
+    cr_expect_not_null(strstr(text, "tools"));
+    cr_expect_null(strstr(text, "next"));
     cr_expect_eq(rig.asked_count, 0);
+}
+
+Test(operation, a_page_of_streams_looks_at_a_bounded_number)
+{
+    fake_log.more_streams = 2 * STREAMS_JSON_LOOKS_MAX;
+    struct rig_client *client = rig_connect();
+    rig_write_text(client, "{\"op\":\"streams\",\"prefix\":\"none/\"}\n");
+    cr_expect_str_eq(rig_text(client), "{\"streams\":[],\"next\":65536}\n");
+    rig_write_text(client, "{\"op\":\"streams\",\"prefix\":\"none/\",\"after\":131072}\n");
+    cr_expect_str_eq(rig_text(client), "{\"streams\":[]}\n");
 }
 
 Test(operation, one_connection_is_told_by_the_worker_that_has_it)

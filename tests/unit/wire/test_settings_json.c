@@ -56,6 +56,27 @@ Test(settings_json, every_member)
     cr_expect(slice_equal_text(content_type, "application/json"));
 }
 
+Test(settings_json, what_is_written_is_read)
+{
+    static const char body[] =
+        "{\"retention_age\":1000,\"retention_bytes\":2000,\"retention_count\":7,\"idle_ttl\":300,"
+        "\"overflow\":\"block\",\"lag_events\":10,\"lag_bytes\":20,\"threshold\":0.800,"
+        "\"producer_wait\":10000}";
+    struct buffer out;
+    buffer_init(&out, 4096);
+    struct json_writer writer = json_writer_on(&out);
+    cr_assert(parse(body), "%s", fault.message);
+    json_write_object_open(&writer);
+    settings_json_write(&writer, &settings);
+    json_write_object_close(&writer);
+    cr_expect(slice_equal_text(buffer_slice(&out), body), SLICE_FORMAT,
+              SLICE_ARGUMENTS(buffer_slice(&out)));
+    buffer_clear(&out);
+    settings_json_write(&writer, &(struct stream_settings){0});
+    cr_expect_eq(buffer_length(&out), 0);
+    buffer_free(&out);
+}
+
 Test(settings_json, a_group_is_set_as_a_whole)
 {
     cr_assert(parse("{\"retention_count\":7}"));
