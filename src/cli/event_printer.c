@@ -71,8 +71,13 @@ bool event_envelope_read(struct slice data, struct buffer *scratch, struct event
 // What the broker itself says in a stream.
 static bool is_notice_type(struct slice type)
 {
-    return slice_equal_text(type, "gap") || slice_equal_text(type, "disconnect") ||
-           slice_equal_text(type, "oversize");
+    static const char *const types[] = {"gap", "disconnect", "end", "oversize"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (slice_equal_text(type, types[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void print_for_people(struct event_printer *printer, const struct sse_event *event)

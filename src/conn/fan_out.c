@@ -84,7 +84,8 @@ bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_l
     // Static: the pieces are used by every send of this call, over several batches.
     struct iovec pieces[SEND_PIECES_MAX];
     struct load news = {.pieces = pieces};
-    bool has_news = load_news(shard, stream, &news);
+    // Where it has ended, each looks by itself how much of it is left.
+    bool has_news = !stream_has_ended(stream) && load_news(shard, stream, &news);
     int32_t left = *visits_left;
     while (stream->pass_next < stream->subscriber_count && left > 0) {
         uint32_t index = stream->subscribers[stream->pass_next++];

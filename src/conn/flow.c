@@ -72,6 +72,7 @@ static void add_gathered(struct gathered *gathered, const struct stream *stream,
         gathered->is_due = true;
         return;
     }
+    gathered->is_due |= stream_has_ended(stream);
     for (uint32_t i = window_find_place(window, from); i < window->count; i++) {
         const struct log_run *run = window_at(window, i);
         uint64_t above = run->last_id - from;

@@ -46,16 +46,29 @@ const struct conn_link *conn_link_of(const struct shard *shard, const struct con
 
 // --- one connection ---
 
-// How many events its streams had since it was last looked at. No counter in the way of events is
-// needed for that.
-static void take_event_rate(const struct shard *shard, const struct conn *conn,
-                            struct conn_link *link, bool is_first)
+static uint32_t sum_sequences(const struct shard *shard, const struct conn *conn)
 {
     uint32_t sequences = 0;
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         sequences +=
             (uint32_t)stream_table_at(&shard->streams, conn->streams[i].stream)->last_sequence;
     }
+    return sequences;
+}
+
+void conn_link_recount(struct shard *shard, const struct conn *conn)
+{
+    struct conn_link *link = &shard->rings[conn->ring].links[conn_slot(shard, conn)];
+    link->sequences = sum_sequences(shard, conn);
+    link->looked_ms = (uint32_t)shard->now_ms;
+}
+
+// How many events its streams had since it was last looked at. No counter in the way of events is
+// needed for that.
+static void take_event_rate(const struct shard *shard, const struct conn *conn,
+                            struct conn_link *link, bool is_first)
+{
+    uint32_t sequences = sum_sequences(shard, conn);
     uint64_t events = sequences - link->sequences;
     uint64_t elapsed_ms = (uint32_t)shard->now_ms - link->looked_ms;
     if (is_first || elapsed_ms == 0) {

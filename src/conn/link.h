@@ -21,5 +21,8 @@ struct conn_link {
 // NULL where it was not looked at yet.
 const struct conn_link *conn_link_of(const struct shard *shard, const struct conn *conn);
 
+// It reads other streams now: their events are counted from here on.
+void conn_link_recount(struct shard *shard, const struct conn *conn);
+
 // Handlers, and where links are looked at at all, the first look. On the worker's thread.
 void conn_link_start(struct shard *shard);

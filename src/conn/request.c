@@ -291,6 +291,20 @@ static void answer_options(struct shard *shard, struct conn *conn, struct contex
     send_answer(shard, conn, &out, answer.is_keep_alive);
 }
 
+void request_no_content(struct shard *shard, struct conn *conn)
+{
+    struct context *context = conn_context(shard, conn);
+    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
+    if (conn->state == CONN_CLOSING) {
+        return;
+    }
+    struct buffer out;
+    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
+    struct http_answer answer = request_answer(shard, context);
+    ASSERT(http_response_no_content(&out, &answer) == 0);
+    send_answer(shard, conn, &out, answer.is_keep_alive);
+}
+
 static void answer_subscription(struct shard *shard, struct conn *conn, struct context *context)
 {
     if (!admit_subscription(shard, conn)) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "conn/ending.h"
 #include "conn/flow.h"
 #include "conn/grant.h"
 #include "conn/load.h"
@@ -192,6 +193,11 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
         if ((conn->flags & CONN_FLOW) != 0) {
             gathering_end(&conn_flow_of(shard, conn)->gathering);
         }
+        if (walk->has_ended && end->has_load) {
+            conn_make_ready(shard, conn); // once that is taken
+        } else if (walk->has_ended) {
+            conn_tell_end(shard, conn);
+        }
         break;
     case WALK_WAIT: conn->flags |= CONN_WAITING; break;
     case WALK_FULL:
@@ -323,7 +329,7 @@ void conn_pump(struct shard *shard, struct conn *conn)
     // Room first: making it may run handlers that change the connection.
     shard_make_room(shard, conn->ring, SEND_PIECES_MAX,
                     (conn->flags & CONN_BATCH_EVENT) != 0 ? (uint32_t)CONN_BATCH_BYTES_MAX
-                                                          : (uint32_t)NOTICE_GAP_BYTES_MAX);
+                                                          : (uint32_t)NOTICE_END_BYTES_MAX);
     if ((conn->flags & CONN_TIMER_DUE) != 0) {
         conn_timer_due(shard, conn);
     }

@@ -99,7 +99,7 @@ struct shard_stats {
     uint64_t accepted, refused, closed, resumed, requests, request_errors;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
     uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
-    uint64_t gaps_told, lag_closes, stall_closes, expiry_closes, transients_dropped;
+    uint64_t gaps_told, ends_told, lag_closes, stall_closes, expiry_closes, transients_dropped;
     uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
     uint64_t replays_refused, subscriptions_refused, events_shed; // for want of memory
 };
@@ -252,6 +252,8 @@ struct http_answer request_answer(const struct shard *shard, struct context *con
 void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem);
 void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
                   const char *allow, uint32_t retry_after_s);
+// The same with 204.
+void request_no_content(struct shard *shard, struct conn *conn);
 void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                       int32_t result, uint32_t cqe_flags);
 

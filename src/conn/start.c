@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "conn/connection_id.h"
+#include "conn/ending.h"
 #include "conn/flow.h"
 #include "conn/grant.h"
 #include "conn/overflow.h"
@@ -30,17 +31,11 @@ static struct stream *context_stream(const struct shard *shard, const struct con
     return stream_table_at(&shard->streams, context->streams[i]);
 }
 
-// The last id up to which it is known what the stream holds.
-static uint64_t known_end(const struct stream *stream)
-{
-    return stream->last_id > stream->log_last_id ? stream->last_id : stream->log_last_id;
-}
-
 static uint64_t known_log_end(const struct shard *shard, const struct context *context)
 {
     uint64_t end = 0;
     for (uint32_t i = 0; i < context->stream_count; i++) {
-        uint64_t stream_end = known_end(context_stream(shard, context, i));
+        uint64_t stream_end = stream_known_end(context_stream(shard, context, i));
         end = stream_end > end ? stream_end : end;
     }
     return end;
@@ -161,7 +156,7 @@ static uint64_t resume_id(const struct shard *shard, const struct conn *conn,
     // A stream that was quiet for long began far back, but nothing came in it until this id.
     uint64_t id = UINT64_MAX;
     for (uint32_t i = 0; i < context->stream_count; i++) {
-        uint64_t quiet_until = known_end(context_stream(shard, context, i));
+        uint64_t quiet_until = stream_known_end(context_stream(shard, context, i));
         id = quiet_until < id ? quiet_until : id;
     }
     return id;
@@ -375,6 +370,9 @@ static bool was_published(const struct stream *stream)
 // All starting points are known: begins, where memory allows.
 static void begin_or_refuse(struct shard *shard, struct conn *conn, struct context *context)
 {
+    if (ending_answer_complete(shard, conn, context)) {
+        return;
+    }
     switch (admit_replay(shard, conn, context)) {
     case ADMIT_YES: begin_stream(shard, conn, context); break;
     case ADMIT_WAIT: break;
@@ -394,6 +392,9 @@ static void start_resolve(struct shard *shard, struct conn *conn, struct context
             fail(shard, conn, ERR_STREAM_NOT_FOUND, "nobody has published to this stream");
             return;
         }
+    }
+    if (ending_answer_deleted(shard, conn, context)) {
+        return;
     }
     if (context->subscribe.overflow == OVERFLOW_BLOCK && !conn_overflow_may_block(shard, context)) {
         fail(shard, conn, ERR_FORBIDDEN,

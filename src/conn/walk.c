@@ -27,6 +27,7 @@ void walk_begin(struct walk *walk, struct shard *shard, struct conn *conn, bool 
     walk->end_id = UINT64_MAX;
     walk->cut = OVERFLOW_CUT_NONE;
     walk->records_seen = 0;
+    walk->has_ended = false;
     walk->passed = 0;
     walk->passed_max = UINT64_MAX;
     walk->block = NULL;

@@ -51,6 +51,7 @@ struct walk {
     uint64_t end_id;   // it goes no further; UINT64_MAX: to the newest
     struct overflow_cut cut; // left out
     uint64_t records_seen;   // how much work it was
+    bool has_ended;          // some of the connection's streams have
     // How many events it has passed over, and may: then it is WALK_FULL at the end of a block.
     uint64_t passed;
     uint64_t passed_max;

@@ -52,6 +52,7 @@ enum walk_result walk_find_run(struct walk *walk, uint32_t index, struct walk_fo
     const struct conn_stream *entry = &walk->conn->streams[index];
     const struct stream *stream = stream_table_at(&walk->shard->streams, entry->stream);
     found->from = entry->start_id > walk->cursor ? entry->start_id : walk->cursor;
+    walk->has_ended |= stream_has_ended(stream);
     for (;;) {
         if (found->from < stream->discarded_id) {
             return tell_gap(walk, index, found->from, stream->discarded_id, NOTICE_EXPIRED);

@@ -110,10 +110,11 @@ bool stream_table_answered(struct stream_table *table, struct stream *stream)
     stream->last_id = state->last_id;
     stream_learn(stream, state->log_last_id, state->last_sequence);
     stream_learn(stream, state->last_id, state->last_sequence);
-    stream->discarded_id = state->discarded_id;
+    stream_discard(stream, state->discarded_id);
     stream->discarded_sequence = state->discarded_sequence;
     stream->log_last_id = state->log_last_id;
     stream->flow = state->flow;
+    stream->life = state->life;
     stream->pass_from = state->last_id;
     window_init(&stream->window, state->last_id);
     return true;
@@ -189,6 +190,29 @@ void stream_restart(struct stream_table *table, struct stream *stream, uint64_t 
     stream->last_id = id > stream->last_id ? id : stream->last_id;
     stream->pass_to = 0;
     stream_mark_dirty(table, stream);
+}
+
+void stream_set_life(struct stream_table *table, struct stream *stream, enum stream_life life)
+{
+    if (stream->life == life) {
+        return;
+    }
+    stream->life = life;
+    if (stream_has_ended(stream)) {
+        stream->pass_to = 0; // also those that this pass has seen
+        stream_mark_dirty(table, stream);
+    }
+}
+
+// A discard has an id of its own: what stands between the last event and that is nothing that
+// anybody could miss.
+void stream_discard(struct stream *stream, uint64_t id)
+{
+    id = id < stream->last_id ? id : stream->last_id;
+    if (id > stream->discarded_id) {
+        stream->discarded_id = id;
+        window_discard(&stream->window, id);
+    }
 }
 
 bool stream_add(struct stream *stream, uint32_t connection, uint32_t *place)

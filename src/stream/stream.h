@@ -55,6 +55,7 @@ struct stream {
     uint64_t discarded_sequence;
     uint64_t log_last_id;    // of the whole log, when it was asked
     struct stream_flow flow; // its own settings; 0 in it: as the broker is set
+    enum stream_life life;   // one that has ended has no events behind last_id
     uint64_t pass_from;      // subscribers that had everything before the present pass stand here
     uint64_t pass_to;        // and stand here after it; 0 while the pass has not begun
     uint32_t
@@ -100,6 +101,10 @@ void stream_table_close(struct stream_table *table, struct stream *stream);
 void stream_restart(struct stream_table *table, struct stream *stream, uint64_t id);
 // Takes the runs of a block of this stream, and marks the stream dirty.
 void stream_push(struct stream_table *table, struct stream *stream, const struct log_run *run);
+// Its life has changed: where it has ended, its subscribers are to look what is left for them.
+void stream_set_life(struct stream_table *table, struct stream *stream, enum stream_life life);
+// History up to and with this id is gone.
+void stream_discard(struct stream *stream, uint64_t id);
 void stream_mark_dirty(struct stream_table *table, struct stream *stream);
 
 // Adds a subscriber at the end; *place is its place for stream_remove. False when memory ran out.
@@ -115,6 +120,15 @@ void stream_compact(struct stream *stream,
 static inline bool stream_is_behind(const struct stream *stream)
 {
     return stream->known_id < stream->last_id;
+}
+static inline bool stream_has_ended(const struct stream *stream)
+{
+    return stream->life != STREAM_OPEN;
+}
+// The last id up to which it is known what the stream holds.
+static inline uint64_t stream_known_end(const struct stream *stream)
+{
+    return stream->last_id > stream->log_last_id ? stream->last_id : stream->log_last_id;
 }
 // `sequence` is that of the last event up to `id`.
 void stream_learn(struct stream *stream, uint64_t id, uint64_t sequence);

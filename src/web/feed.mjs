@@ -2,7 +2,7 @@
 
 // EventSource gives named events only to who listens for that name. These are the names that ringcast gives a meaning to.
 const KNOWN_TYPES = [
-  "message", "metrics", "gap", "disconnect", "text", "binary", "json", "event", "progress", "complete", "data", "update", "tick", "log",
+  "message", "metrics", "gap", "disconnect", "end", "text", "binary", "json", "event", "progress", "complete", "data", "update", "tick", "log",
   "message_start", "message_delta", "message_stop", "message_started", "message_chunk", "message_completed",
   "content_block_start", "content_block_delta", "content_block_stop", "ping",
   "tool_start", "tool_progress", "tool_complete", "tool_error", "tool_execution",

@@ -35,14 +35,19 @@ export function dataText(data) {
 }
 
 // What the broker itself says, for people.
-const notices = { __proto__: null, gap: gapText, disconnect: disconnectText };
+const notices = { __proto__: null, gap: gapText, disconnect: disconnectText, end: endText };
 
 export function noticeText(event) {
   return notices[event.type](event.data);
 }
 
 function disconnectText(data) {
-  return data?.reason === "lagged" ? "The broker closed this connection: this page was too slow." : "The broker closed this connection.";
+  const reasons = { lagged: ": this page was too slow", token_expired: ": its token has expired" };
+  return `The broker closed this connection${reasons[data?.reason] ?? ""}.`;
+}
+
+function endText(data) {
+  return `The stream ${data?.stream ?? ""} is ${data?.reason ?? "over"}: nothing more comes of it.`;
 }
 
 function gapText(data) {

@@ -111,6 +111,22 @@ int notice_disconnect_write(struct buffer *out, enum notice_reason reason, uint3
     return buffer_append_text(out, "\n\n");
 }
 
+int notice_end_write(struct buffer *out, uint64_t resume, struct slice stream,
+                     enum stream_life life)
+{
+    buffer_append_text(out, "id: ");
+    buffer_append_u64(out, resume);
+    buffer_append_text(out, "\nevent: end\ndata: ");
+    struct json_writer writer = json_writer_on(out);
+    json_write_object_open(&writer);
+    json_write_key(&writer, "stream");
+    json_write_string(&writer, stream);
+    json_write_key(&writer, "reason");
+    json_write_text(&writer, stream_life_name(life));
+    json_write_object_close(&writer);
+    return buffer_append_text(out, "\n\n");
+}
+
 int notice_goodbye_write(struct buffer *out, uint32_t retry_ms)
 {
     buffer_append_text(out, "retry: ");

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "log/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,6 +44,7 @@ enum {
     NOTICE_GOODBYE_BYTES_MAX = 64,
     NOTICE_OVERSIZE_BYTES_MAX = 192 + 6 * (NAME_BYTES_MAX + TYPE_BYTES_MAX),
     NOTICE_DISCONNECT_BYTES_MAX = 96,
+    NOTICE_END_BYTES_MAX = 96 + 6 * NAME_BYTES_MAX,
 };
 
 //     id: RESUME
@@ -86,6 +88,13 @@ int notice_start_write(struct buffer *out, uint64_t resume_id, uint32_t retry_ms
 //     event: disconnect
 //     data: {"reason":"lagged"}
 int notice_disconnect_write(struct buffer *out, enum notice_reason reason, uint32_t retry_ms);
+
+// A stream has ended, and all of it was sent; `resume` as for gaps. No more of it follows.
+//     id: 1042
+//     event: end
+//     data: {"stream":"chat/42","reason":"closed"}
+int notice_end_write(struct buffer *out, uint64_t resume, struct slice stream,
+                     enum stream_life life);
 
 // The last frame before a shutdown closes the connection: retry and a comment.
 int notice_goodbye_write(struct buffer *out, uint32_t retry_ms);

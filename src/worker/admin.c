@@ -79,6 +79,7 @@ static void write_status(struct worker *worker, struct buffer *out)
         {"batches_sent", stats->batches_sent},
         {"oversize_told", stats->oversize_told},
         {"gaps_told", stats->gaps_told},
+        {"ends_told", stats->ends_told},
         {"dropped_oldest", stats->dropped[OVERFLOW_DROP_OLDEST]},
         {"dropped_newest", stats->dropped[OVERFLOW_DROP_NEWEST]},
         {"dropped_lowest", stats->dropped[OVERFLOW_DROP_LOWEST]},

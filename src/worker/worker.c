@@ -78,12 +78,10 @@ static void take_block(struct worker *worker, const struct log_message *message)
 static void take_discarded(struct worker *worker, const struct log_message *message)
 {
     struct stream *stream = stream_table_by_number(&worker->shard.streams, message->number);
-    if (stream == NULL || message->id <= stream->discarded_id) {
-        return;
+    if (stream != NULL) {
+        stream_discard(stream, message->id);
+        slowest_note(&worker->shard, stream); // what is gone holds nobody back
     }
-    stream->discarded_id = message->id;
-    window_discard(&stream->window, message->id);
-    slowest_note(&worker->shard, stream); // what is gone holds nobody back
 }
 
 static void take_changed(struct worker *worker, const struct log_message *message)
@@ -92,6 +90,7 @@ static void take_changed(struct worker *worker, const struct log_message *messag
     if (stream != NULL) {
         stream->flow = log_message_flow(message);
         slowest_choose(&worker->shard, stream);
+        stream_set_life(&worker->shard.streams, stream, log_message_life(message));
     }
 }
 

@@ -28,6 +28,10 @@ assert.match(noticeOf(null), /unknown reason/);
 assert.equal(readEvent(message('{"reason":"lagged"}', "disconnect")).isNotice, true);
 assert.match(noticeOf({ reason: "lagged" }, "disconnect"), /closed this connection: this page was too slow/);
 assert.match(noticeOf(null, "disconnect"), /closed this connection/);
+assert.match(noticeOf({ reason: "token_expired" }, "disconnect"), /its token has expired/);
+assert.equal(readEvent(message('{"stream":"s","reason":"closed"}', "end")).isNotice, true);
+assert.match(noticeOf({ stream: "s", reason: "closed" }, "end"), /^The stream s is closed:/);
+assert.equal(typeof noticeOf(null, "end"), "string");
 assert.equal(readEvent(message("{}", "toString")).isNotice, false);
 assert.equal(readEvent(message('{"stream":"s","time":1,"data":{}}', "gap")).isNotice, false, "a producer's own type");
 

@@ -111,3 +111,34 @@ Test(stream, subscribers_keep_their_order_when_holes_are_closed)
         cr_assert_eq(stream->subscribers[i / 2], i);
     }
 }
+
+Test(stream, an_end_makes_all_look_again)
+{
+    struct stream *stream = open_live("a", 1, 10);
+    stream_set_life(&table, stream, STREAM_OPEN);
+    cr_assert_not(stream->is_dirty);
+    struct log_run run = {.first_id = 11, .last_id = 12, .last_sequence = 2, .count = 2};
+    stream_push(&table, stream, &run);
+    stream->pass_to = 12; // a pass is under way
+    stream_set_life(&table, stream, STREAM_CLOSED);
+    cr_assert(stream_has_ended(stream));
+    cr_assert(stream->is_dirty);
+    cr_assert_eq(stream->pass_to, 0);
+    stream_set_life(&table, stream, STREAM_OPEN);
+    cr_assert_not(stream_has_ended(stream));
+}
+
+// A discard has an id of its own.
+Test(stream, nobody_misses_what_stands_behind_the_last_event)
+{
+    struct stream *stream = open_live("a", 1, 10);
+    stream_discard(stream, 8);
+    cr_assert_eq(stream->discarded_id, 8);
+    stream_discard(stream, 5);
+    cr_assert_eq(stream->discarded_id, 8);
+    stream_discard(stream, 15);
+    cr_assert_eq(stream->discarded_id, 10);
+    cr_assert_eq(stream_known_end(stream), 10);
+    stream->log_last_id = 20;
+    cr_assert_eq(stream_known_end(stream), 20);
+}

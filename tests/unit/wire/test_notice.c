@@ -104,6 +104,31 @@ Test(notice, heartbeat)
                 "data: {\"timestamp\":1700000000000,\"connection_id\":\"00000000000000ff\"}\n\n");
 }
 
+Test(notice, end)
+{
+    cr_expect_eq(notice_end_write(&out, 9, slice_of("a\"b"), STREAM_CLOSED), 0);
+    expect_text("id: 9\nevent: end\ndata: {\"stream\":\"a\\\"b\",\"reason\":\"closed\"}\n\n");
+}
+
+Test(notice, ends_differ)
+{
+    cr_expect_eq(notice_end_write(&out, 1, slice_of("a"), STREAM_CANCELLED), 0);
+    cr_expect_eq(notice_end_write(&out, 2, slice_of("a"), STREAM_DELETED), 0);
+    expect_text("id: 1\nevent: end\ndata: {\"stream\":\"a\",\"reason\":\"cancelled\"}\n\n"
+                "id: 2\nevent: end\ndata: {\"stream\":\"a\",\"reason\":\"deleted\"}\n\n");
+}
+
+Test(notice, the_longest_end_fits)
+{
+    char bytes[NOTICE_END_BYTES_MAX];
+    char name[NAME_BYTES_MAX];
+    memset(name, '"', sizeof(name));
+    struct buffer small;
+    buffer_wrap(&small, bytes, sizeof(bytes));
+    cr_expect_eq(
+        notice_end_write(&small, UINT64_MAX, slice_from(name, sizeof(name)), STREAM_CANCELLED), 0);
+}
+
 Test(notice, comment_start_goodbye)
 {
     cr_expect_eq(notice_comment_write(&out), 0);

@@ -19,6 +19,9 @@ struct fake_stream {
     uint64_t number, last_id, last_sequence, discarded_id, discarded_sequence;
     bool is_subscribed;
     uint64_t read; // LOG_READ
+    struct stream_flow flow;
+    enum stream_life life;
+    bool is_untold; // its life has changed while the worker was lapped
 };
 
 static struct {
@@ -81,6 +84,13 @@ static void answer(const struct log_message *message)
     fake.held[fake.held_count++] = *message;
 }
 
+static void tell_change(const struct fake_stream *stream)
+{
+    struct log_message message = {.kind = LOG_CHANGED, .number = stream->number};
+    log_message_set_change(&message, &stream->flow, stream->life);
+    answer(&message);
+}
+
 static void answer_subscription(struct log_subscription *subscription)
 {
     struct fake_stream *stream = find_stream(subscription->name, subscription->create);
@@ -93,7 +103,8 @@ static void answer_subscription(struct log_subscription *subscription)
                                       .last_id = stream->last_id,
                                       .last_sequence = stream->last_sequence,
                                       .discarded_id = stream->discarded_id,
-                                      .discarded_sequence = stream->discarded_sequence};
+                                      .discarded_sequence = stream->discarded_sequence,
+                                      .life = stream->life};
     }
     subscription->state.log_last_id = fake.next_id - 1;
     struct log_message message = {.kind = LOG_SUBSCRIBED, .pointer = subscription};
@@ -194,11 +205,16 @@ static void resume(uint64_t position)
         struct log_message message = {
             .kind = LOG_LAPPED, .position = fake.next_position, .id = fake.next_id - 1};
         deliver(&message);
-        return;
     }
-    for (uint32_t b = 0; b < fake.block_count; b++) {
+    for (uint32_t b = 0; b < fake.block_count && fake.keeps_memory; b++) {
         if (fake.blocks[b] >= position) {
             deliver_block(b);
+        }
+    }
+    for (uint32_t i = 0; i < fake.stream_count; i++) {
+        if (fake.streams[i].is_untold) {
+            fake.streams[i].is_untold = false;
+            tell_change(&fake.streams[i]);
         }
     }
 }
@@ -414,15 +430,19 @@ bool fake_corrupt_block(uint32_t number)
     return number < fake.block_count && pwrite(fake.file, "XXXX", 4, at) == 4;
 }
 
+static void discard(struct fake_stream *stream, uint64_t id)
+{
+    stream->discarded_id = id;
+    stream->discarded_sequence = stream->last_sequence;
+    struct log_message message = {.kind = LOG_DISCARDED, .number = stream->number, .id = id};
+    answer(&message);
+}
+
 void fake_discard(const char *name)
 {
     struct fake_stream *stream = find_stream(slice_of(name), false);
     cr_assert_not_null(stream);
-    stream->discarded_id = stream->last_id;
-    stream->discarded_sequence = stream->last_sequence;
-    struct log_message message = {
-        .kind = LOG_DISCARDED, .number = stream->number, .id = stream->last_id};
-    deliver(&message);
+    discard(stream, stream->last_id);
     loop_submit(&fake.loop);
 }
 
@@ -430,9 +450,24 @@ void fake_set_flow(const char *name, const struct stream_flow *flow)
 {
     struct fake_stream *stream = find_stream(slice_of(name), false);
     cr_assert_not_null(stream);
-    struct log_message message = {.kind = LOG_CHANGED, .number = stream->number};
-    log_message_set_change(&message, flow, STREAM_OPEN);
-    deliver(&message);
+    stream->flow = *flow;
+    tell_change(stream);
+    loop_submit(&fake.loop);
+}
+
+void fake_set_life(const char *name, enum stream_life life)
+{
+    struct fake_stream *stream = find_stream(slice_of(name), true);
+    stream->life = life;
+    uint64_t id = fake.next_id++; // the record's
+    if (life == STREAM_DELETED) {
+        discard(stream, id);
+    }
+    if (stream->is_subscribed && fake.is_lapping) {
+        stream->is_untold = true;
+    } else if (stream->is_subscribed) {
+        tell_change(stream);
+    }
     loop_submit(&fake.loop);
 }
 
