@@ -237,6 +237,18 @@ int http_response_json(struct buffer *out, const struct http_answer *answer, str
     return write_body(out, answer, "application/json", json);
 }
 
+// A segment `.` or `..` would be resolved by whoever follows the URL, unless its slash is escaped.
+static bool has_dot_segment(struct slice name)
+{
+    while (name.at != NULL) {
+        struct slice segment = slice_split(&name, '/');
+        if (slice_equal_text(segment, ".") || slice_equal_text(segment, "..")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int http_response_created(struct buffer *out, const struct http_answer *answer, struct slice name,
                           bool is_created)
 {
@@ -254,7 +266,7 @@ int http_response_created(struct buffer *out, const struct http_answer *answer, 
     ASSERT(buffer_failure(&body) == 0);
     write_start(out, is_created ? 201 : 200, answer->is_keep_alive, answer->cors);
     buffer_append_text(out, "Location: /streams/");
-    percent_encode(out, name, "/");
+    percent_encode(out, name, has_dot_segment(name) ? "" : "/");
     buffer_append_text(out, "\r\n");
     return write_body(out, answer, "application/json", buffer_slice(&body));
 }

@@ -248,6 +248,12 @@ Test(response, created)
     cr_expect(holds("\r\nLocation: /streams/a/b%20c%22%C3%A9\r\n"));
     cr_expect(slice_equal_text(body_of(), "{\"name\":\"a/b c\\\"\xc3\xa9\",\"created\":true}\n"));
     begin();
+    cr_expect_eq(http_response_created(&out, &keeping, slice_of("a/../b"), true), 0);
+    cr_expect(holds("\r\nLocation: /streams/a%2F..%2Fb\r\n"), "not to be resolved to b");
+    begin();
+    cr_expect_eq(http_response_created(&out, &keeping, slice_of("a/..b/"), true), 0);
+    cr_expect(holds("\r\nLocation: /streams/a/..b/\r\n"));
+    begin();
     char name[NAME_BYTES_MAX];
     memset(name, '"', sizeof(name));
     cr_expect_eq(http_response_created(&out, &keeping, slice_from(name, sizeof(name)), false), 0);
