@@ -6,6 +6,7 @@
 #include "cli/publish.h"
 #include "cli/status.h"
 #include "cli/subscribe.h"
+#include "cli/token.h"
 #include "cli/vitals.h"
 
 #include <ringcast/version.h>
@@ -24,6 +25,7 @@ static const struct command {
     {"publish", cli_publish, "publish events: from arguments, or lines of standard input"},
     {"subscribe", cli_subscribe, "print the events of streams as they come"},
     {"status", cli_status, "show the broker's connections, streams and log"},
+    {"token", cli_token, "make tokens and keys for them, and look into tokens"},
     {"log", cli_log, "dump, verify or repair a log directory"},
     {"vitals", cli_vitals, "publish this machine's CPU, memory, disk and network readings"},
     {"help", run_help, "this list, or `ringcast help COMMAND`"},

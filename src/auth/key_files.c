@@ -92,12 +92,18 @@ static struct slice without_line_end(struct slice text)
     return is_printable(line) ? line : text;
 }
 
+static struct slice default_id(const struct loading *loading)
+{
+    const char *id = loading->files->id;
+    return id == NULL ? stem_of(loading->path) : slice_of(id);
+}
+
 static bool add_one(struct loading *loading, struct key *key, const char *reason)
 {
     if (key == NULL) {
         return fail(loading, "%s", reason);
     }
-    (void)key_set_id(key, stem_of(loading->path));
+    (void)key_set_id(key, default_id(loading));
     return keyring_add(loading->keyring, key) ||
            fail(loading, "there are more than %d keys", KEYRING_KEYS_MAX);
 }
@@ -124,7 +130,7 @@ static bool take_secret(struct loading *loading, struct slice text)
 static bool take_json(struct loading *loading, struct slice text)
 {
     struct key_jwk_reader reader = {.keyring = loading->keyring,
-                                    .default_id = stem_of(loading->path),
+                                    .default_id = default_id(loading),
                                     .wants_private = loading->files->wants_private,
                                     .note = note,
                                     .context = loading};

@@ -5,7 +5,7 @@
 //   *.key  otherwise: a raw secret of HS256. One line end behind printable text is not part of it
 //
 // A directory stands for the *.json, *.jwk, *.pem and *.key files in it. Keys that name no id of
-// their own have their file's name without its ending; in a set of several they have none.
+// their own have their file's name without its ending, or `id`; in a set they have none.
 #ifndef RINGCAST_AUTH_KEY_FILES_H
 #define RINGCAST_AUTH_KEY_FILES_H
 
@@ -25,6 +25,7 @@ struct key_files {
     const char *const *paths; // of files and directories
     size_t count;
     bool wants_private; // keys are to sign with
+    const char *id;     // of keys without one of their own; NULL: the file's name; "": none
     // Told in one line of what is not right but does not stop it: keys that are passed over,
     // secrets that others can read. May be NULL.
     void (*note)(void *context, const char *line);

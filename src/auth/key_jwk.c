@@ -28,6 +28,9 @@ struct jwk {
     unsigned seen;
     struct json_string members[MEMBERS];
     size_t number; // in its set, from 1
+    bool has_operations;
+    bool may_verify;
+    bool may_sign;
 };
 
 // What came of one key.
@@ -247,8 +250,10 @@ static enum outcome take(struct key_jwk_reader *reader, const struct jwk *jwk)
         return outcome_of(reader, PASSED_OVER,
                           "of another kind than oct, RSA, EC on P-256 and OKP with Ed25519");
     }
-    if (has(jwk, USE) && !is(jwk, USE, "sig")) {
-        return outcome_of(reader, PASSED_OVER, "for another use than signatures");
+    bool is_allowed =
+        !jwk->has_operations || (reader->wants_private ? jwk->may_sign : jwk->may_verify);
+    if ((has(jwk, USE) && !is(jwk, USE, "sig")) || !is_allowed) {
+        return outcome_of(reader, PASSED_OVER, "for another use (use, key_ops)");
     }
     if (has(jwk, ALG) && !is(jwk, ALG, algorithm_name(kind->algorithm))) {
         return outcome_of(reader, PASSED_OVER, "for another algorithm than %s",
@@ -266,6 +271,23 @@ static enum outcome take(struct key_jwk_reader *reader, const struct jwk *jwk)
     return add(reader, jwk, key_from_pair(pair, is_private, reader->reason));
 }
 
+static void read_operations(struct json_scanner *scanner, struct jwk *jwk)
+{
+    struct json_string operation;
+    if (jwk->has_operations) {
+        json_fail(scanner, JSON_FAULT_MEMBER);
+        return;
+    }
+    jwk->has_operations = true;
+    (void)json_enter_array(scanner);
+    while (json_next_element(scanner)) {
+        if (json_read_string(scanner, &operation)) {
+            jwk->may_verify |= json_string_is(operation, "verify");
+            jwk->may_sign |= json_string_is(operation, "sign");
+        }
+    }
+}
+
 static bool read_members(struct json_scanner *scanner, struct jwk *jwk)
 {
     struct json_string key;
@@ -275,7 +297,9 @@ static bool read_members(struct json_scanner *scanner, struct jwk *jwk)
         while (member < MEMBERS && !json_string_is(key, member_names[member])) {
             member++;
         }
-        if (member == MEMBERS) {
+        if (json_string_is(key, "key_ops")) {
+            read_operations(scanner, jwk);
+        } else if (member == MEMBERS) {
             (void)json_skip_value(scanner);
         } else if (has(jwk, (enum member)member)) {
             json_fail(scanner, JSON_FAULT_MEMBER);

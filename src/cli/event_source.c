@@ -12,6 +12,7 @@
 enum {
     POLL_MS = 500,
     ERROR_BODY_BYTES_MAX = 4096,
+    FIELD_SIZE = 4096 + 64, // with the longest token
 };
 
 // One connection after the other; the reader outlives them all.
@@ -133,10 +134,40 @@ static bool transfer(struct attempt *attempt, CURLM *multi, CURLcode *code, bool
     }
 }
 
-static struct curl_slist *request_fields(struct slice last_id)
+// Writes the field with the token that the file holds. False with one line in message.
+static bool read_token(const char *path, char field[FIELD_SIZE], char *message)
+{
+    FILE *file = fopen(path, "re");
+    size_t length = (size_t)snprintf(field, FIELD_SIZE, "Authorization: Bearer ");
+    size_t start = length;
+    if (file != NULL) {
+        length += fread(field + length, 1, FIELD_SIZE - length, file);
+        (void)fclose(file);
+    }
+    while (length > start && strchr(" \t\r\n", field[length - 1]) != NULL) {
+        length--;
+    }
+    for (size_t i = start; i < length; i++) {
+        if (field[i] <= ' ' || field[i] > '~') {
+            length = start; // it would be another field, or none
+        }
+    }
+    if (length == start || length == FIELD_SIZE) {
+        (void)snprintf(message, EVENT_SOURCE_MESSAGE_SIZE, "%.256s cannot be read, or is no token",
+                       path);
+        return false;
+    }
+    field[length] = 0;
+    return true;
+}
+
+static struct curl_slist *request_fields(struct slice last_id, const char *authorization)
 {
     struct curl_slist *fields = curl_slist_append(NULL, "Accept: text/event-stream");
     fields = curl_slist_append(fields, "Cache-Control: no-cache");
+    if (authorization[0] != 0) {
+        fields = curl_slist_append(fields, authorization);
+    }
     if (last_id.length > 0) {
         char field[SSE_READER_ID_BYTES_MAX + 32];
         (void)snprintf(field, sizeof(field), "Last-Event-ID: " SLICE_FORMAT,
@@ -205,10 +236,16 @@ static enum attempt_result connect_once(struct attempt *attempt, char *message,
                                         uint64_t *retry_after_ms)
 {
     char curl_error[CURL_ERROR_SIZE] = "";
+    char authorization[FIELD_SIZE] = "";
+    const char *token_path = attempt->source->token_path;
     enum attempt_result result = ATTEMPT_STOPPED;
+    if (token_path != NULL && !read_token(token_path, authorization, message)) {
+        return ATTEMPT_REFUSED;
+    }
     CURLM *multi = curl_multi_init();
     attempt->easy = curl_easy_init();
-    struct curl_slist *fields = request_fields(buffer_slice(&attempt->reader->last_id));
+    struct curl_slist *fields =
+        request_fields(buffer_slice(&attempt->reader->last_id), authorization);
     if (multi == NULL || attempt->easy == NULL || fields == NULL) {
         (void)snprintf(message, EVENT_SOURCE_MESSAGE_SIZE, "out of memory");
         result = ATTEMPT_REFUSED;

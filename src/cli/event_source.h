@@ -28,6 +28,7 @@ enum event_source_end {
 // Everything is borrowed.
 struct event_source {
     const char *url;
+    const char *token_path; // of a file with a token, read for each connection; NULL: none is sent
     uint64_t idle_ms_max; // a connection on which nothing came for this long is given up; 0: never
     const volatile sig_atomic_t *stop; // set by a signal handler; looked at twice a second
     void *context;

@@ -17,6 +17,7 @@ enum { URL_BYTES_MAX = 64 << 10 };
 
 struct subscribe_options {
     const char *url;
+    const char *token_file;
     const char *from;
     bool is_json;
     bool with_last_id;
@@ -35,6 +36,12 @@ static const struct setting settings[] = {
      .value_name = "URL",
      .default_text = "http://127.0.0.1:8080",
      .help = "where the broker is"},
+    {.key = "token-file",
+     .kind = SETTING_TEXT,
+     .offset = AT(token_file),
+     .value_name = "PATH",
+     .default_note = "none",
+     .help = "a file with the token to show; read anew for each connection"},
     {.key = "from",
      .letter = 'f',
      .kind = SETTING_TEXT,
@@ -196,6 +203,7 @@ static int run(const struct subscribe_options *options, const char *url)
     event_printer_init(&subscriber.printer, stdout, options->is_json);
     const struct event_source source = {
         .url = url,
+        .token_path = options->token_file,
         .idle_ms_max = options->idle_ms,
         .stop = signals_catch_end(),
         .context = &subscriber,

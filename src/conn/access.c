@@ -62,7 +62,7 @@ static bool refuse(struct shard *shard, struct conn *conn, enum rc_error error, 
 
 // --- how often ---
 
-// Takes `count` of what this client may do a second.
+// Takes `count` of what this client may do a second, which is bounded.
 static bool take(struct shard *shard, struct conn *conn, struct rate_table *rates, uint64_t key,
                  uint64_t count, const char *detail)
 {
@@ -88,6 +88,20 @@ static uint64_t subject_key(const struct shard *shard, const struct context *con
     return client_limits_subject(shard->options.limits, context->grant == NULL
                                                             ? slice_empty()
                                                             : grant_subject(context->grant));
+}
+
+static bool take_of_address(struct shard *shard, struct conn *conn)
+{
+    struct rate_table *rates = shard->options.limits->address_requests;
+    return rates == NULL || take(shard, conn, rates, address_key(shard, conn), 1,
+                                 "your address asks more often than it may");
+}
+
+static bool take_of_subject(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    struct rate_table *rates = shard->options.limits->subject_requests;
+    return rates == NULL || take(shard, conn, rates, subject_key(shard, context), 1,
+                                 "the token's subject asks more often than it may");
 }
 
 // --- which page ---
@@ -261,15 +275,11 @@ static bool check_right(struct shard *shard, struct conn *conn, const struct con
 
 bool access_check(struct shard *shard, struct conn *conn, struct context *context)
 {
-    struct client_limits *limits = shard->options.limits;
+    ASSERT(context->grant == NULL);
     enum need need = need_of(context->route.kind);
-    return take(shard, conn, limits->address_requests, address_key(shard, conn), 1,
-                "your address asks more often than it may") &&
-           check_origin(shard, conn, context) &&
+    return take_of_address(shard, conn) && check_origin(shard, conn, context) &&
            (need == NEED_NOTHING ||
-            (identify(shard, conn, context) &&
-             take(shard, conn, limits->subject_requests, subject_key(shard, context), 1,
-                  "the token's subject asks more often than it may") &&
+            (identify(shard, conn, context) && take_of_subject(shard, conn, context) &&
              check_right(shard, conn, context, need)));
 }
 
@@ -282,10 +292,13 @@ bool access_check_new_stream(struct shard *shard, struct conn *conn, struct cont
 bool access_check_events(struct shard *shard, struct conn *conn, struct context *context,
                          uint64_t count)
 {
-    uint64_t key = subject_key(shard, context);
-    return count == 0 || take(shard, conn, shard->options.limits->events,
-                              key != 0 ? key : address_key(shard, conn), count,
-                              "more events a second than you may publish");
+    struct rate_table *rates = shard->options.limits->events;
+    if (rates == NULL || count == 0) {
+        return true;
+    }
+    uint64_t subject = subject_key(shard, context);
+    return take(shard, conn, rates, subject != 0 ? subject : address_key(shard, conn), count,
+                "more events a second than you may publish");
 }
 
 // --- connections ---

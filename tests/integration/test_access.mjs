@@ -7,7 +7,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import { Broker, Subscriber, scratch, test, until, within } from './broker.mjs';
+import { Broker, Child, Subscriber, binary, scratch, test, until, within } from './broker.mjs';
 
 const HOME = 'https://app.example';
 const OTHER = 'http://localhost:3000';
@@ -211,6 +211,28 @@ async function checkLimits() {
   await broker.stop();
 }
 
+// `ringcast subscribe` shows a token that is in a file, and takes a new one when it comes again.
+async function checkClient() {
+  await start('client', ['--auth-keys', secretPath]);
+  const path = join(scratch, 'token');
+  await broker.ask({ stream: 'a', data: 'kept' });
+  const subscribe = async () => {
+    const lines = [];
+    const client = new Child(binary, ['subscribe', '--url', broker.url, '--token-file', path, '--from', 'earliest', '-n', '1', 'a'],
+      { onLine: (line) => lines.push(line), errors: 'ignore' });
+    const { code } = await within('ringcast subscribe ends', client.ended);
+    return [code, lines.join()];
+  };
+  assert.deepEqual(await subscribe(), [1, ''], 'there is no file');
+  writeFileSync(path, 'no token\r\nX: y');
+  assert.deepEqual(await subscribe(), [1, ''], 'it holds no token');
+  writeFileSync(path, token({ read: ['b'] }));
+  assert.deepEqual(await subscribe(), [1, ''], 'a token for another stream');
+  writeFileSync(path, `${token({ read: ['a'] })}\n`);
+  assert.match((await subscribe()).join(' '), /^0 .*kept$/);
+  await broker.stop();
+}
+
 async function checkRequired() {
   await start('required', ['--auth-keys', secretPath, '--allow-origins', `${HOME},${OTHER}`, '--require-origin']);
   for (const route of routes.filter((one) => one.GET)) {
@@ -268,6 +290,7 @@ test(async ({ say }) => {
 
   await checkRequired();
   await checkUnlisted();
+  await checkClient();
   await checkLimits();
   say('origins that are required or not listed, limits');
 });
