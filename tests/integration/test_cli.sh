@@ -30,7 +30,8 @@ refused() {
 
 # --- help and wrong usage ----------------------------------------------------------------------------
 
-for command in serve publish subscribe status vitals 'log dump' 'log verify' 'log repair'; do
+for command in serve publish subscribe status vitals 'token make' 'token inspect' 'token key' 'log dump' 'log verify' \
+  'log repair'; do
   read -ra words <<<"$command"
   succeeds "${words[@]}" --help
   [[ $OUT == "Usage: ringcast $command"* ]] || fail "help of $command: $OUT"

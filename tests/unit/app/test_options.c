@@ -57,6 +57,54 @@ Test(options, the_defaults_agree)
     cr_assert_eq(options_features_masked(&options), 0);
 }
 
+static bool is_refused(const char *key, const char *value, const char *told)
+{
+    setup();
+    take(key, value);
+    return options_check(&options, message, sizeof(message)) == -EINVAL &&
+           strstr(message, told) != NULL;
+}
+
+Test(options, tokens)
+{
+    struct token_rules rules = options_token_rules(&options);
+    cr_assert_eq(rules.algorithms, ALGORITHMS_ALL);
+    cr_assert_eq(rules.audience.length, 0);
+    cr_assert_eq(rules.issuer.length, 0);
+    cr_assert_eq(rules.leeway_ms, TOKEN_LEEWAY_MS_DEFAULT);
+    cr_assert(rules.needs_expiry);
+    take("auth-algorithms", "EdDSA, RS256");
+    take("auth-audience", "here");
+    take("auth-issuer", "https://id.example");
+    take("auth-leeway", "0");
+    take("auth-require-exp", "off");
+    rules = options_token_rules(&options);
+    cr_assert_eq(rules.algorithms, 1 << ALGORITHM_EDDSA | 1 << ALGORITHM_RS256);
+    cr_assert(slice_equal_text(rules.audience, "here"));
+    cr_assert(slice_equal_text(rules.issuer, "https://id.example"));
+    cr_assert_eq(rules.leeway_ms, 0);
+    cr_assert_not(rules.needs_expiry);
+    cr_assert(is_refused("auth-algorithms", "", "--auth-algorithms"));
+    cr_assert(is_refused("auth-cookie", "", "--auth-cookie"));
+    cr_assert(is_refused("auth-cookie", "a=b", "--auth-cookie"));
+    cr_assert(is_refused("auth-cookie", "a\r\nb", "--auth-cookie"));
+}
+
+Test(options, who_has_no_token)
+{
+    cr_assert(slice_equal_text(options_access(&options).cookie, "auth_token"));
+    cr_assert_eq(options_access(&options).anonymous, ACCESS_ANONYMOUS_READ);
+    take("auth-keys", "keys.json");
+    cr_assert_eq(options_access(&options).anonymous, ACCESS_ANONYMOUS_NONE);
+    take("anonymous", "read");
+    cr_assert_eq(options_access(&options).anonymous, ACCESS_ANONYMOUS_READ);
+    take("anonymous", "all");
+    cr_assert_eq(options_access(&options).anonymous, ACCESS_ANONYMOUS_ALL);
+    setup();
+    take("anonymous", "none");
+    cr_assert_eq(options_access(&options).anonymous, ACCESS_ANONYMOUS_NONE);
+}
+
 Test(options, origins)
 {
     struct cors_origins origins;
