@@ -41,7 +41,7 @@ struct task {
     // Asked.
     const struct event *events; // valid by event_validate, all of `stream`
     uint32_t event_count;
-    enum ack_level level;
+    enum ack_level level;  // CREATE, END: at least ACK_WRITTEN
     enum stream_life life; // PUBLISH, END: asked. INFO: answered
     bool wants_reach;      // PUBLISH, INFO: how many subscribe
     struct slice stream;

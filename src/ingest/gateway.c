@@ -183,6 +183,7 @@ static void ask(struct ingest *ingest, struct task *task)
         task->wants_reach = false; // the events are taken all the same
     } else {
         task->error = error;
+        task->retry_after_s = error == ERR_OVERLOADED ? GATEWAY_RETRY_LATER_S : 0;
     }
     answer(ingest, task);
 }
@@ -370,18 +371,22 @@ static enum step_result give_event(struct ingest *ingest, struct task *task)
     return step;
 }
 
-// Makes or ends the stream.
+// Makes or ends the stream. Where that is all, it is not answered before it is written.
 static enum step_result give_control(struct ingest *ingest, struct task *task)
 {
-    bool is_acknowledged = task->level != ACK_RECEIVED;
+    enum ack_level level = task->level;
+    if (task->kind != TASK_PUBLISH && level == ACK_RECEIVED) {
+        level = ACK_WRITTEN;
+    }
+    bool is_acknowledged = level != ACK_RECEIVED;
     uint64_t reference = reference_of(task) | REFERENCE_CONTROL;
     enum rc_error error = ERR_NONE;
     task->pending += is_acknowledged;
     enum log_append_result result =
         task->kind == TASK_CREATE
-            ? log_set_stream(ingest->log, task->stream, &task->settings, task->content_type,
-                             task->level, GATEWAY_PRODUCER, reference, &error)
-            : log_end_stream(ingest->log, task->stream, task->life, task->level, GATEWAY_PRODUCER,
+            ? log_set_stream(ingest->log, task->stream, &task->settings, task->content_type, level,
+                             GATEWAY_PRODUCER, reference, &error)
+            : log_end_stream(ingest->log, task->stream, task->life, level, GATEWAY_PRODUCER,
                              reference, &error);
     return taken(ingest, task, result, error, is_acknowledged);
 }
@@ -419,7 +424,7 @@ static enum step_result take_turn(struct ingest *ingest, struct task *task, size
         return find(ingest, task, &info) ? STEP_DONE : refuse(task, ERR_STREAM_NOT_FOUND, 0, "");
     case TASK_LIST: return list(ingest, task, spent_bytes);
     case TASK_SEND:
-    case TASK_BROADCAST:
+    case TASK_BROADCAST: *spent_bytes += task->events[0].data.length; return STEP_DONE;
     case TASK_RENEW: return STEP_DONE; // the workers are asked
     }
     UNREACHABLE();

@@ -79,20 +79,25 @@ Test(gateway_streams, a_stream_ends)
     cr_expect_eq(fake_log.records[0].kind, FAKE_END);
     cr_expect_eq(fake_log.records[0].life, STREAM_DELETED);
     cr_expect_eq(fake_log.records[0].level, ACK_SYNCED);
+    task = tasks_make(TASK_END, 0, "s");
+    task->life = STREAM_CLOSED;
+    task->level = ACK_RECEIVED;
+    cr_expect_eq(tasks_run(task)->error, ERR_NONE);
+    cr_expect_eq(fake_log.records[1].level, ACK_WRITTEN);
     // Behind the last events of a publish.
     task = tasks_make_publish(0, "s", 0, 2);
     task->life = STREAM_CLOSED;
     const struct task *answer = tasks_run(task);
     cr_expect_eq(answer->accepted, 2);
     cr_expect_eq(answer->duplicates, 0);
-    cr_expect_eq(answer->id, 1002); // the last event's
-    cr_expect_eq(fake_log.records[3].kind, FAKE_END);
-    cr_expect_eq(fake_log.records[3].life, STREAM_CLOSED);
+    cr_expect_eq(answer->id, 1003); // the last event's
+    cr_expect_eq(fake_log.records[4].kind, FAKE_END);
+    cr_expect_eq(fake_log.records[4].life, STREAM_CLOSED);
     // Without any event.
     task = tasks_make_publish(0, "s", 0, 0);
     task->life = STREAM_CANCELLED;
     cr_expect_eq(tasks_run(task)->error, ERR_NONE);
-    cr_expect_eq(fake_log.records[4].life, STREAM_CANCELLED);
+    cr_expect_eq(fake_log.records[5].life, STREAM_CANCELLED);
 }
 
 Test(gateway_streams, the_end_of_a_stream_may_wait_for_room)
