@@ -102,10 +102,9 @@ static void on_segment(void *context, struct log_survey *survey,
                        const struct recovery_segment *segment)
 {
     struct repair *repair = context;
-    if (segment->index_offset != 0) {
-        (void)log_survey_compare_index(survey, segment);
-    }
-    bool is_bad = repair->is_index_bad || (segment->expects_index && segment->index_offset == 0);
+    bool is_same = segment->index_offset == 0 || log_survey_compare_index(survey, segment);
+    bool is_bad =
+        !is_same || repair->is_index_bad || (segment->expects_index && segment->index_offset == 0);
     repair->is_index_bad = false;
     if (!is_bad || segment->last_position == 0) {
         return;

@@ -294,6 +294,25 @@ static int out_of_memory(char *message, size_t message_size)
     return -ENOMEM;
 }
 
+// What the checkpoint knows to be gone.
+static void note_discards(struct log_survey *survey)
+{
+    struct checkpoint_reader reader = survey->recovery.checkpoint;
+    struct checkpoint_stream stream;
+    while (survey->recovery.has_checkpoint && checkpoint_next_stream(&reader, &stream)) {
+        uint32_t index = (uint32_t)survey->discards.count;
+        uint64_t *discarded_id = stream.discarded_id == 0 ? NULL : array_add(&survey->discards);
+        if (discarded_id != NULL) {
+            *discarded_id = stream.discarded_id;
+        }
+        survey->is_out_of_memory =
+            survey->is_out_of_memory ||
+            (stream.discarded_id != 0 &&
+             (discarded_id == NULL ||
+              u64_map_put(&survey->discards_by_number, stream.number, index) != 0));
+    }
+}
+
 int log_survey_make(struct log_survey *survey, struct disk *disk, void *context,
                     void (*fault)(void *context, const struct recovery_fault *fault),
                     void (*segment)(void *context, struct log_survey *survey,
@@ -305,10 +324,13 @@ int log_survey_make(struct log_survey *survey, struct disk *disk, void *context,
                                   .blocks.item_bytes = sizeof(struct survey_block),
                                   .runs.item_bytes = sizeof(struct survey_run),
                                   .marks.item_bytes = sizeof(struct seal_mark),
+                                  .missing.item_bytes = sizeof(struct survey_missing),
+                                  .discards.item_bytes = sizeof(uint64_t),
                                   .context = context,
                                   .fault = fault,
                                   .segment = segment};
     u64_map_init(&survey->by_number);
+    u64_map_init(&survey->discards_by_number);
     buffer_init(&survey->names, NAMES_BYTES_MAX);
     const struct recovery_visitor visitor = {.context = survey,
                                              .segment_begin = on_segment_begin,
@@ -318,6 +340,7 @@ int log_survey_make(struct log_survey *survey, struct disk *disk, void *context,
     int failed = recovery_begin(&survey->recovery, disk, SEGMENT_BYTES_MIN,
                                 RECOVERY_WITHOUT_CHECKPOINT | RECOVERY_SKIP_UNREADABLE, &visitor,
                                 message, message_size);
+    note_discards(survey);
     failed = failed < 0 ? failed : recovery_scan(&survey->recovery, message, message_size);
     if (failed == 0 && survey->is_out_of_memory) {
         failed = out_of_memory(message, message_size);
@@ -343,12 +366,61 @@ void log_survey_free(struct log_survey *survey)
     free(survey->blocks.items);
     free(survey->runs.items);
     free(survey->marks.items);
+    free(survey->missing.items);
+    free(survey->discards.items);
+    u64_map_free(&survey->discards_by_number);
     u64_map_free(&survey->by_number);
     buffer_free(&survey->names);
     *survey = (struct log_survey){0};
 }
 
 // --- comparing ---
+
+// An index lacks what was discarded before it was written.
+static bool is_discarded(const struct log_survey *survey, uint64_t number, uint64_t last_id)
+{
+    const uint64_t *known = (const uint64_t *)(void *)survey->discards.items;
+    uint32_t index;
+    return (u64_map_get(&survey->by_number, number, &index) &&
+            log_survey_stream(survey, index)->state.discarded_id >= last_id) ||
+           (u64_map_get(&survey->discards_by_number, number, &index) && known[index] >= last_id);
+}
+
+// Whether the runs are those of the index, and others that were discarded.
+static bool compare_runs_of(struct log_survey *survey, const struct recovery_segment *segment,
+                            const uint8_t *block, bool *may_be_explained)
+{
+    const struct survey_run *runs = (const struct survey_run *)(void *)survey->runs.items;
+    struct seal_walk walk = {0};
+    uint64_t number = 0;
+    struct log_run run;
+    bool is_same = true;
+    bool has_run = seal_walk_next(block, &walk, &number, &run);
+    for (size_t i = 0; i < survey->runs.count; i++) {
+        if (has_run && runs[i].number == number && memcmp(&runs[i].run, &run, sizeof(run)) == 0) {
+            has_run = seal_walk_next(block, &walk, &number, &run);
+        } else if (!is_discarded(survey, runs[i].number, runs[i].run.last_id)) {
+            is_same = false;
+            struct survey_missing *missing = array_add(&survey->missing);
+            if (missing == NULL) {
+                survey->is_out_of_memory = true;
+                return false;
+            }
+            *missing = (struct survey_missing){runs[i].number, runs[i].run.last_id, segment->number,
+                                               segment->index_offset};
+        }
+    }
+    *may_be_explained = !has_run;
+    return is_same && !has_run;
+}
+
+static void complain_of_index(struct log_survey *survey, uint64_t segment, uint64_t index_offset)
+{
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(segment, name);
+    complain(survey, RECOVERY_FAULT_INDEX, name, index_offset,
+             "the index does not agree with the blocks");
+}
 
 bool log_survey_compare_index(struct log_survey *survey, const struct recovery_segment *segment)
 {
@@ -357,32 +429,38 @@ bool log_survey_compare_index(struct log_survey *survey, const struct recovery_s
     struct disk *disk = survey->recovery.disk;
     uint8_t *block = malloc(segment->index_length);
     int file = disk_open_file(disk, name, false, false);
+    size_t missing_before = survey->missing.count;
     bool is_same = false;
+    bool may_be_explained = false;
     if (block != NULL && file >= 0 &&
         disk_read_now(disk, file, block, segment->index_length, segment->index_offset) ==
             (int64_t)segment->index_length) {
-        const struct survey_run *runs = (const struct survey_run *)(void *)survey->runs.items;
-        struct seal_walk walk = {0};
-        uint64_t number;
-        struct log_run run;
-        size_t count = 0;
-        is_same = true;
-        while (is_same && seal_walk_next(block, &walk, &number, &run)) {
-            is_same = count < survey->runs.count && runs[count].number == number &&
-                      memcmp(&runs[count].run, &run, sizeof(run)) == 0;
-            count++;
-        }
-        is_same = is_same && count == survey->runs.count;
+        is_same = compare_runs_of(survey, segment, block, &may_be_explained);
     }
     if (file >= 0) {
         disk_close_file(disk, file);
     }
     free(block);
-    if (!is_same) {
-        complain(survey, RECOVERY_FAULT_INDEX, name, segment->index_offset,
-                 "the index does not agree with the blocks");
+    if (!is_same && !may_be_explained) {
+        survey->missing.count = missing_before;
+        complain_of_index(survey, segment->number, segment->index_offset);
     }
     return is_same;
+}
+
+bool log_survey_judge_missing(struct log_survey *survey)
+{
+    const struct survey_missing *missing =
+        (const struct survey_missing *)(void *)survey->missing.items;
+    uint64_t told = 0; // segment, of which once is enough
+    for (size_t i = 0; i < survey->missing.count; i++) {
+        if (missing[i].segment != told &&
+            !is_discarded(survey, missing[i].number, missing[i].last_id)) {
+            told = missing[i].segment;
+            complain_of_index(survey, told, missing[i].index_offset);
+        }
+    }
+    return told == 0;
 }
 
 static void compare_stream(struct log_survey *survey, const struct checkpoint_stream *known)

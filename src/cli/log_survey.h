@@ -33,6 +33,14 @@ struct survey_run {
     struct log_run run;
 };
 
+// A run that an index lacks.
+struct survey_missing {
+    uint64_t number;
+    uint64_t last_id;
+    uint64_t segment;
+    uint64_t index_offset;
+};
+
 struct survey_counts {
     uint64_t events;
     uint64_t controls;
@@ -57,7 +65,10 @@ struct log_survey {
     struct survey_array blocks;    // struct survey_block, of the whole log
     struct survey_array runs;      // struct survey_run, of the segment being read
     struct survey_array marks;     // struct seal_mark, of the same
+    struct survey_array missing;   // struct survey_missing
+    struct survey_array discards;  // uint64_t: up to which id, of the checkpoint's streams
     struct u64_map by_number;
+    struct u64_map discards_by_number;
     struct buffer names;
     uint64_t faults; // those of recovery and of comparing
     void *context;
@@ -77,9 +88,12 @@ int log_survey_make(struct log_survey *survey, struct disk *disk, void *context,
                     char *message, size_t message_size);
 void log_survey_free(struct log_survey *survey);
 
-// Whether the segment's index holds exactly the runs of its blocks; tells the fault otherwise. From
-// `segment` only.
+// Whether the segment's index holds exactly the runs of its blocks, but for those that are known by
+// now to be discarded; tells the fault otherwise, but for runs that a discard to come may explain.
+// From `segment` only.
 bool log_survey_compare_index(struct log_survey *survey, const struct recovery_segment *segment);
+// Whether discards explain what the indexes lack; tells the faults. After log_survey_make.
+bool log_survey_judge_missing(struct log_survey *survey);
 // Whether the checkpoint, where there is one, agrees with the blocks; tells each fault. After
 // log_survey_make.
 bool log_survey_compare_checkpoint(struct log_survey *survey);

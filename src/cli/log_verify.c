@@ -64,6 +64,7 @@ int log_verify(struct disk *disk, bool is_quiet, FILE *out)
         (void)fprintf(stderr, "ringcast: %s\n", message);
         return 1;
     }
+    (void)log_survey_judge_missing(&survey);
     (void)log_survey_compare_checkpoint(&survey);
     if (!is_quiet) {
         print_summary(&survey, out);

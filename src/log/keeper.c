@@ -239,7 +239,7 @@ bool keeper_round(struct log *log)
         build(log, KEEPER_SLICE);
     }
     if (keeper->stage == KEEPER_UNSYNCED) {
-        log->writer.sync_wish_id = keeper->wait_id;
+        writer_wish_sync(&log->writer, keeper->wait_id);
         if (log->writer.synced.id >= keeper->wait_id) {
             keeper->stage = KEEPER_READY;
         }

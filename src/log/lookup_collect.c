@@ -109,6 +109,12 @@ enum lookup_outcome lookup_collect(struct log *log, struct lookup *lookup,
         if (segment->state != SEGMENT_SEALED || memory_has_all(log, lookup, stream)) {
             break;
         }
+        if (segment->facts.number != lookup->segment) {
+            // The one that was being looked at may have been removed meanwhile: its page is no
+            // page of this one.
+            lookup->segment = segment->facts.number;
+            lookup->page = SEAL_PAGE_NONE;
+        }
         if (segment->facts.last_id > lookup->cursor) {
             if (lookup->io_steps >= IO_STEPS_MAX && request->run_count > 0) {
                 request->more = true;

@@ -70,6 +70,13 @@ static void forget_settings(struct log *log, struct log_stream *stream)
     streams_trim_extra(&log->streams, stream);
 }
 
+static void discard_by(struct log *log, struct log_stream *stream,
+                       const struct block_record *record)
+{
+    log->retention.discarded_by = record->id;
+    retention_discard(log, stream, record->id, record->sequence);
+}
+
 // The readers know the life that was handed out. Where the log is being opened, all of it was.
 static void enter_life(struct log *log, struct log_stream *stream, enum stream_life life)
 {
@@ -91,7 +98,7 @@ void retention_take_record(struct log *log, struct log_stream *stream,
     struct slice content_type;
     enum stream_life life = STREAM_OPEN;
     switch (record->kind) {
-    case RECORD_DISCARD: retention_discard(log, stream, record->id, record->sequence); return;
+    case RECORD_DISCARD: discard_by(log, stream, record); return;
     case RECORD_SETTINGS:
         if (!settings_decode(extra, &change, &content_type)) {
             return;
@@ -103,7 +110,7 @@ void retention_take_record(struct log *log, struct log_stream *stream,
             return;
         }
         if (life == STREAM_DELETED) {
-            retention_discard(log, stream, record->id, record->sequence);
+            discard_by(log, stream, record);
             forget_settings(log, stream);
         }
         if (!is_before_discard) {

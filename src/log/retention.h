@@ -43,6 +43,7 @@ struct retention {
     uint8_t *page_buffer; // SEAL_PAGE_BYTES
     struct retired retired[RETENTION_RETIRED_MAX];
     uint32_t retired_count;
+    uint64_t discarded_by; // the last record that discarded something
     // One look-up of its own at a time.
     bool is_looking;
     struct log_lookup request;

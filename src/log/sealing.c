@@ -188,12 +188,21 @@ static void add(struct log *log)
         seal_finish(&sealing->writer, segment->marks, segment->mark_count, segment->facts.first_id,
                     segment->facts.last_id, log->writer.synced.position,
                     segment->facts.last_time_ms, segment->facts.last_position);
-    sealing->state = SEALING_WRITE;
-    sealing->written = 0;
+    sealing->state = SEALING_UNSYNCED;
     if (error != 0) {
         failed(log, error);
+    }
+}
+
+static void write_when_synced(struct log *log)
+{
+    uint64_t discarded_by = log->retention.discarded_by;
+    if (discarded_by > log->writer.synced.id) {
+        writer_wish_sync(&log->writer, discarded_by);
         return;
     }
+    log->sealing.state = SEALING_WRITE;
+    log->sealing.written = 0;
     submit_write(log);
 }
 
@@ -296,6 +305,7 @@ bool sealing_round(struct log *log)
     }
     case SEALING_GATHER: gather(log); return true;
     case SEALING_ADD: add(log); return sealing->state == SEALING_ADD;
+    case SEALING_UNSYNCED: write_when_synced(log); return false;
     case SEALING_DROP: drop(log); return true;
     default: return false;
     }

@@ -21,6 +21,9 @@ enum sealing_state {
     SEALING_IDLE,
     SEALING_GATHER, // the streams that have runs in it
     SEALING_ADD,    // their runs go into the index
+    // What was discarded is not in it. It is not written before that is synced: after a power cut
+    // that lost the discard, the events would be missing without a word.
+    SEALING_UNSYNCED,
     SEALING_WRITE,
     SEALING_SYNC,
     SEALING_DROP, // done; their runs leave memory

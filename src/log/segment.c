@@ -23,7 +23,7 @@ static bool values_are_valid(const struct segment_header *header)
 {
     return segment_bytes_are_valid(header->segment_bytes) && header->number >= 1 &&
            header->number <= SEGMENT_NUMBER_MAX &&
-           header->previous_end < segment_position(header->number, header->segment_bytes, 0);
+           header->previous_end <= segment_position(header->number, header->segment_bytes, 0);
 }
 
 void segment_header_encode(const struct segment_header *header, uint8_t into[SEGMENT_HEADER_BYTES])

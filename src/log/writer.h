@@ -76,6 +76,11 @@ void writer_close_block(struct log *log);
 // Closes it without submitting (for the fault path). Returns false where none is open.
 bool writer_close_unsubmitted(struct log *log);
 void writer_block_done(struct log *log, uint32_t index, int64_t result);
+// Makes a sync due that reaches this id.
+static inline void writer_wish_sync(struct writer *writer, uint64_t id)
+{
+    writer->sync_wish_id = id > writer->sync_wish_id ? id : writer->sync_wish_id;
+}
 // Submits a sync if one is due.
 void writer_sync_due(struct log *log);
 void writer_sync_done(struct log *log, int64_t result);

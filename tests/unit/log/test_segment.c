@@ -28,6 +28,18 @@ Test(segment, header_there_and_back)
     cr_assert_eq(back.flags, sample.flags);
 }
 
+// A full segment ends where the next one begins.
+Test(segment, header_behind_a_full_segment)
+{
+    uint8_t bytes[SEGMENT_HEADER_BYTES];
+    struct segment_header header = sample;
+    struct segment_header back;
+    header.previous_end = 12 << 20;
+    segment_header_encode(&header, bytes);
+    cr_assert_eq(segment_header_decode(slice_from(bytes, sizeof bytes), &back), SEGMENT_VALID);
+    cr_assert_eq(back.previous_end, header.previous_end);
+}
+
 Test(segment, header_with_any_bit_flipped)
 {
     uint8_t bytes[SEGMENT_HEADER_BYTES];

@@ -4,6 +4,7 @@
 // link: tests/unit/log/sim_files.c
 // link: tests/unit/log/harness.c
 // link: tests/unit/log/simulation.c
+// link: tests/unit/log/simulation_life.c
 // timeout: 900
 //
 // The log against a disk that fails and a machine that dies: many seeded runs, each of several
@@ -15,6 +16,7 @@
 // - after a kill, what was acknowledged as written or handed out is there;
 // - after a power cut, what is left of a life is a prefix of it;
 // - no id and no (stream, sequence) is ever given to two events, and both rise;
+// - how streams were made and ended is known as far as it was acknowledged (simulation_life.c);
 // - every failure that the disk reported is counted by the log.
 //
 // LOG_SIM_RUNS changes the number of runs, LOG_SIM_FIRST the first one's seed; LOG_SIM_SEED runs
@@ -22,6 +24,7 @@
 #include "log/log.h"
 
 #include "simulation.h"
+#include "simulation_life.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -41,6 +44,10 @@ static void take_acks(void)
 {
     for (; sim.acks_taken < harness.ack_count; sim.acks_taken++) {
         const struct log_acknowledgement *ack = &harness.acks[sim.acks_taken];
+        if (ack->reference >= LIFE_REFERENCE) {
+            simulation_life_acknowledge(ack);
+            continue;
+        }
         struct sim_event *event = &sim.events[ack->reference];
         CHECK(ack->error == ERR_NONE, "an acknowledgement failed");
         CHECK(!event->acknowledged, "event %u is acknowledged twice", (unsigned)ack->reference);
@@ -92,6 +99,7 @@ static void read_messages(void)
     sim.live = true;
     struct log_message message;
     while (harness_take(1, &message)) {
+        simulation_life_message(&message);
         if (message.kind == LOG_BLOCK) {
             take_block(&message);
         } else if (message.kind == LOG_LAPPED) {
@@ -102,6 +110,7 @@ static void read_messages(void)
             }
         }
     }
+    simulation_life_read_all();
     if (log_tail_is_lapped(harness.log->tail, 1)) {
         log_handle_message(harness.log, &(struct log_message){.kind = LOG_RESUME, .reader = 1});
     }
@@ -188,6 +197,7 @@ static void subscribe_all(void)
         sim.numbers[stream] = harness_subscribe(1, simulation_stream(stream), &state);
         sim.read_to[stream] = state.last_id;
     }
+    simulation_life_subscribe();
 }
 
 static struct sim_faults choose_faults(void)
@@ -219,7 +229,7 @@ static void live(void)
     }
     uint64_t steps = prng_between(&sim.prng, 10, 300);
     for (uint64_t i = 0; i < steps; i++) {
-        switch (prng_below(&sim.prng, 8)) {
+        switch (prng_below(&sim.prng, 9)) {
         case 0:
         case 1:
         case 2: append(); break;
@@ -238,6 +248,7 @@ static void live(void)
                 append();
             }
             break;
+        case 8: simulation_life_step(); break;
         }
         take_acks();
     }
@@ -276,6 +287,11 @@ static enum ending end_life(void)
                       sim.events[i].acknowledged,
                   "event %u was never acknowledged", i);
         }
+        for (int tries = 0; tries < 20 && !simulation_life_is_told(); tries++) {
+            read_messages();
+            harness_wait(1100);
+        }
+        CHECK(simulation_life_is_told(), "the reader is not told of an end");
     }
     check_failures();
     switch (ending) {
@@ -334,6 +350,7 @@ static void run(uint64_t seed)
     }
     harness.options.streams_max = 100;
     harness.options.producers_max = 16;
+    simulation_life_begin();
     bool opened = harness_open();
     CHECK(opened, "%s", harness.message);
     uint64_t lives = prng_between(&sim.prng, 1, LIVES_MAX);
@@ -349,6 +366,7 @@ static void run(uint64_t seed)
         CHECK(opened, "%s", harness.message);
         harness.readers[1].capacity = HARNESS_INBOX_MAX;
         simulation_check_start(ending);
+        simulation_life_check_start(ending);
         harness.now_ms += 10;
     }
     harness_end();

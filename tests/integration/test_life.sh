@@ -1,0 +1,73 @@
+#!/bin/bash
+# Streams that are made and end, from outside: over the line protocol, through kills and stops, through the
+# log's tools and a lost checkpoint (mission B6, B7, G3).
+# timeout: 180
+# shellcheck disable=SC1091,SC2153 # what broker.sh sets
+source "$(dirname "$0")/broker.sh"
+
+ask() { lines "$@" | jq -r '.done // .error // .id' | xargs; }
+state() { # STREAM: its state as the broker lists it, "open" where it says none, "none" where there is none
+  lines "{\"op\":\"streams\",\"prefix\":\"$1\"}" |
+    jq -r --arg name "$1" '[.streams[] | select(.name == $name) | .state // "open"] | first // "none"'
+}
+log() {
+  timeout 60 "$RINGCAST_BIN" log "$1" --data-dir "$DATA" "${@:2}" >"$RC_TMP/out" 2>"$RC_TMP/err" ||
+    fail "log $1: $(cat "$RC_TMP/out" "$RC_TMP/err")"
+}
+
+broker_start
+equal "$(ask '{"op":"set","stream":"made","content_type":"text/plain"}' '{"stream":"chat/1","data":"one"}' \
+  '{"op":"end","stream":"chat/1","life":"close","ack":"synced"}' '{"stream":"chat/1","data":"two"}' \
+  '{"op":"end","stream":"chat/1","life":"close"}' '{"op":"end","stream":"chat/1","life":"cancel"}' \
+  '{"op":"set","stream":"chat/1"}')" "true 2 true stream_closed true stream_closed stream_closed" "a closed stream"
+equal "$(ask '{"stream":"chat/2","data":"one"}' '{"op":"end","stream":"chat/2","life":"cancel"}' \
+  '{"stream":"chat/3","data":"one"}' '{"op":"end","stream":"chat/3","life":"delete"}' \
+  '{"op":"end","stream":"chat/3","life":"close"}' '{"op":"end","stream":"nowhere","life":"delete"}')" \
+  "4 true 6 true stream_not_found stream_not_found" "cancelled and deleted ones"
+equal "$(lines '{"op":"streams","prefix":"made"}' | jq -r '.streams[0].content_type')" text/plain "a content type"
+stream_open deleted '/streams/chat/3?from=earliest'
+for ending in kill stop kill; do
+  "broker_$ending"
+  broker_start
+  equal "$(state chat/1) $(state chat/2) $(state chat/3) $(state made)" "closed cancelled deleted open" "after a $ending"
+done
+equal "$(lines '{"stream":"chat/3","data":"anew"}' | jq .sequence)" 2 "a deleted one is made anew, and its sequence goes on"
+equal "$(state chat/3)" open "made anew"
+
+# The tools know them, and a checkpoint that is lost is made again from the blocks.
+broker_stop
+log dump --control
+equal "$(grep -cE 'chat/1:1 \(closed\)|chat/2:1 \(cancelled\)|chat/3:1 \(deleted\)|made:0 \(settings\)' "$RC_TMP/out")" 4 "dump"
+log verify
+rm "$DATA/checkpoint"
+log repair
+log verify
+broker_start
+equal "$(state chat/1) $(state chat/2) $(state chat/3) $(state made)" "closed cancelled open open" "after a repair"
+equal "$(lines '{"op":"streams","prefix":"made"}' | jq -r '.streams[0].content_type')" text/plain "a content type, repaired"
+
+# What was acknowledged survives a kill in the midst of many.
+for round in 1 2 3 4; do
+  for ((i = 0; i < 3000; i++)); do
+    case $((i % 3)) in 0) life=close ;; 1) life=cancel ;; 2) life=delete ;; esac
+    printf '{"stream":"many/%d/%d","data":"x"}\n{"op":"end","stream":"many/%d/%d","life":"%s","ref":%d}\n' \
+      "$round" "$i" "$round" "$i" "$life" "$i"
+  done >"$RC_TMP/lines"
+  timeout 60 socat -t 15 - "UNIX-CONNECT:$SOCKET" <"$RC_TMP/lines" >"$RC_TMP/answers" 2>/dev/null &
+  socat_pid=$!
+  helpers+=("$socat_pid")
+  has_some() { [ "$(wc -l <"$RC_TMP/answers")" -ge $((round * 100)) ]; }
+  patiently has_some || fail "no answers"
+  broker_kill
+  wait "$socat_pid" 2>/dev/null
+  broker_start
+  lines "{\"op\":\"streams\",\"prefix\":\"many/$round/\",\"limit\":10000}" |
+    jq -r '.streams[] | "\(.name) \(.state // "open")"' | sort >"$RC_TMP/states"
+  head -n -1 "$RC_TMP/answers" | jq -r --arg round "$round" 'select(.done) | .ref |
+    "many/\($round)/\(.) " + (["closed", "cancelled", "deleted"][. % 3])' | sort >"$RC_TMP/acknowledged"
+  [ -s "$RC_TMP/acknowledged" ] || fail "nothing was acknowledged"
+  lost=$(comm -23 "$RC_TMP/acknowledged" "$RC_TMP/states")
+  equal "$lost" "" "ends that were acknowledged and are lost, round $round"
+done
+broker_stop
+log verify
