@@ -71,6 +71,8 @@ struct options {
     uint64_t producer_bytes_per_second;  // 0: no bound
     uint64_t request_timeout_ms;
     uint64_t header_bytes_max;
+    uint64_t request_bytes_max;
+    uint64_t body_timeout_ms;
     uint64_t heartbeat_interval_ms; // 0: none
     uint64_t retry_ms;
     uint64_t stall_timeout_ms;       // 0: never

@@ -208,6 +208,15 @@ void shard_start_accepting(struct shard *shard)
 
 // --- the end ---
 
+void conn_free_outbox(struct shard *shard, struct conn *conn)
+{
+    if (conn->outbox != NULL) {
+        bodies_release(&shard->bodies, conn->outbox->reserved_bytes);
+        free(conn->outbox);
+        conn->outbox = NULL;
+    }
+}
+
 static void detach(struct shard *shard, struct conn *conn)
 {
     request_end(shard, conn);
@@ -222,8 +231,7 @@ static void detach(struct shard *shard, struct conn *conn)
     }
     conn->streams = &conn->only;
     conn->stream_count = 0;
-    free(conn->outbox);
-    conn->outbox = NULL;
+    conn_free_outbox(shard, conn);
     conn->frame_offset = 0;
     conn_flow_close(shard, conn);
     conn_drop_grant(shard, conn);

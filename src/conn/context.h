@@ -6,19 +6,30 @@
 #include "base/limits.h"
 #include "conn/body.h"
 #include "conn/task.h"
+#include "http/publish.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/route.h"
 #include "http/subscribe.h"
+#include "wire/publish_body.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RECEIVE_BUFFER_BYTES = 4096 };
+enum { RECEIVE_BUFFER_BYTES = 4096, CONTEXT_UUID_BYTES = 36 };
+
+enum context_phase {
+    CONTEXT_HEADER, // its header is being read
+    CONTEXT_KNOWN,  // the header is whole; nothing is taken of the body that follows
+    CONTEXT_BODY,   // its body is being read
+    CONTEXT_WHOLE,
+};
 
 struct context {
-    uint32_t conn;  // CONN_NONE: it is gone, and the context stays until its task is answered
-    bool is_asking; // its task is with the log thread, which reads it and what it points at
+    uint32_t conn;    // CONN_NONE: it is gone, and the context stays until its task is answered
+    uint8_t phase;    // enum context_phase
+    bool is_asking;   // its task is with the log thread, which reads it and what it points at
+    bool is_answered; // before its body was read, which is passed over: then the next one begins
     bool is_looking_up;
     bool has_gap;
     uint32_t received_at; // bytes received and not yet parsed: received[at..length)
@@ -34,8 +45,17 @@ struct context {
     struct http_cors cors; // of its answer
     struct subscribe_request subscribe;
     struct body body;
+    // conn/task.c: what the log thread is to do, and what it points at.
+    bool has_task;
+    bool has_batch;
+    bool has_texts;
+    size_t reserved_bytes; // of shard.bodies, beside the body
     struct task task;
+    struct publish_batch batch;
+    struct arena texts;
+    char uuid[CONTEXT_UUID_BYTES];
     struct http_request request;
+    struct publish_parameters parameters;
     uint8_t received[RECEIVE_BUFFER_BYTES];
 };
 

@@ -4,15 +4,8 @@
 
 #include "base/assert.h"
 #include "conn/shard.h"
-#include "http/response.h"
-#include "http/route.h"
-#include "io/send.h"
-#include "web_assets.h"
 
-enum {
-    RETRY_AFTER_BUSY_S = 1,
-    ASSET_INDEX_LENGTH = 1, // "/"
-};
+enum { RETRY_AFTER_BUSY_S = 1 };
 
 void request_arm_receive(struct shard *shard, struct conn *conn)
 {
@@ -39,14 +32,30 @@ static void begin_request(struct shard *shard, struct context *context)
 {
     http_request_init(&context->request);
     http_request_set_header_max(&context->request, shard->options.header_bytes_max);
+    context->phase = CONTEXT_HEADER;
+    context->is_answered = false;
     body_begin(&context->body, &shard->bodies);
+    task_begin(context);
 }
 
 void request_release(struct context *context)
 {
+    task_end(context);
     body_end(&context->body);
     grant_release(context->grant);
     context->grant = NULL;
+}
+
+void request_next(struct shard *shard, struct conn *conn, struct context *context)
+{
+    if (context->received_at == context->received_length) {
+        request_end(shard, conn); // idle between requests: holds nothing
+        request_arm_receive(shard, conn);
+        return;
+    }
+    request_release(context);
+    begin_request(shard, context);
+    conn_make_ready(shard, conn);
 }
 
 void request_end(struct shard *shard, struct conn *conn)
@@ -138,171 +147,21 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
     }
 }
 
-// --- answers ---
-
-// After an answer: the next request, or the end.
-static void after_answer(struct shard *shard, struct conn *conn, bool is_keep_alive)
-{
-    struct context *context = conn_context(shard, conn);
-    if (!is_keep_alive || context == NULL) {
-        conn_linger(shard, conn);
-        return;
-    }
-    conn_arm(shard, conn, shard->options.request_timeout_ms);
-    if (context->received_at == context->received_length) {
-        request_end(shard, conn); // idle between requests: holds nothing
-        request_arm_receive(shard, conn);
-        return;
-    }
-    request_release(context);
-    begin_request(shard, context);
-    conn_make_ready(shard, conn);
-}
-
-static void send_answer(struct shard *shard, struct conn *conn, const struct buffer *out,
-                        bool is_keep_alive)
-{
-    struct slice bytes = buffer_slice(out);
-    struct context *context = conn_context(shard, conn);
-    if (context != NULL) {
-        start_abandon(shard, context);
-    }
-    conn->state = CONN_REQUEST;
-    conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
-    after_answer(shard, conn, is_keep_alive);
-}
-
-struct http_answer request_answer(const struct shard *shard, struct context *context)
-{
-    bool has_list = shard->options.access->origins->count > 0;
-    context->cors = (struct http_cors){.origin = access_origin(shard, context)};
-    return (struct http_answer){.is_keep_alive = context->request.is_keep_alive,
-                                .is_head = http_request_is_head(&context->request),
-                                .cors = has_list ? &context->cors : NULL};
-}
-
-void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem)
-{
-    struct context *context = conn_context(shard, conn);
-    // What follows a request that could not be parsed cannot be trusted to be a request.
-    bool is_keep_alive = context != NULL && context->request.is_keep_alive &&
-                         context->request.fault.error == ERR_NONE &&
-                         problem->fault->error != ERR_REQUEST_TIMEOUT;
-    shard->stats.request_errors++;
-    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
-    if (conn->state == CONN_CLOSING) {
-        return;
-    }
-    struct buffer out;
-    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_answer answer = {0};
-    if (context != NULL) {
-        answer = request_answer(shard, context);
-        answer.is_keep_alive = is_keep_alive;
-    }
-    ASSERT(http_response_problem(&out, &answer, problem) == 0);
-    send_answer(shard, conn, &out, is_keep_alive);
-}
-
-void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
-                  const char *allow, uint32_t retry_after_s)
-{
-    const struct http_problem problem = {
-        .fault = fault, .allow = allow, .retry_after_s = retry_after_s};
-    request_problem(shard, conn, &problem);
-}
-
-static void fail_with(struct shard *shard, struct conn *conn, enum rc_error error,
-                      const char *detail, uint32_t retry_after_s)
-{
-    struct http_fault fault;
-    http_fault_set(&fault, error, "%s", detail);
-    request_fail(shard, conn, &fault, NULL, retry_after_s);
-}
-
 void request_time_out(struct shard *shard, struct conn *conn)
 {
     struct context *context = conn_context(shard, conn);
     if (conn_has_send(shard, conn) || conn->outbox != NULL || context == NULL ||
-        !http_request_has_started(&context->request)) {
+        !http_request_has_started(&context->request) || context->is_answered) {
         conn_close(shard, conn); // nothing was asked: nothing to answer
         return;
     }
     if (conn->state == CONN_STARTING) {
-        fail_with(shard, conn, ERR_LOG_ERROR, "the log did not answer in time where to start",
-                  RETRY_AFTER_BUSY_S);
+        request_fail_with(shard, conn, ERR_LOG_ERROR,
+                          "the log did not answer in time where to start", RETRY_AFTER_BUSY_S);
         return;
     }
-    fail_with(shard, conn, ERR_REQUEST_TIMEOUT, "the request did not arrive whole in time", 0);
-}
-
-static const struct web_asset *find_asset(struct slice path)
-{
-    if (path.length == 0) {
-        return NULL;
-    }
-    struct slice wanted =
-        path.length == ASSET_INDEX_LENGTH ? slice_of("index.html") : slice_after(path, 1);
-    for (size_t i = 0; i < web_assets_count; i++) {
-        if (slice_equal_text(wanted, web_assets[i].path)) {
-            return &web_assets[i];
-        }
-    }
-    return NULL;
-}
-
-static void answer_asset(struct shard *shard, struct conn *conn, struct context *context)
-{
-    const struct web_asset *asset = find_asset(context->route.path);
-    if (asset == NULL) {
-        fail_with(shard, conn, ERR_NOT_FOUND,
-                  "no such resource; streams are at /streams/{name}, several at "
-                  "/events?stream=a&stream=b",
-                  0);
-        return;
-    }
-    struct http_answer answer = request_answer(shard, context);
-    uint32_t bytes_max = HTTP_RESPONSE_BYTES_MAX + (uint32_t)asset->length;
-    shard_make_room(shard, conn->ring, 0, bytes_max);
-    struct buffer out;
-    buffer_wrap(&out, shard_scratch(shard, bytes_max), bytes_max);
-    ASSERT(http_response_asset(&out, &answer, asset->content_type,
-                               slice_from(asset->bytes, asset->length)) == 0);
-    send_answer(shard, conn, &out, answer.is_keep_alive);
-}
-
-static void answer_health(struct shard *shard, struct conn *conn, struct context *context)
-{
-    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
-    struct buffer out;
-    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_answer answer = request_answer(shard, context);
-    ASSERT(http_response_text(&out, &answer, "ok") == 0);
-    send_answer(shard, conn, &out, answer.is_keep_alive);
-}
-
-static void answer_options(struct shard *shard, struct conn *conn, struct context *context)
-{
-    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
-    struct buffer out;
-    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_answer answer = request_answer(shard, context);
-    ASSERT(http_response_options(&out, &answer, context->route.methods) == 0);
-    send_answer(shard, conn, &out, answer.is_keep_alive);
-}
-
-void request_no_content(struct shard *shard, struct conn *conn)
-{
-    struct context *context = conn_context(shard, conn);
-    shard_make_room(shard, conn->ring, 0, HTTP_RESPONSE_BYTES_MAX);
-    if (conn->state == CONN_CLOSING) {
-        return;
-    }
-    struct buffer out;
-    buffer_wrap(&out, shard_scratch(shard, HTTP_RESPONSE_BYTES_MAX), HTTP_RESPONSE_BYTES_MAX);
-    struct http_answer answer = request_answer(shard, context);
-    ASSERT(http_response_no_content(&out, &answer) == 0);
-    send_answer(shard, conn, &out, answer.is_keep_alive);
+    request_fail_with(shard, conn, ERR_REQUEST_TIMEOUT, "the request did not arrive whole in time",
+                      0);
 }
 
 static void answer_subscription(struct shard *shard, struct conn *conn, struct context *context)
@@ -342,56 +201,91 @@ static void refuse_route(struct shard *shard, struct conn *conn, const struct co
     request_fail(shard, conn, fault, allow, 0);
 }
 
-static void answer(struct shard *shard, struct conn *conn, struct context *context)
+// Finds out what is asked, and whether the client may. False: it was answered.
+static bool look_at(struct shard *shard, struct conn *conn, struct context *context)
 {
     shard->stats.requests++;
     struct http_fault fault;
     bool is_found = http_route_find(&context->route, &context->request, &fault) == ERR_NONE;
     if (!access_check(shard, conn, context)) {
-        return;
+        return false;
     }
     if (!is_found) {
         refuse_route(shard, conn, context, &fault);
-        return;
+        return false;
     }
+    return task_prepare(shard, conn, context);
+}
+
+static void answer(struct shard *shard, struct conn *conn, struct context *context)
+{
     switch (context->route.kind) {
     case HTTP_ROUTE_NONE: UNREACHABLE();
     case HTTP_ROUTE_STREAM:
     case HTTP_ROUTE_EVENTS:
     case HTTP_ROUTE_STREAM_ALIAS:
     case HTTP_ROUTE_SESSION_ALIAS: answer_subscription(shard, conn, context); break;
-    case HTTP_ROUTE_HEALTH: answer_health(shard, conn, context); break;
+    case HTTP_ROUTE_HEALTH: answer_health(shard, conn); break;
     case HTTP_ROUTE_ASSET: answer_asset(shard, conn, context); break;
     case HTTP_ROUTE_OPTIONS: answer_options(shard, conn, context); break;
     case HTTP_ROUTE_INFO:
     case HTTP_ROUTE_HEAD:
+    case HTTP_ROUTE_LIST:
     case HTTP_ROUTE_PUBLISH:
     case HTTP_ROUTE_CREATE:
-    case HTTP_ROUTE_DELETE:
-        http_fault_set(&fault, ERR_METHOD_NOT_ALLOWED, "this is not served");
-        request_fail(shard, conn, &fault, "GET", 0);
-        break;
-    case HTTP_ROUTE_LIST:
     case HTTP_ROUTE_CREATE_UUID:
+    case HTTP_ROUTE_DELETE:
     case HTTP_ROUTE_SEND:
     case HTTP_ROUTE_RENEW:
-    case HTTP_ROUTE_BROADCAST: fail_with(shard, conn, ERR_NOT_FOUND, "no such resource", 0); break;
+    case HTTP_ROUTE_BROADCAST: task_ask(shard, conn, context); break;
     }
 }
 
-// Nobody takes a body: it is skipped. Who waits for a 100 (Continue) before it sends one is told
-// that it waits in vain.
-static void skip_body(struct shard *shard, struct conn *conn, struct context *context)
+// --- bodies ---
+
+static void take_body_bytes(void *context, struct slice bytes)
+{
+    body_add(context, bytes);
+}
+
+// A body follows. False: the request was answered.
+static bool begin_body(struct shard *shard, struct conn *conn, struct context *context)
 {
     struct http_request *request = &context->request;
-    if (request->expects_continue) {
-        request->is_keep_alive = false;
-        answer(shard, conn, context);
-    } else if (http_request_take_body(request, HTTP_BODY_BYTES_MAX, NULL, NULL)) {
-        conn_make_ready(shard, conn);
-    } else {
+    bool is_wanted = http_route_takes_body(context->route.kind);
+    uint64_t bytes_max = is_wanted ? shard->options.request_bytes_max : HTTP_BODY_BYTES_MAX;
+    if (!http_request_take_body(request, bytes_max, is_wanted ? take_body_bytes : NULL,
+                                &context->body)) {
         request_fail(shard, conn, &request->fault, NULL, 0);
+        return false;
     }
+    context->phase = CONTEXT_BODY;
+    bool has_begun = context->received_at < context->received_length;
+    if (request->expects_continue && !has_begun) {
+        conn_send_bytes(shard, conn, http_response_continue.at,
+                        (uint32_t)http_response_continue.length);
+    }
+    if (context->received_length - context->received_at < http_request_content_length(request)) {
+        conn_arm(shard, conn, shard->options.body_timeout_ms);
+    }
+    return true;
+}
+
+// Where its next bytes are to come: what is there of the body has to move out of their way.
+static void wait_for_more(struct shard *shard, struct conn *conn, struct context *context)
+{
+    if (body_slice(&context->body).length > 0) {
+        if (shard->pressure >= PRESSURE_REFUSE) {
+            admit_refuse(shard, conn, "the broker is short of memory and takes no large bodies");
+            return;
+        }
+        body_keep(&context->body);
+        if (context->body.has_failed) {
+            admit_refuse(shard, conn, "the broker holds as many bytes of requests as it may");
+            return;
+        }
+    }
+    request_arm_receive(shard, conn);
 }
 
 struct refusal {
@@ -423,6 +317,52 @@ static void refuse(struct shard *shard, struct conn *conn)
     conn_linger(shard, conn);
 }
 
+// The request is whole.
+static void complete(struct shard *shard, struct conn *conn, struct context *context)
+{
+    bool is_known = context->phase != CONTEXT_HEADER;
+    context->phase = CONTEXT_WHOLE;
+    if (context->is_answered) {
+        request_next(shard, conn, context);
+    } else if (is_known || look_at(shard, conn, context)) {
+        answer(shard, conn, context);
+    }
+}
+
+static void fail_feed(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    if (context->is_answered) {
+        conn_linger(shard, conn);
+    } else {
+        request_fail(shard, conn, &context->request.fault, NULL, 0);
+    }
+}
+
+// Parses what came, up to the end of the header or of the request. True: it goes on with the body.
+static bool feed(struct shard *shard, struct conn *conn, struct context *context)
+{
+    size_t consumed = 0;
+    enum http_progress progress =
+        http_request_feed(&context->request, context->received + context->received_at,
+                          context->received_length - context->received_at, &consumed);
+    context->received_at += (uint32_t)consumed;
+    switch (progress) {
+    case HTTP_NEED_MORE:
+        context->received_at = context->received_length;
+        wait_for_more(shard, conn, context);
+        return false;
+    case HTTP_HEADER:
+        context->phase = CONTEXT_KNOWN;
+        return look_at(shard, conn, context) && begin_body(shard, conn, context);
+    case HTTP_COMPLETE: complete(shard, conn, context); return false;
+    case HTTP_FAILED:
+        context->received_at = context->received_length;
+        fail_feed(shard, conn, context);
+        return false;
+    }
+    UNREACHABLE();
+}
+
 void request_progress(struct shard *shard, struct conn *conn)
 {
     if ((conn->flags & CONN_REFUSED) != 0) {
@@ -437,18 +377,6 @@ void request_progress(struct shard *shard, struct conn *conn)
         request_arm_receive(shard, conn);
         return;
     }
-    size_t consumed = 0;
-    enum http_progress progress =
-        http_request_feed(&context->request, context->received + context->received_at,
-                          context->received_length - context->received_at, &consumed);
-    context->received_at += (uint32_t)consumed;
-    if (progress == HTTP_NEED_MORE || progress == HTTP_FAILED) {
-        context->received_at = context->received_length;
-    }
-    switch (progress) {
-    case HTTP_HEADER: skip_body(shard, conn, context); break;
-    case HTTP_NEED_MORE: request_arm_receive(shard, conn); break;
-    case HTTP_FAILED: request_fail(shard, conn, &context->request.fault, NULL, 0); break;
-    case HTTP_COMPLETE: answer(shard, conn, context); break;
+    while (feed(shard, conn, context)) {
     }
 }

@@ -103,6 +103,7 @@ void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t u
     } else if (rest <= OUTBOX_BYTES_MAX && (outbox = malloc(sizeof(*outbox) + rest)) != NULL) {
         outbox->length = rest;
         outbox->sent = 0;
+        outbox->reserved_bytes = 0;
         memcpy(outbox->bytes, (const uint8_t *)(uintptr_t)conn->sent_from + sent, rest);
         conn->outbox = outbox;
     } else {
@@ -126,8 +127,7 @@ static void send_outbox(struct shard *shard, struct conn *conn)
     if (conn->outbox != outbox || (conn->ops & CONN_OP_WRITABLE) != 0) {
         return; // closed, or still blocked
     }
-    free(outbox);
-    conn->outbox = NULL;
+    conn_free_outbox(shard, conn);
     conn_make_ready(shard, conn);
 }
 

@@ -139,6 +139,7 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
     list_init(&shard->blocking);
     list_init(&shard->slowest_due);
     list_init(&shard->slowest_untold);
+    shard->tasks_end = &shard->tasks;
     bodies_init(&shard->bodies, BODIES_BYTES_MAX);
     prng_seed(&shard->prng, random_u64());
     agents_init(&shard->agents);

@@ -16,6 +16,7 @@
 #include "flow/rules.h"
 #include "flow/sweep.h"
 #include "http/request.h"
+#include "http/response.h"
 #include "http/subscribe.h"
 #include "io/accept.h"
 #include "io/buffers.h"
@@ -83,6 +84,9 @@ struct shard_options {
     uint32_t link_interval_ms;             // 0: links are not looked at
     const struct rules *rules;             // borrowed; read by all workers
     bool rules_hold_all;                   // also those who chose no profile
+    uint32_t request_bytes_max;            // of one body
+    uint32_t event_bytes_max;              // of one event's data
+    uint32_t body_timeout_ms;              // a body has arrived whole by then
 };
 
 struct conn_ring {
@@ -134,6 +138,10 @@ struct shard {
     struct list slowest_due;
     struct list slowest_untold;
     uint64_t alive_ms; // when the log last heard of one of them
+
+    // Tasks for the log thread that are not posted yet, in order; NULL: none.
+    struct task *tasks;
+    struct task **tasks_end; // where the next one is hung up
 
     uint32_t requests_inflight; // subscriptions and look-ups with the log
     uint64_t *unsubscribed;     // stream numbers
@@ -222,6 +230,7 @@ void conn_linger(struct shard *shard, struct conn *conn);
 void conn_timer_due(struct shard *shard, struct conn *conn);
 // Queues it for conn_pump.
 void conn_make_ready(struct shard *shard, struct conn *conn);
+void conn_free_outbox(struct shard *shard, struct conn *conn);
 struct conn *conn_take_ready(struct shard *shard);
 // Sends goodbye with a retry of retry_ms, and closes.
 void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms);
@@ -244,18 +253,55 @@ void request_end(struct shard *shard, struct conn *conn);
 void request_free(struct shard *shard, struct context *context);
 // Frees what a request holds beside the context's own memory.
 void request_release(struct context *context);
+// It is answered and over: goes on with the next one, or waits for it.
+void request_next(struct shard *shard, struct conn *conn, struct context *context);
 void request_arm_receive(struct shard *shard, struct conn *conn);
 void request_time_out(struct shard *shard, struct conn *conn);
+void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
+                      int32_t result, uint32_t cqe_flags);
+
+// --- answer.c ---
+struct answer {
+    struct buffer out;
+    struct http_answer form;
+};
+// Room for an answer to the present request. False: the connection is gone.
+bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_max,
+                  struct answer *answer);
+// Sends what was written; what follows is the next request, or the end.
+void answer_send(struct shard *shard, struct conn *conn, const struct answer *answer);
+// An answer that is large: a copy of it is kept until it is sent. False, and nothing is done, where
+// there is no room for that.
+bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json);
 // What its answer has in common with all others; valid until the request's end.
 struct http_answer request_answer(const struct shard *shard, struct context *context);
-// Answers with a problem document; what follows is another request, or the end.
+// Answers with a problem document.
 void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem);
 void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
                   const char *allow, uint32_t retry_after_s);
-// The same with 204.
+void request_fail_with(struct shard *shard, struct conn *conn, enum rc_error error,
+                       const char *detail, uint32_t retry_after_s);
+// Answers 204.
 void request_no_content(struct shard *shard, struct conn *conn);
-void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
-                      int32_t result, uint32_t cqe_flags);
+void answer_asset(struct shard *shard, struct conn *conn, const struct context *context);
+void answer_health(struct shard *shard, struct conn *conn);
+void answer_options(struct shard *shard, struct conn *conn, const struct context *context);
+
+// --- ask.c: tasks for the log thread ---
+// Lends it the context's task, which says what is wanted; the connection waits for the answer.
+void ask_begin(struct shard *shard, struct conn *conn, struct context *context);
+// A chain of them came back.
+void ask_answered(struct shard *shard, struct task *chain);
+
+// --- task.c: what is asked of the log thread ---
+void task_begin(struct context *context); // nothing is asked yet
+void task_end(struct context *context);   // frees what it holds for its task
+// Reads what the header says of it. False: it was answered with a problem.
+bool task_prepare(struct shard *shard, struct conn *conn, struct context *context);
+// The request is whole.
+void task_ask(struct shard *shard, struct conn *conn, struct context *context);
+// Its task was answered: so is the client.
+void task_answered(struct shard *shard, struct conn *conn, struct context *context);
 
 // --- start.c ---
 void start_begin(struct shard *shard, struct conn *conn, struct context *context);

@@ -120,6 +120,7 @@ static void on_message(void *context, const void *bytes)
     case LOG_TRANSIENT: worker_send_transient(worker, message->pointer); break;
     case LOG_DISCARDED: take_discarded(worker, message); break;
     case LOG_CHANGED: take_changed(worker, message); break;
+    case MESSAGE_TASKS_DONE: ask_answered(&worker->shard, message->pointer); break;
     case MESSAGE_ADMIN: worker_answer_admin(worker, message->pointer); break;
     case MESSAGE_STOP: stop_begin(worker); break;
     case MESSAGE_KEYRING: token_cache_set_keyring(worker->shard.tokens, message->pointer); break;
@@ -211,6 +212,23 @@ void worker_post_unposted(struct worker *worker)
 static bool post_request(void *context, const struct log_message *message)
 {
     return worker_post_log(context, message);
+}
+
+// What this round asked for. Where the log's inbox is full the chain grows until there is room.
+static bool post_tasks(struct worker *worker)
+{
+    struct shard *shard = &worker->shard;
+    if (shard->tasks == NULL) {
+        return true;
+    }
+    struct log_message message = {
+        .kind = MESSAGE_TASKS, .reader = worker->options.shard.worker, .pointer = shard->tasks};
+    if (!worker_post_log(worker, &message)) {
+        return false;
+    }
+    shard->tasks = NULL;
+    shard->tasks_end = &shard->tasks;
+    return true;
 }
 
 // Told that blocks were not delivered: once the inbox is empty, everything before has been handled.
@@ -339,8 +357,8 @@ int worker_run(struct worker *worker, char *message, size_t message_size)
     while (!is_over(worker)) {
         // Before the wait: what this round wants of the log goes out with its submit.
         worker_post_unposted(worker);
-        bool is_posted = shard_post_requests(&worker->shard, post_request, worker) &&
-                         worker->unposted_count == 0;
+        bool is_posted = shard_post_requests(&worker->shard, post_request, worker);
+        is_posted = post_tasks(worker) && is_posted && worker->unposted_count == 0;
         uint32_t lap = log_tail_lap(worker->tail, worker->options.shard.worker);
         bool waits_for_room = !is_posted || (lap != 0 && lap != worker->resumed_lap);
         uint64_t wait_ns = waits_for_room ? NOT_POSTED_WAIT_NS : LOOP_WAIT_FOREVER;

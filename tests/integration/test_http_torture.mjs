@@ -63,7 +63,8 @@ test(async ({ say }) => {
   assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length, 'every case has a name of its own');
   // The slow ones begin first, so that the others are played beside them.
   cases.sort((one, other) => Number(other.name.startsWith('slow')) - Number(one.name.startsWith('slow')));
-  const broker = await Broker.start({ flags: ['--request-timeout', '1s', '--log-level', 'error'] });
+  const broker = await Broker.start({ flags: ['--request-timeout', '1s', '--body-timeout', '1s', '--anonymous', 'all',
+    '--log-level', 'error'] });
   const witness = new Helper('torture_witness.mjs', broker.port, broker.socket, 20, 100);
   setPriority(10); // what is measured is what this does to the broker, not to the machine
   await witness.ask('phase', 'phase');

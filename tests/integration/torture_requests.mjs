@@ -168,7 +168,7 @@ const coding = [
   ['an extension', chunked('GET /healthz', '3;a=b;c="d"\r\nabc\r\n0\r\n\r\n'), '200, open'],
   ['an extension of 20 KiB', chunked('GET /healthz', `3;a=${x(20000)}\r\nabc\r\n0\r\n\r\n`), BAD],
   ['a chunk size of 17 digits', chunked('GET /healthz', '10000000000000000\r\nabc\r\n0\r\n\r\n'), BAD],
-  ['a chunk size of 2^63', chunked('GET /healthz', '8000000000000000\r\nabc\r\n'), '408 request_timeout'],
+  ['a chunk size of 2^63', chunked('GET /healthz', '8000000000000000\r\nabc\r\n'), '413 too_large'],
   ['an empty chunk size', chunked('GET /healthz', '\r\nabc\r\n0\r\n\r\n'), BAD],
   ['a chunk size with 0x', chunked('GET /healthz', '0x3\r\nabc\r\n0\r\n\r\n'), BAD],
   ['a chunk size with a sign', chunked('GET /healthz', '+3\r\nabc\r\n0\r\n\r\n'), BAD],

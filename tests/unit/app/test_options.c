@@ -39,6 +39,8 @@ Test(options, the_defaults_agree)
     cr_assert_eq(options.connections_per_address, 0);
     cr_assert_eq(options.connection_streams_max, CONNECTION_STREAMS_MAX);
     cr_assert_eq(options.header_bytes_max, REQUEST_HEADER_BYTES_MAX);
+    cr_assert_eq(options.request_bytes_max, 8 << 20);
+    cr_assert_eq(options.body_timeout_ms, 30000);
     cr_assert_eq(options.event_bytes_max, EVENT_BYTES_MAX);
     cr_assert_eq(options.retry_ms, 5000);
     cr_assert_eq(options.heartbeat_interval_ms, 30000);

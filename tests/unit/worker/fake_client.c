@@ -1,4 +1,4 @@
-// Clients of the worker.
+// Clients of the worker, and running the log meanwhile.
 #include "fake_log.h"
 
 #include "base/clock.h"
@@ -10,6 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+void fake_run(uint64_t for_ms)
+{
+    uint64_t end_ms = clock_monotonic_ms() + for_ms;
+    do {
+        fake_round(1000 * 1000);
+    } while (clock_monotonic_ms() < end_ms);
+}
 
 int fake_connect(const char *request, int receive_buffer_bytes)
 {
@@ -60,7 +68,7 @@ bool fake_read(int client, struct fake_text *text, const char *until, uint64_t f
             text->bytes = realloc(text->bytes, text->capacity);
             cr_assert_not_null(text->bytes);
         }
-        fake_round();
+        fake_round(0);
         struct pollfd poll_one = {.fd = client, .events = POLLIN};
         if (poll(&poll_one, 1, 1) == 1) {
             ssize_t got = recv(client, text->bytes + text->length, 65536, 0);

@@ -268,6 +268,9 @@ static void fill_options(struct shard_options *shard)
         shard->connection_streams_max ? shard->connection_streams_max : CONNECTION_STREAMS_MAX;
     shard->header_bytes_max =
         shard->header_bytes_max ? shard->header_bytes_max : REQUEST_HEADER_BYTES_MAX;
+    shard->request_bytes_max = shard->request_bytes_max ? shard->request_bytes_max : 8 << 20;
+    shard->event_bytes_max = shard->event_bytes_max ? shard->event_bytes_max : EVENT_BYTES_MAX;
+    shard->body_timeout_ms = shard->body_timeout_ms ? shard->body_timeout_ms : 5000;
     shard->streams_max = shard->streams_max ? shard->streams_max : 1024;
     shard->request_timeout_ms = shard->request_timeout_ms ? shard->request_timeout_ms : 5000;
     shard->heartbeat_ms = shard->heartbeat_ms == FAKE_NO_HEARTBEAT ? 0
@@ -324,14 +327,6 @@ void fake_stop(void)
     log_tail_destroy(fake.tail);
     builder_free(&fake.builder);
     streams_free(&fake.names);
-}
-
-void fake_run(uint64_t for_ms)
-{
-    uint64_t end_ms = clock_monotonic_ms() + for_ms;
-    do {
-        loop_round(&fake.loop, 1000 * 1000);
-    } while (clock_monotonic_ms() < end_ms);
 }
 
 // --- publishing ---
@@ -594,7 +589,7 @@ uint16_t fake_port(void)
     return fake.port;
 }
 
-void fake_round(void)
+void fake_round(uint64_t max_wait_ns)
 {
-    loop_round(&fake.loop, 0);
+    loop_round(&fake.loop, max_wait_ns);
 }

@@ -98,7 +98,7 @@ struct worker *fake_worker(void);
 void fake_on_tasks(void (*take)(struct task *chain));
 void fake_answer_tasks(struct task *chain);
 uint16_t fake_port(void);
-void fake_round(void); // of the log's loop
+void fake_round(uint64_t max_wait_ns); // of the log's loop
 
 // --- fake_client.c ---
 // A client: connects and sends the request text.

@@ -156,7 +156,7 @@ Test(worker, answers_errors_and_keeps_the_connection)
     struct fake_text text = {0};
     int client = fake_connect("GET /streams/ HTTP/1.1\r\nHost: x\r\n\r\n"
                               "GET /stream?stream_id=nobody HTTP/1.1\r\nHost: x\r\n\r\n"
-                              "POST /streams/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+                              "PATCH /streams/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
                               "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
                               "GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n",
                               0);

@@ -1,0 +1,201 @@
+// Answers that are no event stream: how they go out, and those that need nobody else.
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "conn/shard.h"
+#include "web_assets.h"
+
+enum { ASSET_INDEX_LENGTH = 1 /* "/" */ };
+
+// --- how they go out ---
+
+// Whether what the client sends next is known to be a request. A body that was not taken is passed
+// over; it has to be short, and on its way.
+static bool is_next_clear(const struct context *context)
+{
+    const struct http_request *request = &context->request;
+    return request->fault.error == ERR_NONE &&
+           (context->phase == CONTEXT_WHOLE ||
+            (context->phase == CONTEXT_KNOWN && !request->expects_continue &&
+             http_request_content_length(request) <= HTTP_BODY_BYTES_MAX));
+}
+
+struct http_answer request_answer(const struct shard *shard, struct context *context)
+{
+    bool has_list = shard->options.access->origins->count > 0;
+    context->cors = (struct http_cors){.origin = access_origin(shard, context)};
+    return (struct http_answer){.is_keep_alive = context->request.is_keep_alive &&
+                                                 is_next_clear(context) && !shard->is_stopping,
+                                .is_head = http_request_is_head(&context->request),
+                                .cors = has_list ? &context->cors : NULL};
+}
+
+static struct http_answer answer_form(const struct shard *shard, const struct conn *conn)
+{
+    struct context *context = conn_context(shard, conn);
+    return context != NULL ? request_answer(shard, context) : (struct http_answer){0};
+}
+
+bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_max,
+                  struct answer *answer)
+{
+    uint32_t bytes_max = HTTP_RESPONSE_BYTES_MAX + body_bytes_max;
+    shard_make_room(shard, conn->ring, 0, bytes_max);
+    if (conn->state == CONN_CLOSING) {
+        return false; // a handler closed it
+    }
+    buffer_wrap(&answer->out, shard_scratch(shard, bytes_max), bytes_max);
+    answer->form = answer_form(shard, conn);
+    return true;
+}
+
+// The next request, or the end.
+static void go_on(struct shard *shard, struct conn *conn, bool is_keep_alive)
+{
+    struct context *context = conn_context(shard, conn);
+    if (!is_keep_alive || context == NULL) {
+        conn_linger(shard, conn);
+        return;
+    }
+    conn_arm(shard, conn, shard->options.request_timeout_ms);
+    if (context->phase == CONTEXT_KNOWN) {
+        context->is_answered = true;
+        bool is_short = http_request_take_body(&context->request, HTTP_BODY_BYTES_MAX, NULL, NULL);
+        ASSERT(is_short);
+        conn_make_ready(shard, conn);
+    } else {
+        request_next(shard, conn, context);
+    }
+}
+
+static void begin_sending(struct shard *shard, struct conn *conn)
+{
+    struct context *context = conn_context(shard, conn);
+    if (context != NULL) {
+        start_abandon(shard, context);
+    }
+    conn->state = CONN_REQUEST;
+}
+
+void answer_send(struct shard *shard, struct conn *conn, const struct answer *answer)
+{
+    ASSERT(buffer_failure(&answer->out) == 0);
+    struct slice bytes = buffer_slice(&answer->out);
+    begin_sending(shard, conn);
+    conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
+    go_on(shard, conn, answer->form.is_keep_alive);
+}
+
+bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json)
+{
+    size_t length = HTTP_RESPONSE_BYTES_MAX + json.length;
+    ASSERT(length <= UINT32_MAX);
+    if (!bodies_reserve(&shard->bodies, length)) {
+        return false;
+    }
+    struct conn_outbox *outbox = malloc(sizeof(*outbox) + length);
+    if (outbox == NULL) {
+        bodies_release(&shard->bodies, length);
+        return false;
+    }
+    struct answer answer = {.form = answer_form(shard, conn)};
+    buffer_wrap(&answer.out, outbox->bytes, length);
+    int result = http_response_json(&answer.out, &answer.form, json);
+    ASSERT(result == 0);
+    outbox->length = (uint32_t)buffer_length(&answer.out);
+    outbox->sent = 0;
+    outbox->reserved_bytes = (uint32_t)length;
+    begin_sending(shard, conn);
+    conn->outbox = outbox;
+    conn_make_ready(shard, conn);
+    go_on(shard, conn, answer.form.is_keep_alive);
+    return true;
+}
+
+// --- refusals ---
+
+void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem)
+{
+    struct answer answer;
+    shard->stats.request_errors++;
+    if (answer_begin(shard, conn, 0, &answer)) {
+        http_response_problem(&answer.out, &answer.form, problem);
+        answer_send(shard, conn, &answer);
+    }
+}
+
+void request_fail(struct shard *shard, struct conn *conn, const struct http_fault *fault,
+                  const char *allow, uint32_t retry_after_s)
+{
+    request_problem(
+        shard, conn,
+        &(struct http_problem){.fault = fault, .allow = allow, .retry_after_s = retry_after_s});
+}
+
+void request_fail_with(struct shard *shard, struct conn *conn, enum rc_error error,
+                       const char *detail, uint32_t retry_after_s)
+{
+    struct http_fault fault;
+    http_fault_set(&fault, error, "%s", detail);
+    request_fail(shard, conn, &fault, NULL, retry_after_s);
+}
+
+void request_no_content(struct shard *shard, struct conn *conn)
+{
+    struct answer answer;
+    if (answer_begin(shard, conn, 0, &answer)) {
+        http_response_no_content(&answer.out, &answer.form);
+        answer_send(shard, conn, &answer);
+    }
+}
+
+// --- pages ---
+
+static const struct web_asset *find_asset(struct slice path)
+{
+    if (path.length == 0) {
+        return NULL;
+    }
+    struct slice wanted =
+        path.length == ASSET_INDEX_LENGTH ? slice_of("index.html") : slice_after(path, 1);
+    for (size_t i = 0; i < web_assets_count; i++) {
+        if (slice_equal_text(wanted, web_assets[i].path)) {
+            return &web_assets[i];
+        }
+    }
+    return NULL;
+}
+
+void answer_asset(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    const struct web_asset *asset = find_asset(context->route.path);
+    struct answer answer;
+    if (asset == NULL) {
+        request_fail_with(shard, conn, ERR_NOT_FOUND,
+                          "no such resource; streams are at /streams/{name}, several at "
+                          "/events?stream=a&stream=b",
+                          0);
+    } else if (answer_begin(shard, conn, (uint32_t)asset->length, &answer)) {
+        http_response_asset(&answer.out, &answer.form, asset->content_type,
+                            slice_from(asset->bytes, asset->length));
+        answer_send(shard, conn, &answer);
+    }
+}
+
+void answer_health(struct shard *shard, struct conn *conn)
+{
+    struct answer answer;
+    if (answer_begin(shard, conn, 0, &answer)) {
+        http_response_text(&answer.out, &answer.form, "ok");
+        answer_send(shard, conn, &answer);
+    }
+}
+
+void answer_options(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    struct answer answer;
+    if (answer_begin(shard, conn, 0, &answer)) {
+        http_response_options(&answer.out, &answer.form, context->route.methods);
+        answer_send(shard, conn, &answer);
+    }
+}

@@ -1,0 +1,38 @@
+// Tasks for the log thread: what a round asked goes out as one chain, which the worker posts, and
+// comes back in chains.
+#include "base/assert.h"
+#include "conn/shard.h"
+
+static struct context *context_of(struct task *task)
+{
+    return (struct context *)(void *)((char *)task - offsetof(struct context, task));
+}
+
+void ask_begin(struct shard *shard, struct conn *conn, struct context *context)
+{
+    ASSERT(conn->state == CONN_REQUEST && !context->is_asking);
+    conn->state = CONN_ASKING; // without a time limit: the log thread bounds what it waits for
+    context->is_asking = true;
+    context->task.worker = shard->options.worker;
+    context->task.next = NULL;
+    *shard->tasks_end = &context->task;
+    shard->tasks_end = &context->task.next;
+}
+
+void ask_answered(struct shard *shard, struct task *chain)
+{
+    while (chain != NULL) {
+        struct context *context = context_of(chain);
+        chain = chain->next;
+        ASSERT(context->is_asking);
+        context->is_asking = false;
+        if (context->conn == CONN_NONE) {
+            request_free(shard, context);
+            continue;
+        }
+        struct conn *conn = conn_at(shard, context->conn);
+        ASSERT(conn->state == CONN_ASKING && conn_context(shard, conn) == context);
+        conn->state = CONN_REQUEST;
+        task_answered(shard, conn, context);
+    }
+}
