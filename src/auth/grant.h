@@ -18,7 +18,7 @@ struct grant;
 #define GRANT_NEVER_EXPIRES UINT64_MAX
 
 enum {
-    GRANT_PATTERNS_MAX = 64,       // of one list: more do not fit a token of 4 KiB
+    GRANT_PATTERNS_MAX = 64,       // of one list: a request may look at each of them
     GRANT_SUBJECT_BYTES_MAX = 255, // as a name
 };
 

@@ -30,16 +30,12 @@ static EVP_PKEY *read_certificate(BIO *text)
     return pair;
 }
 
-// What stands behind the first "-----BEGIN ", as far as it is the block's label.
-static struct slice first_label(struct slice pem)
+static bool holds(struct slice text, const char *wanted, size_t *at)
 {
-    static const char begin[] = "-----BEGIN ";
-    const uint8_t *at = pem.length == 0 ? NULL : memmem(pem.at, pem.length, begin, strlen(begin));
-    if (at == NULL) {
-        return slice_empty();
-    }
-    struct slice label = slice_after(pem, (size_t)(at - pem.at) + strlen(begin));
-    return slice_first(label, slice_find(label, '-'));
+    const uint8_t *found =
+        text.length == 0 ? NULL : memmem(text.at, text.length, wanted, strlen(wanted));
+    *at = found == NULL ? text.length : (size_t)(found - text.at);
+    return found != NULL;
 }
 
 static bool ends_with(struct slice text, const char *end)
@@ -48,16 +44,34 @@ static bool ends_with(struct slice text, const char *end)
     return text.length >= length && slice_equal_text(slice_after(text, text.length - length), end);
 }
 
+// The label of the first block that is a key or a certificate. (`openssl ecparam -genkey` puts one
+// of parameters before the key.)
+static struct slice find_label(struct slice pem)
+{
+    static const char begin[] = "-----BEGIN ";
+    size_t at = 0;
+    while (holds(pem, begin, &at)) {
+        pem = slice_after(pem, at + strlen(begin));
+        struct slice label = slice_first(pem, slice_find(pem, '-'));
+        if (ends_with(label, "PRIVATE KEY") || ends_with(label, "PUBLIC KEY") ||
+            slice_equal_text(label, "CERTIFICATE")) {
+            return label;
+        }
+    }
+    return slice_empty();
+}
+
 struct key *key_from_pem(struct slice pem, char *reason)
 {
-    struct slice label = first_label(pem);
+    struct slice label = find_label(pem);
+    size_t at = 0;
     const char *fault = "the PEM block cannot be read: is it whole?";
     bool is_private = ends_with(label, "PRIVATE KEY");
     EVP_PKEY *pair = NULL;
     BIO *text = pem.length > INT_MAX ? NULL : BIO_new_mem_buf(pem.at, (int)pem.length);
     if (text == NULL) {
         fault = "out of memory";
-    } else if (slice_equal_text(label, "ENCRYPTED PRIVATE KEY")) {
+    } else if (is_private && holds(pem, "ENCRYPTED", &at)) {
         fault = "a private key with a passphrase; verifying takes the public key alone: "
                 "openssl pkey -pubout";
     } else if (is_private) {

@@ -6,6 +6,9 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <openssl/encoder.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -99,6 +102,86 @@ Test(key_files, pem_public_and_private)
         keyring_release(keyring);
         key_free(key);
     }
+}
+
+// What openssl ecparam -genkey writes, and openssl rsa -RSAPublicKey_out.
+Test(key_files, pem_of_other_forms)
+{
+    char message[KEY_FILES_MESSAGE_SIZE];
+    char text[VECTOR_BYTES_MAX + 200];
+    struct key *key = vector_key(ALGORITHM_ES256, "");
+    struct vector pem;
+    vector_pem(key, true, &pem);
+    (void)snprintf(text, sizeof(text),
+                   "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+                   "-----END EC PARAMETERS-----\n%s",
+                   pem.text);
+    struct keyring *keyring = load(write_file("a.pem", slice_of(text), 0600), message);
+    cr_assert_not_null(keyring, "%s", message);
+    keyring_release(keyring);
+    key_free(key);
+
+    key = vector_key(ALGORITHM_RS256, "");
+    BIO *bio = BIO_new(BIO_s_mem());
+    OSSL_ENCODER_CTX *encoder =
+        OSSL_ENCODER_CTX_new_for_pkey(key->pair, EVP_PKEY_PUBLIC_KEY, "PEM", "type-specific", NULL);
+    cr_assert_eq(OSSL_ENCODER_to_bio(encoder, bio), 1);
+    char *at = NULL;
+    size_t length = (size_t)BIO_get_mem_data(bio, &at);
+    cr_assert_not_null(memmem(at, length, "BEGIN RSA PUBLIC KEY", 20));
+    keyring = load(write_file("b.pem", slice_from(at, length), 0644), message);
+    cr_assert_not_null(keyring, "%s", message);
+    keyring_release(keyring);
+    OSSL_ENCODER_CTX_free(encoder);
+    BIO_free(bio);
+    key_free(key);
+}
+
+Test(key_files, pem_certificates_are_their_key)
+{
+    char message[KEY_FILES_MESSAGE_SIZE];
+    struct key *key = vector_key(ALGORITHM_RS256, "");
+    X509 *certificate = X509_new();
+    cr_assert_not_null(X509_gmtime_adj(X509_getm_notBefore(certificate), -7200));
+    cr_assert_not_null(X509_gmtime_adj(X509_getm_notAfter(certificate), -3600)); // long over
+    cr_assert_eq(X509_set_pubkey(certificate, key->pair), 1);
+    cr_assert_gt(X509_sign(certificate, key->pair, EVP_sha256()), 0);
+    BIO *bio = BIO_new(BIO_s_mem());
+    cr_assert_eq(PEM_write_bio_X509(bio, certificate), 1);
+    char *at = NULL;
+    size_t length = (size_t)BIO_get_mem_data(bio, &at);
+    struct keyring *keyring = load(write_file("cert.pem", slice_from(at, length), 0644), message);
+    cr_assert_not_null(keyring, "%s", message);
+    cr_assert_eq(EVP_PKEY_eq(only_key(keyring)->pair, key->pair), 1);
+    cr_assert_not(only_key(keyring)->can_sign);
+    keyring_release(keyring);
+    BIO_free(bio);
+    X509_free(certificate);
+    key_free(key);
+}
+
+Test(key_files, keys_with_a_passphrase_are_not_asked_for_it)
+{
+    char message[KEY_FILES_MESSAGE_SIZE];
+    char passphrase[] = "open sesame";
+    struct key *key = vector_key(ALGORITHM_ES256, "");
+    for (int is_traditional = 0; is_traditional < 2; is_traditional++) {
+        BIO *bio = BIO_new(BIO_s_mem());
+        char *at = NULL;
+        cr_assert_eq(is_traditional
+                         ? PEM_write_bio_PrivateKey_traditional(bio, key->pair, EVP_aes_128_cbc(),
+                                                                (unsigned char *)passphrase,
+                                                                sizeof(passphrase) - 1, NULL, NULL)
+                         : PEM_write_bio_PKCS8PrivateKey(bio, key->pair, EVP_aes_128_cbc(),
+                                                         passphrase, sizeof(passphrase) - 1, NULL,
+                                                         NULL),
+                     1);
+        size_t length = (size_t)BIO_get_mem_data(bio, &at);
+        cr_assert_null(load(write_file("a.pem", slice_from(at, length), 0600), message));
+        cr_assert_not_null(strstr(message, "with a passphrase"), "%s", message);
+        BIO_free(bio);
+    }
+    key_free(key);
 }
 
 // ---- secrets -----------------------------------------------------------------------------------

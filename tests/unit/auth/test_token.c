@@ -64,6 +64,18 @@ static void teardown(struct fixture *fixture)
 
 static const char good_claims[] = "{\"exp\":2000}";
 
+// They go into a quoted string of WWW-Authenticate (RFC 6750 section 3).
+Test(token, what_is_wrong_is_told_in_plain_letters)
+{
+    for (unsigned i = 0; i < TOKEN_FAULT_COUNT; i++) {
+        const char *text = token_fault_text((enum token_fault)i);
+        cr_assert(text[0] != 0 && strlen(text) < 128, "%s", text);
+        for (const char *at = text; *at != 0; at++) {
+            cr_assert(*at >= ' ' && *at <= '~' && *at != '"' && *at != '\\', "%s", text);
+        }
+    }
+}
+
 // ---- good ones ---------------------------------------------------------------------------------
 
 Test(token, accepts_valid)
