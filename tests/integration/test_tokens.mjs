@@ -120,26 +120,39 @@ const bearer = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
 const ask = (broker, token, stream = 'load') => answerTo(broker,
   `GET /streams/${stream} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
 
-// One whose token expires in mid-stream, beside one whose does not.
+const post = (broker, path, token, body = '') => answerTo(broker, `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`
+  + `Authorization: Bearer ${token}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+
+// One whose token expires in mid-stream, beside one who got a fresh one in time and one whose holds on.
 async function checkExpiry(directory) {
   const key = makeKey('EdDSA');
   const path = join(directory, 'issuer.json');
   mkdirSync(directory, { recursive: true });
   writeFileSync(path, JSON.stringify(jwkOf(key)));
   const broker = await Broker.start({ directory, flags: ['--auth-keys', path, '--auth-leeway', '0'] });
-  const short = await new Subscriber(broker, '/streams/mid', bearer(makeToken(key, { exp: nowS() + 3 }))).begun();
-  const long = await new Subscriber(broker, '/streams/mid', bearer(makeToken(key))).begun();
-  const answer = await broker.ask({ stream: 'mid', data: 'before' });
-  assert.ok(answer.id > 0, JSON.stringify(answer));
-  await short.has(1);
-  await until('the connection ends', () => short.socket.destroyed);
-  assert.equal(short.failure, null);
-  assert.deepEqual(short.events.map((event) => event.type), [null, 'disconnect']);
-  assert.equal(JSON.parse(short.events[1].data).reason, 'token_expired');
-  assert.ok((await broker.ask({ stream: 'mid', data: 'after' })).id > 0);
-  await long.has(2);
-  assert.deepEqual(long.events.map((event) => event.data), ['before', 'after']);
-  long.close();
+  const long = makeToken(key, {});
+  const soon = makeToken(key, { exp: nowS() + 3 });
+  const subscribe = async (token) => new Subscriber(broker, '/streams/mid', bearer(token)).begun();
+  const [ending, renewed, staying] = [await subscribe(soon), await subscribe(soon), await subscribe(long)];
+  assert.equal((await post(broker, '/streams/mid', long, 'before')).status, 200);
+  await ending.has(1);
+  const connection = /Ringcast-Connection-Id: (\w+)/.exec(renewed.header)[1];
+  const renew = async (claims) => (await post(broker, `/connections/${connection}/token`, makeToken(key, claims))).status;
+  assert.equal(await renew({ sub: 'bob' }), 403, 'a token of somebody else');
+  assert.equal(await renew({ ringcast: { read: ['other'] } }), 403, 'a token for another stream');
+  assert.equal(await renew({}), 204);
+
+  await until('the connection ends', () => ending.socket.destroyed);
+  assert.equal(ending.failure, null);
+  assert.deepEqual(ending.events.map((event) => event.type), [null, 'disconnect']);
+  assert.equal(JSON.parse(ending.events[1].data).reason, 'token_expired');
+  assert.equal((await post(broker, '/streams/mid', soon, 'too late')).status, 401);
+  assert.equal((await post(broker, '/streams/mid', long, 'after')).status, 200);
+  for (const subscriber of [renewed, staying]) {
+    await subscriber.has(2);
+    assert.deepEqual(subscriber.events.map((event) => event.data), ['before', 'after']);
+    subscriber.close();
+  }
   await broker.stop();
 }
 

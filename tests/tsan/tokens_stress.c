@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { THREADS = 4, ROUNDS = 300, TOKENS = 8, NOW_MS = 1000 * 1000, RSA_BITS = 2048 };
+enum { THREADS = 4, ROUNDS = 150, TOKENS = 8, NOW_MS = 1000 * 1000, RSA_BITS = 2048 };
 
 static const struct token_rules rules = {.algorithms = ALGORITHMS_ALL, .needs_expiry = true};
 
