@@ -206,13 +206,12 @@ static bool take_cookie(struct shard *shard, struct conn *conn, struct context *
         return refuse_token(shard, conn, "the cookie came with several different values");
     case COOKIE_ONE: break;
     }
-    if (!is_safe(context->request.method) &&
-        !http_request_has(&context->request, HTTP_FIELD_ORIGIN)) {
-        return refuse(shard, conn, ERR_FORBIDDEN,
-                      "with a cookie, a request that changes something must say by Origin which "
-                      "page it is from");
-    }
-    return verify(shard, conn, context, token);
+    return verify(shard, conn, context, token) &&
+           (is_safe(context->request.method) ||
+            http_request_has(&context->request, HTTP_FIELD_ORIGIN) ||
+            refuse(shard, conn, ERR_FORBIDDEN,
+                   "with a cookie, a request that changes something must say by Origin which page "
+                   "it is from"));
 }
 
 static bool identify(struct shard *shard, struct conn *conn, struct context *context)

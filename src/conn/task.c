@@ -123,6 +123,25 @@ static bool is_asked_of_log(enum http_route_kind kind)
            kind != HTTP_ROUTE_ASSET && kind != HTTP_ROUTE_OPTIONS;
 }
 
+// RFC 9562, version 4.
+static struct slice make_uuid(char text[CONTEXT_UUID_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t bytes[16];
+    random_bytes(bytes, sizeof(bytes));
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+    char *at = text;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *at++ = '-';
+        }
+        *at++ = digits[bytes[i] >> 4];
+        *at++ = digits[bytes[i] & 15];
+    }
+    return slice_from(text, CONTEXT_UUID_BYTES);
+}
+
 bool task_prepare(struct shard *shard, struct conn *conn, struct context *context)
 {
     if (!is_asked_of_log(context->route.kind)) {
@@ -130,6 +149,12 @@ bool task_prepare(struct shard *shard, struct conn *conn, struct context *contex
     }
     context->has_task = true;
     context->task = (struct task){.stream = context->route.name, .grant = context->grant};
+    if (context->route.kind == HTTP_ROUTE_CREATE_UUID) {
+        context->task.stream = make_uuid(context->uuid);
+        if (!access_check_new_stream(shard, conn, context, context->task.stream)) {
+            return false;
+        }
+    }
     struct http_fault fault;
     if (read_header(context, &fault) != ERR_NONE) {
         request_fail(shard, conn, &fault, NULL, 0);
@@ -212,25 +237,6 @@ static bool ask_one(struct shard *shard, struct conn *conn, struct context *cont
     return read_body(shard, conn, context, 1);
 }
 
-// RFC 9562, version 4.
-static struct slice make_uuid(char text[CONTEXT_UUID_BYTES])
-{
-    static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[16];
-    random_bytes(bytes, sizeof(bytes));
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    char *at = text;
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *at++ = '-';
-        }
-        *at++ = digits[bytes[i] >> 4];
-        *at++ = digits[bytes[i] & 15];
-    }
-    return slice_from(text, CONTEXT_UUID_BYTES);
-}
-
 static bool ask_create(struct shard *shard, struct conn *conn, struct context *context)
 {
     struct task *task = &context->task;
@@ -247,10 +253,6 @@ static bool ask_create(struct shard *shard, struct conn *conn, struct context *c
         }
         request_fail(shard, conn, &fault, NULL, 0);
         return false;
-    }
-    if (context->route.kind == HTTP_ROUTE_CREATE_UUID) {
-        task->stream = make_uuid(context->uuid);
-        return access_check_new_stream(shard, conn, context, task->stream);
     }
     return true;
 }

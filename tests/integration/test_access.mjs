@@ -98,26 +98,36 @@ const pages = {
 };
 
 // What each method of a path needs, and what it is answered where it is allowed. `path` may be made anew for each
-// request.
+// request. `elsewhere`: methods that it has and that another row is about.
 let counter = 0;
 let connection; // of a subscriber that lives
+const publishes = { body: 'hello', statuses: [200] };
+const sends = { body: 'hello', statuses: [202] }; // nothing is written
 const routes = [
-  { path: () => '/streams/t/a', GET: { needs: 'read', statuses: [200] } },
+  { path: () => '/streams/t/a', GET: { needs: 'read', statuses: [200] }, HEAD: { needs: 'read', statuses: [200] },
+    POST: { needs: 'write', ...publishes }, PUT: { needs: 'write', statuses: [200, 201] }, elsewhere: ['DELETE'] },
+  { path: () => `/streams/t/gone-${++counter}`, elsewhere: ['GET', 'HEAD', 'POST', 'PUT'], DELETE: { needs: 'write', statuses: [204], isThere: true } },
+  { path: () => '/streams/t/a?view=info', elsewhere: ['HEAD', 'POST', 'PUT', 'DELETE'], GET: { needs: 'read', statuses: [200] } },
+  { path: () => '/streams', GET: { needs: 'any', statuses: [200] }, POST: { needs: 'write', body: '', statuses: [201] } },
   { path: () => '/events?stream=t/a&stream=u', GET: { needs: 'read', statuses: [200] } },
   { path: () => '/stream?stream_id=t/a', GET: { needs: 'read', statuses: [200] } },
   { path: () => '/api/sse?sessionId=t/a', GET: { needs: 'read', statuses: [200] } },
+  { path: () => `/connections/${connection}`, POST: { needs: 'broadcast', ...sends } },
+  { path: () => '/connections/0000000000000000/token', POST: { needs: 'any', isToken: true, statuses: [404] } },
+  { path: () => '/broadcast', POST: { needs: 'broadcast', ...sends } },
   { path: () => '/healthz', GET: { statuses: [200] }, HEAD: { statuses: [200] } },
   { path: () => '/', GET: { statuses: [200] }, HEAD: { statuses: [200] } },
-  { path: () => '/nothing', GET: { statuses: [404], code: 'not_found' }, HEAD: { statuses: [404] } },
+  { path: () => '/nothing', isAbsent: true, GET: { statuses: [404], code: 'not_found' }, HEAD: { statuses: [404] } },
 ];
-const methods = ['GET', 'OPTIONS'];
-const routeMethods = (route) => methods.filter((method) => route[method] || method === 'OPTIONS');
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const routeMethods = (route) => methods.filter((method) => route[method] || route.elsewhere?.includes(method) || method === 'OPTIONS');
 
 // { statuses, code, challenge } that the table asks for. `anonymous`: what nobody may.
 function expected(route, method, client, origin, anonymous = []) {
   if (origin !== undefined && origin !== HOME && origin !== OTHER) return { statuses: [403], code: 'forbidden' };
   if (method === 'OPTIONS') return { statuses: [200] };
   const entry = route[method];
+  if (route.isAbsent) return { statuses: [404], code: 'not_found' };
   if (entry === undefined) return { statuses: [405], code: 'method_not_allowed' };
   if (entry.needs === undefined) return entry;
   if (client.isBad) return { statuses: [401], code: 'unauthorized', challenge: /^Bearer realm="ringcast", error="invalid_token", error_description="[^"]+"$/ };
@@ -144,7 +154,7 @@ function checkCors(answer, route, method, origin, said) {
   }
   const list = (text) => text.split(',').map((one) => one.trim());
   assert.equal(fields['access-control-max-age'], '86400', said);
-  for (const name of routeMethods(route)) assert.ok(list(fields['access-control-allow-methods']).includes(name), said);
+  assert.deepEqual(list(fields['access-control-allow-methods']).sort(), routeMethods(route).sort(), said);
   for (const name of ['Authorization', 'Content-Type', 'Last-Event-ID']) {
     assert.ok(list(fields['access-control-allow-headers']).includes(name), `${said}: ${name} is allowed`);
   }
@@ -171,8 +181,7 @@ async function checkOne(route, method, clientName, client, origin, anonymous) {
 async function checkTable(anonymous = [], names = Object.keys(clients)) {
   let count = 0;
   for (const route of routes) {
-    for (const method of route.only ? [route.only, 'OPTIONS'] : methods) {
-      if (method === 'DELETE' && route.POST && route.PUT) continue; // has a route of its own above
+    for (const method of methods.filter((one) => !route.elsewhere?.includes(one))) {
       for (const name of names) {
         for (const origin of Object.values(pages)) {
           await checkOne(route, method, name, clients[name], origin, anonymous);
@@ -186,9 +195,44 @@ async function checkTable(anonymous = [], names = Object.keys(clients)) {
 
 // --- further tables ---
 
+// Bodies of each kind, as who may and as who may not: whether one may is said first.
+const bodies = {
+  'a raw one': { body: 'hello', status: 200 },
+  'an empty one': { body: '', status: 200 },
+  'bytes that are no text': { body: Buffer.from([0xff, 0, 1]), type: 'application/octet-stream', status: 200 },
+  'a JSON object': { body: '{"data":{"x":1},"type":"point"}', type: 'application/json', status: 200 },
+  'bad JSON': { body: '{"data":', type: 'application/json', status: 400 },
+  'an NDJSON batch': { body: '{"data":"1"}\n{"data":"2"}\n', type: 'application/x-ndjson', status: 200 },
+  'a batch with a bad event': { body: '{"data":"1"}\n{"data":"2","type":"a\\nb"}\n', type: 'application/x-ndjson', status: 400 },
+  'a form': { body: 'data=hello&type=text', type: 'application/x-www-form-urlencoded', status: 200 },
+  'a bad form': { body: 'data=%zz', type: 'application/x-www-form-urlencoded', status: 400 },
+  'one in chunks': { body: ['hel', 'lo'], status: 200 },
+  'one that is too large': { body: 'x'.repeat(70 << 10), status: 413 },
+};
+
+async function checkBodies() {
+  const callers = { nobody: 401, 'a bad signature': 401, 'a reader': 403, 'who may all': 0 };
+  for (const path of ['/streams/t/bodies', `/connections/${connection}`, '/broadcast']) {
+    for (const [kind, { body, type, status }] of Object.entries(bodies)) {
+      for (const [name, refused] of Object.entries(callers)) {
+        const headers = { ...clients[name].headers, Origin: HOME };
+        if (type) headers['Content-Type'] = type;
+        // A batch goes to no single connection, nor to all.
+        const isBatch = kind.includes('batch') && path !== '/streams/t/bodies';
+        const answer = await ask('POST', path, { headers, body });
+        const given = status === 200 && path !== '/streams/t/bodies' ? 202 : status;
+        const wanted = refused || (isBatch ? 413 : given);
+        assert.equal(answer.status, wanted, `${path}, ${kind}, by ${name}: ${answer.text}`);
+        assert.equal(answer.fields['access-control-allow-origin'], HOME, 'also of an error');
+        assert.equal(answer.code === undefined, answer.status < 300, answer.text);
+      }
+    }
+  }
+}
+
 async function checkLimits() {
   const as = (sub, ringcast = ALL) => ({ headers: bearer(ringcast, { sub }) });
-  await start('limits', ['--auth-keys', secretPath, '--connections-per-subject', '2']);
+  await start('limits', ['--auth-keys', secretPath, '--connections-per-subject', '2', '--publish-events-per-subject', '10']);
   const held = [];
   for (let i = 0; i < 2; i++) held.push(await new Subscriber(broker, '/streams/a', as('alice')).begun());
   let answer = await ask('GET', '/streams/a', as('alice'));
@@ -199,15 +243,50 @@ async function checkLimits() {
   await until('there is room', async () => (await ask('GET', '/streams/a', as('alice'))).status === 200);
   held[1].close();
 
+  await until('she publishes as much as she may', async () => {
+    answer = await ask('POST', '/streams/a', { ...as('alice'), body: 'x' });
+    return answer.status !== 200;
+  });
+  assert.deepEqual([answer.status, answer.code], [429, 'rate_limited']);
+  assert.ok(Number(answer.fields['retry-after']) >= 1);
+  assert.equal((await ask('POST', '/streams/a', { ...as('bob'), body: 'x' })).status, 200);
   await broker.stop();
 
   await start('rates', ['--auth-keys', secretPath, '--requests-per-subject', '5']);
   await until('she asks as often as she may', async () => {
-    answer = await ask('GET', '/api/sse?sessionId=a', as('alice'));
+    answer = await ask('GET', '/streams', as('alice'));
     return answer.status !== 200;
   });
   assert.deepEqual([answer.status, answer.code], [429, 'rate_limited']);
-  assert.equal((await ask('GET', '/api/sse?sessionId=a', as('bob'))).status, 200);
+  assert.equal((await ask('GET', '/streams', as('bob'))).status, 200);
+  await broker.stop();
+}
+
+// A connection ends with its token, unless a fresh one came for it; a token's types are all that it sees.
+async function checkLife() {
+  await start('life', ['--auth-keys', secretPath, '--auth-leeway', '0ms']);
+  const open = (headers) => new Subscriber(broker, '/streams/a', { headers }).begun();
+  const soon = Math.floor(Date.now() / 1000) + 3;
+  const ends = await open(bearer({ read: ['a'] }, { exp: soon }));
+  const goesOn = await open({ Cookie: `auth_token=${token({ read: ['a'] }, { exp: soon })}` });
+  const seesText = await open(bearer({ read: ['a'], types: ['text'] }));
+  const id = /Ringcast-Connection-Id: (\w+)/.exec(goesOn.header)[1];
+  const renew = async (...args) => {
+    const answer = await ask('POST', `/connections/${id}/token`, { headers: bearer(...args) });
+    return [answer.status, answer.code];
+  };
+  assert.deepEqual(await renew({ read: ['a'] }, { sub: 'bob' }), [403, 'forbidden'], 'a token of somebody else');
+  assert.deepEqual(await renew({ read: ['b'] }), [403, 'forbidden'], 'a token that does not read its stream');
+  assert.deepEqual(await renew({ read: ['a'] }), [204, undefined]);
+  await within('its token expires', ends.ended);
+  assert.deepEqual(ends.events.at(-1).type, 'disconnect');
+  assert.deepEqual(JSON.parse(ends.events.at(-1).data), { reason: 'token_expired' });
+  for (const type of ['other', 'text']) await broker.ask({ stream: 'a', data: type, type });
+  await goesOn.has(2);
+  await seesText.has(1);
+  assert.deepEqual(seesText.events.map((event) => event.type), ['text']);
+  goesOn.close();
+  seesText.close();
   await broker.stop();
 }
 
@@ -273,9 +352,11 @@ async function connect() {
 test(async ({ say }) => {
   const origins = ['--allow-origins', `${HOME}, ${OTHER}`];
   const keys = ['--auth-keys', secretPath, '--auth-audience', 'here'];
-  await start('table', [...origins, ...keys]);
+  await start('table', [...origins, ...keys, '--request-bytes-max', '64KiB']);
   await connect();
   say(`${await checkTable()} answers where keys are configured`);
+  await checkBodies();
+  say('bodies');
   await broker.stop();
 
   await start('anonymous', [...origins, ...keys, '--anonymous', 'read']);
@@ -292,5 +373,6 @@ test(async ({ say }) => {
   await checkUnlisted();
   await checkClient();
   await checkLimits();
-  say('origins that are required or not listed, limits');
+  await checkLife();
+  say('origins that are required or not listed, limits, ends');
 });
