@@ -279,7 +279,8 @@ void gateway_acknowledge(struct ingest *ingest, const struct log_acknowledgement
 // What keeps an event from being taken now.
 enum obstacle {
     OBSTACLE_NONE,
-    OBSTACLE_LOG,    // has little room, or none
+    OBSTACLE_LOG,    // has little room
+    OBSTACLE_MOMENT, // it has, but can take nothing until a write, or a new segment, is done
     OBSTACLE_STREAM, // blocks, and its subscribers are too far behind
 };
 
@@ -290,7 +291,7 @@ static enum obstacle obstacle_of(const struct ingest *ingest, const struct task 
         bool is_held = pressed != NULL && pressed->stage == LOG_PRESSURE_FULL;
         return is_held ? OBSTACLE_STREAM : OBSTACLE_NONE;
     }
-    if (ingest_full_permille(ingest) >= INGEST_FULL_HIGH) {
+    if (log_full_permille(ingest->log) >= INGEST_FULL_HIGH) {
         return OBSTACLE_LOG;
     }
     bool is_pressed =
@@ -298,15 +299,17 @@ static enum obstacle obstacle_of(const struct ingest *ingest, const struct task 
     return is_pressed ? OBSTACLE_STREAM : OBSTACLE_NONE;
 }
 
-// Where something of it is taken it waits, up to a limit; else its client is to come again.
+// Where something of it is taken it waits, up to a limit; else its client is to come again, unless
+// it is only for a moment.
 static enum step_result hold_up(struct ingest *ingest, struct task *task, enum obstacle obstacle)
 {
     static const char *const whys[] = {
         [OBSTACLE_LOG] = "the log has little room",
+        [OBSTACLE_MOMENT] = "the disk does not keep up",
         [OBSTACLE_STREAM] = "subscribers of the stream are too far behind",
     };
     struct gateway_status *status = &ingest->gateway.status;
-    if (task->taken == 0) {
+    if (task->taken == 0 && obstacle != OBSTACLE_MOMENT) {
         status->refused++;
         return log_is_writable(ingest->log)
                    ? refuse(task, ERR_BACKPRESSURE_EXCEEDED, GATEWAY_RETRY_S, whys[obstacle])
@@ -340,7 +343,8 @@ static enum step_result taken(struct ingest *ingest, struct task *task,
     task->pending -= is_acknowledged;
     if (result == LOG_APPEND_FULL) {
         ingest->log_is_full = true;
-        return hold_up(ingest, task, OBSTACLE_LOG);
+        bool has_little = log_full_permille(ingest->log) >= INGEST_FULL_HIGH;
+        return hold_up(ingest, task, has_little ? OBSTACLE_LOG : OBSTACLE_MOMENT);
     }
     return refuse_by_log(task, error);
 }

@@ -12,7 +12,8 @@
 //
 // A client is not kept waiting where nothing of its task is taken yet: at INGEST_FULL_HIGH, or
 // where its stream blocks and is under pressure, it is told to come again. A task that has begun
-// waits, as long as a held event would.
+// waits, as long as a held event would, and so does one for which the log has no room for but a
+// moment.
 #ifndef RINGCAST_INGEST_GATEWAY_H
 #define RINGCAST_INGEST_GATEWAY_H
 

@@ -110,6 +110,7 @@ Test(gateway_streams, the_end_of_a_stream_may_wait_for_room)
     fake_log_make_room(1);
     cr_expect_eq(tasks_expect_one()->accepted, 2);
     cr_expect_eq(fake_log.records[2].kind, FAKE_END);
+    fake_log.full_permille = INGEST_FULL_HIGH;
     task = tasks_make(TASK_END, 0, "s");
     task->life = STREAM_CLOSED;
     cr_expect_eq(tasks_run(task)->error, ERR_BACKPRESSURE_EXCEEDED); // nothing is taken of it
