@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { setPriority } from 'node:os';
 import { Broker, Helper, slowness, sleep, test } from './broker.mjs';
 import { play } from './torture_client.mjs';
-import { get, groups as requests } from './torture_requests.mjs';
+import { LIMITS, groups as bodies } from './torture_bodies.mjs';
+import { chunked, get, groups as requests, sized } from './torture_requests.mjs';
 
 const AT_ONCE = 64;
 const PATIENCE_MS = 15_000 * slowness;
@@ -31,9 +32,16 @@ function cuts(name, text, outcome) {
 
 const groups = {
   ...requests,
+  ...bodies,
   cut: [
     ...cuts('a request', get('/healthz', 'X: 1\r\n'), '200, open'),
     ...cuts('two requests', get('/nothing') + get('/healthz'), '404 not_found, 200, open'),
+    ...cuts('a body', sized('POST /streams/cut', 'hello'), '200, open'),
+    ...cuts('two bodies', sized('POST /streams/cut', 'a') + sized('POST /streams/', 'b'), '200, 400 invalid_name, open'),
+    ...cuts('chunks', chunked('POST /streams/cut', 'A;x=y\r\n{"data":1}\r\n0\r\n\r\n', 'Content-Type: application/json\r\n'), '200, open'),
+    ...cuts('a broken batch', sized('POST /streams/cut', '{"data":1}\n{', 'Content-Type: application/x-ndjson\r\n'),
+      '400 serialization_error, open'),
+    ...cuts('settings', sized('PUT /streams/cut', '{"retention_count":5}'), '200, open'),
   ],
 };
 
@@ -63,8 +71,9 @@ test(async ({ say }) => {
   assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length, 'every case has a name of its own');
   // The slow ones begin first, so that the others are played beside them.
   cases.sort((one, other) => Number(other.name.startsWith('slow')) - Number(one.name.startsWith('slow')));
-  const broker = await Broker.start({ flags: ['--request-timeout', '1s', '--body-timeout', '1s', '--anonymous', 'all',
-    '--log-level', 'error'] });
+  const broker = await Broker.start({ flags: ['--request-timeout', '1s', '--body-timeout', '1s', '--anonymous', 'all', '--log-level', 'error',
+    '--request-bytes-max', String(LIMITS.requestBytes), '--event-bytes-max', String(LIMITS.eventBytes)] });
+  await broker.ask({ stream: 'cut', data: 'it is there' });
   const witness = new Helper('torture_witness.mjs', broker.port, broker.socket, 20, 100);
   setPriority(10); // what is measured is what this does to the broker, not to the machine
   await witness.ask('phase', 'phase');

@@ -27,7 +27,7 @@ export function readAnswer(text, isHead) {
   }
   const status = Number(digits);
   const type = header.get('content-type') ?? '';
-  if (type.startsWith('text/event-stream')) return { status, code: 'stream', isStream: true, length: text.length };
+  if (type.startsWith('text/event-stream') && !isHead) return { status, code: 'stream', isStream: true, length: text.length };
   const length = isHead || status === 204 || status < 200 ? 0 : Number(header.get('content-length') ?? NaN);
   if (!Number.isInteger(length)) throw new Error(`no length: ${JSON.stringify(text.slice(0, end))}`);
   const body = text.slice(end + 4, end + 4 + length);
