@@ -113,8 +113,7 @@ static size_t pair_make(const struct key *key, struct slice text,
     return length;
 }
 
-// ---- both
-// ----------------------------------------------------------------------------------------
+// ---- both ---------------------------------------------------------------------------------------
 
 bool signature_verify(const struct key *key, struct slice text, struct slice signature)
 {

@@ -43,8 +43,7 @@ Test(signature, made_and_verified)
     }
 }
 
-// ---- ES256
-// ---------------------------------------------------------------------------------------
+// ---- ES256 --------------------------------------------------------------------------------------
 
 // The order of P-256.
 static const char order[] = "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551";
@@ -85,8 +84,33 @@ Test(signature, es256_in_der_is_none)
     key_free(key);
 }
 
-// ---- RS256
-// ---------------------------------------------------------------------------------------
+// ---- EdDSA --------------------------------------------------------------------------------------
+
+// The order of the group that the second half of a signature counts in: with it added the
+// equation holds as well.
+static const char ed25519_order[] =
+    "1000000000000000000000000000000014DEF9DEA2F79CD65812631A5CF5D3ED";
+
+Test(signature, eddsa_numbers_out_of_range)
+{
+    struct key *key = vector_key(ALGORITHM_EDDSA, "");
+    uint8_t bytes[SIGNATURE_BYTES_MAX];
+    cr_assert_eq(signature_make(key, text, bytes), 64);
+    BIGNUM *modulus = NULL;
+    cr_assert_gt(BN_hex2bn(&modulus, ed25519_order), 0);
+    BIGNUM *number = BN_lebin2bn(bytes + 32, 32, NULL);
+    cr_assert_eq(BN_add(number, number, modulus), 1);
+    cr_assert_eq(BN_bn2lebinpad(number, bytes + 32, 32), 32);
+    cr_assert_not(signature_verify(key, text, slice_from(bytes, 64)));
+    cr_assert_eq(BN_sub(number, number, modulus), 1);
+    cr_assert_eq(BN_bn2lebinpad(number, bytes + 32, 32), 32);
+    cr_assert(signature_verify(key, text, slice_from(bytes, 64)));
+    BN_free(number);
+    BN_free(modulus);
+    key_free(key);
+}
+
+// ---- RS256 --------------------------------------------------------------------------------------
 
 enum { RSA_BYTES = 256 };
 

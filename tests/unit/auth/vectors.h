@@ -6,7 +6,7 @@
 #include "auth/keyring.h"
 #include "auth/token.h"
 
-enum { VECTOR_BYTES_MAX = 8 << 10 };
+enum { VECTOR_BYTES_MAX = 8 << 10, VECTOR_NOW_MS = 1000 * 1000 };
 
 // A text of the test's, at most VECTOR_BYTES_MAX - 1 bytes, with a NUL behind it.
 struct vector {
@@ -39,7 +39,23 @@ void vector_base64(struct slice bytes, struct vector *text);
 void vector_token(const struct key *key, const char *header, const char *claims,
                   struct vector *token);
 
+// Claims that are good at VECTOR_NOW_MS, by vector_rules.
+#define vector_good_claims "{\"exp\":2000}"
+extern const struct token_rules vector_rules;
+
 // {"alg":"..."} of the key's algorithm, and claims that are good.
 void vector_good_token(const struct key *key, struct vector *token);
+
+// One key of each algorithm, with its name as id, and a keyring of them.
+struct vector_keys {
+    struct key *keys[ALGORITHMS];
+    struct keyring *keyring;
+};
+struct vector_keys vector_keys_make(void);
+void vector_keys_free(struct vector_keys *keys);
+
+// token_verify by vector_rules at VECTOR_NOW_MS; the grant is let go.
+enum token_fault vector_verify_text(struct keyring *keyring, const char *text, size_t length);
+enum token_fault vector_verify(struct keyring *keyring, const struct vector *token);
 
 #endif
