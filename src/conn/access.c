@@ -112,6 +112,16 @@ struct slice access_origin(const struct shard *shard, const struct context *cont
     return cors_origins_have(shard->options.access->origins, origin) ? origin : slice_empty();
 }
 
+// Browsers send the Origin of the built-in page with the scripts that it loads.
+static bool is_own_page(const struct context *context, struct slice origin)
+{
+    static const struct slice separator = SLICE_LITERAL("://");
+    struct slice rest = slice_after(origin, slice_find(origin, ':'));
+    return context->route.kind == HTTP_ROUTE_ASSET && slice_starts_with(rest, separator) &&
+           slice_equal(slice_after(rest, separator.length),
+                       http_request_field(&context->request, HTTP_FIELD_HOST));
+}
+
 static bool check_origin(struct shard *shard, struct conn *conn, const struct context *context)
 {
     const struct access_policy *policy = shard->options.access;
@@ -125,6 +135,9 @@ static bool check_origin(struct shard *shard, struct conn *conn, const struct co
         return refuse(shard, conn, ERR_FORBIDDEN,
                       "a request must say by Origin which page it is from");
     case CORS_FOREIGN: break;
+    }
+    if (is_own_page(context, origin)) {
+        return true;
     }
     if (policy->origins->count == 0) {
         LOGGER_EVERY(WARNING_INTERVAL_MS, LOGGER_WARN, "http",

@@ -304,12 +304,20 @@ static const struct refusal refusals[] = {
     [REFUSAL_STOPPING] = {ERR_SHUTTING_DOWN, 0, "the broker is stopping"},
 };
 
-// Refused before its request was looked at.
+// Refused whatever its request says, but for the page that is to see the answer.
 static void refuse(struct shard *shard, struct conn *conn)
 {
     const struct refusal *refusal = &refusals[conn_cold_of(shard, conn)->refusal];
+    struct context *context = conn_context(shard, conn);
     shard->stats.refused++;
     conn->flags &= ~(uint32_t)CONN_REFUSED;
+    if (context != NULL) {
+        size_t consumed = 0;
+        (void)http_request_feed(&context->request, context->received, context->received_length,
+                                &consumed);
+        context->received_at = context->received_length;
+        context->request.is_keep_alive = false;
+    }
     struct http_fault fault;
     http_fault_set(&fault, refusal->error, "%s", refusal->detail);
     fault.status = refusal->status;
