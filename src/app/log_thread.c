@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/logger.h"
+#include "ingest/gateway.h"
 #include "ingest/ingest.h"
 #include "io/listen.h"
 #include "log/disk.h"
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 enum { LAST_ROUNDS_MAX = 50 }; // of THREADS_STOPPING_ROUND_MS at the most
+
+STATIC_ASSERT(GATEWAY_WAITING_MAX <= SHARD_STARTS_PAUSE / 2, "tasks that wait stop no connections");
 
 struct log_thread {
     struct loop loop;

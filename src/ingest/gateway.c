@@ -315,6 +315,10 @@ static enum step_result hold_up(struct ingest *ingest, struct task *task, enum o
                    ? refuse(task, ERR_BACKPRESSURE_EXCEEDED, GATEWAY_RETRY_S, whys[obstacle])
                    : refuse_by_log(task, ERR_LOG_ERROR);
     }
+    if (ingest->gateway.waiting_of[task->worker] == GATEWAY_WAITING_MAX) {
+        status->refused++;
+        return refuse(task, ERR_BACKPRESSURE_EXCEEDED, GATEWAY_RETRY_S, whys[obstacle]);
+    }
     uint64_t now_ms = loop_now_ms(ingest->loop);
     if (!task->has_waited) {
         task->has_waited = true;
@@ -445,6 +449,7 @@ static size_t step_on(struct ingest *ingest, struct task *task)
     case STEP_WAITS:
         list_push_back(&gateway->waiting, &task->node);
         gateway->status.waiting++;
+        gateway->waiting_of[task->worker]++;
         ingest_watch(ingest);
         break;
     }
@@ -492,6 +497,8 @@ bool gateway_round(struct ingest *ingest)
     if (gateway->is_woken) {
         gateway->is_woken = false;
         gateway->status.waiting = 0;
+        memset(gateway->waiting_of, 0, sizeof(gateway->waiting_of));
+        list_move_all(&gateway->waiting, &gateway->queue); // those that wait came first
         list_move_all(&gateway->queue, &gateway->waiting);
     }
     if (list_is_empty(&gateway->queue)) {

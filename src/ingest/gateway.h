@@ -38,6 +38,8 @@ enum {
     GATEWAY_ROUND_BYTES = 512 << 10,
     GATEWAY_TURN_BYTES = 64 << 10,
     GATEWAY_STEP_BYTES = 128,
+    // Of one worker: each keeps one of its places for requests, which others need.
+    GATEWAY_WAITING_MAX = 1024,
     // When a client is told to come again.
     GATEWAY_RETRY_S = 1,
     GATEWAY_RETRY_LATER_S = 5, // the log is broken, or the broker ends
@@ -53,8 +55,9 @@ struct gateway {
     struct list queue;
     struct list waiting;
     struct list asking; // for a place
-    bool is_woken;      // those that wait are to have a turn
-    bool goes_first;    // before the producers on the socket, in the next round
+    uint32_t waiting_of[WORKERS_MAX];
+    bool is_woken;   // those that wait are to have a turn
+    bool goes_first; // before the producers on the socket, in the next round
     struct task_chain answered[WORKERS_MAX];
     uint64_t to_post; // bit per worker whose chain is not empty
     struct gateway_status status;

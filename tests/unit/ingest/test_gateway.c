@@ -240,6 +240,27 @@ Test(gateway, but_not_for_ever)
     cr_expect_eq(answer->id, 1002);
 }
 
+Test(gateway, not_too_many_wait_of_one_worker)
+{
+    fake_log.room = 0;
+    for (int i = 0; i < GATEWAY_WAITING_MAX; i++) {
+        tasks_give(tasks_make_publish(0, "s", i, 1));
+    }
+    tasks_pass(1000); // each of them looks at the clock now and then
+    cr_expect_eq(tasks_answer_count, 0);
+    cr_expect_eq(tasks_status().waiting, GATEWAY_WAITING_MAX);
+    cr_expect_eq(tasks_run(tasks_make_publish(0, "s", GATEWAY_WAITING_MAX, 1))->error,
+                 ERR_BACKPRESSURE_EXCEEDED);
+    tasks_give(tasks_make_publish(1, "s", GATEWAY_WAITING_MAX + 1, 1));
+    tasks_expect_nothing();
+    fake_log_make_room(UINT32_MAX);
+    tasks_settle();
+    cr_assert_eq(tasks_answer_count, GATEWAY_WAITING_MAX + 2);
+    for (int i = 1; i < tasks_answer_count; i++) {
+        cr_expect_eq(tasks_answers[i].error, ERR_NONE);
+    }
+}
+
 Test(gateway, a_batch_waits_where_its_stream_is_pressed_midway)
 {
     fake_log.press_at = 2;
