@@ -3,7 +3,6 @@
 #include "conn/task.h"
 
 #include "base/assert.h"
-#include "base/json.h"
 #include "base/random.h"
 #include "conn/connection_id.h"
 #include "conn/shard.h"
@@ -185,11 +184,8 @@ static size_t batch_bytes_max(const struct context *context)
     if (context->parameters.body == BODY_RAW) {
         return 0;
     }
-    size_t events = length / BATCH_EVENT_BYTES_MIN;
-    events = context->parameters.body == BODY_NDJSON && events < PUBLISH_EVENTS_MAX
-                 ? events
-                 : PUBLISH_EVENTS_MAX;
-    events = context->parameters.body == BODY_NDJSON ? events : 1;
+    size_t events = context->parameters.body == BODY_NDJSON ? length / BATCH_EVENT_BYTES_MIN : 1;
+    events = events < PUBLISH_EVENTS_MAX ? events : PUBLISH_EVENTS_MAX;
     return BATCH_TEXTS_FACTOR * length + events * sizeof(struct event);
 }
 
@@ -224,6 +220,7 @@ static bool ask_publish(struct shard *shard, struct conn *conn, struct context *
     task->wants_reach = parameters->wants_reach;
     if (parameters->life != STREAM_OPEN && body_slice(&context->body).length == 0) {
         task->kind = TASK_END;
+        task->level = parameters->ack == ACK_SYNCED ? ACK_SYNCED : ACK_WRITTEN;
         return true;
     }
     task->kind = TASK_PUBLISH;
@@ -242,6 +239,7 @@ static bool ask_create(struct shard *shard, struct conn *conn, struct context *c
     struct task *task = &context->task;
     struct member_fault found;
     task->kind = TASK_CREATE;
+    task->level = ACK_WRITTEN;
     arena_init(&context->texts, TEXTS_BYTES_MAX);
     context->has_texts = true;
     if (!settings_json_parse(body_slice(&context->body), &context->texts, &task->settings,
@@ -277,11 +275,12 @@ static bool make_task(struct shard *shard, struct conn *conn, struct context *co
     case HTTP_ROUTE_CREATE_UUID: return ask_create(shard, conn, context);
     case HTTP_ROUTE_DELETE:
         task->kind = TASK_END;
+        task->level = ACK_WRITTEN;
         task->life = STREAM_DELETED;
         return true;
     case HTTP_ROUTE_RENEW: task->kind = TASK_RENEW; return true;
-    case HTTP_ROUTE_INFO:
-    case HTTP_ROUTE_HEAD: return ask_for_json(shard, conn, context, TASK_INFO, INFO_BYTES_MAX);
+    case HTTP_ROUTE_HEAD: task->kind = TASK_INFO; return true;
+    case HTTP_ROUTE_INFO: return ask_for_json(shard, conn, context, TASK_INFO, INFO_BYTES_MAX);
     case HTTP_ROUTE_LIST:
         return ask_for_json(shard, conn, context, TASK_LIST,
                             INFO_BYTES_MAX + (size_t)task->limit * LIST_ENTRY_BYTES_MAX);
@@ -319,45 +318,19 @@ static void write_published(struct answer *answer, const struct task *task)
                                              .has_reached = is_direct || task->wants_reach,
                                              .id = task->id,
                                              .sequence = task->sequence,
-                                             .accepted = task->accepted,
+                                             .accepted =
+                                                 is_direct ? task->event_count : task->accepted,
                                              .duplicates = task->duplicates,
                                              .reached = task->reached};
     http_response_published(&answer->out, &answer->form, &published);
 }
 
-static enum stream_life life_of(struct json_string state)
+static void write_facts(struct answer *answer, const struct task *task)
 {
-    return json_string_is(state, "closed")      ? STREAM_CLOSED
-           : json_string_is(state, "cancelled") ? STREAM_CANCELLED
-           : json_string_is(state, "deleted")   ? STREAM_DELETED
-                                                : STREAM_OPEN;
-}
-
-// HEAD tells in fields what the log thread told as JSON.
-static void write_facts(struct answer *answer, struct slice json)
-{
-    uint8_t scratch[ATTRIBUTE_BYTES_MAX];
-    struct http_stream_facts facts = {.life = STREAM_OPEN};
-    struct json_scanner scanner;
-    struct json_string text;
-    json_begin(&scanner, json);
-    if (json_enter_object(&scanner)) {
-        while (json_next_member(&scanner, &text)) {
-            if (json_string_is(text, "state") && json_read_string(&scanner, &text)) {
-                facts.life = life_of(text);
-            } else if (json_string_is(text, "last_id")) {
-                json_read_u64(&scanner, &facts.last_id);
-            } else if (json_string_is(text, "last_sequence")) {
-                json_read_u64(&scanner, &facts.last_sequence);
-            } else if (json_string_is(text, "content_type") && json_peek(&scanner) == JSON_STRING &&
-                       json_read_string(&scanner, &text)) {
-                json_string_slice(text, scratch, sizeof(scratch), &facts.content_type);
-            } else {
-                json_skip_value(&scanner);
-            }
-        }
-    }
-    ASSERT(json_finish(&scanner));
+    const struct http_stream_facts facts = {.life = task->life,
+                                            .last_id = task->id,
+                                            .last_sequence = task->sequence,
+                                            .content_type = task->content_type};
     http_response_facts(&answer->out, &answer->form, &facts);
 }
 
@@ -389,7 +362,7 @@ static void answer_done(struct shard *shard, struct conn *conn, const struct con
     case TASK_CREATE:
         http_response_created(&answer.out, &answer.form, task->stream, task->is_created);
         break;
-    case TASK_INFO: write_facts(&answer, buffer_slice(&task->json)); break;
+    case TASK_INFO: write_facts(&answer, task); break;
     default: http_response_no_content(&answer.out, &answer.form); break;
     }
     answer_send(shard, conn, &answer);
