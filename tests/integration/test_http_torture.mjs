@@ -71,7 +71,7 @@ test(async ({ say }) => {
   assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length, 'every case has a name of its own');
   // The slow ones begin first, so that the others are played beside them.
   cases.sort((one, other) => Number(other.name.startsWith('slow')) - Number(one.name.startsWith('slow')));
-  const broker = await Broker.start({ flags: ['--request-timeout', '1s', '--body-timeout', '1s', '--anonymous', 'all', '--log-level', 'error',
+  const broker = await Broker.start({ flags: ['--request-timeout', '3s', '--body-timeout', '3s', '--anonymous', 'all', '--log-level', 'error',
     '--request-bytes-max', String(LIMITS.requestBytes), '--event-bytes-max', String(LIMITS.eventBytes)] });
   await broker.ask({ stream: 'cut', data: 'it is there' });
   const witness = new Helper('torture_witness.mjs', broker.port, broker.socket, 20, 100);

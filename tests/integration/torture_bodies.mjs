@@ -201,8 +201,8 @@ const sizes = [
 const slow = [
   ['a body that stops', [request(T, 'Content-Length: 9\r\n', 'abc')], '408 request_timeout'],
   ['a body that never begins', [request(T, 'Content-Length: 9\r\n')], '408 request_timeout'],
-  ['a body of a byte now and then', [request(T, 'Content-Length: 90\r\n'), ...Array(40).fill(['x', 60]).flat()], '408 request_timeout'],
-  ['chunks now and then', [chunked(T, ''), ...Array(40).fill(['1\r\nx\r\n', 60]).flat()], '408 request_timeout'],
+  ['a body of a byte now and then', [request(T, 'Content-Length: 90\r\n'), ...Array(40).fill(['x', 150]).flat()], '408 request_timeout'],
+  ['chunks now and then', [chunked(T, ''), ...Array(40).fill(['1\r\nx\r\n', 150]).flat()], '408 request_timeout'],
   ['chunks without the last', [chunked(T, '3\r\nabc\r\n')], '408 request_timeout'],
   ['100-continue, then nothing', [request(T, `${CONTINUE}Content-Length: 9\r\n`)], '100, 408 request_timeout'],
   ['a slow body that makes it', [request(T, 'Content-Length: 20\r\n'), ...Array(20).fill(['x', 10]).flat()], TAKEN],
