@@ -11,7 +11,7 @@
 #include "wire/settings_json.h"
 
 enum {
-    LIST_ENTRY_BYTES_MAX = 4 << 10, // a name of escapes, and all settings
+    LIST_ENTRY_BYTES_MAX = 2 << 10, // a name and a type of escapes, and all settings
     INFO_BYTES_MAX = 8 << 10,
     TEXTS_BYTES_MAX = 4 << 10, // of a stream's settings
     // A body of objects: the least of an event, and what its texts may take (publish_batch.texts).

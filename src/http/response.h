@@ -69,7 +69,7 @@ struct http_published {
     uint64_t id; // of the last event
     uint64_t sequence;
     uint32_t accepted;
-    uint32_t duplicates; // of these
+    uint32_t duplicates; // beside these
     uint64_t reached;    // subscribers, or connections
 };
 int http_response_published(struct buffer *out, const struct http_answer *answer,
