@@ -197,6 +197,7 @@ static bool open_log(struct log_thread *thread, char *message, size_t message_si
         .retention_age_ms = options->retention_age_ms,
         .stream_idle_ms = options->stream_idle_ms,
         .streams_max = (uint32_t)options->streams_max,
+        .streams_per_owner = (uint32_t)options->streams_per_subject,
         .producers_max = (uint32_t)options->idempotency_max,
         .flow = options_flow(options),
         .readers = thread->options.readers,

@@ -91,6 +91,7 @@ struct options {
     unsigned rules_for;             // enum options_rules_for
     uint64_t event_bytes_max;
     uint64_t streams_max;
+    uint64_t streams_per_subject; // 0: no bound
     uint64_t stream_idle_ms;
     uint64_t retention_age_ms;
     uint64_t retention_bytes;

@@ -58,3 +58,13 @@ uint64_t hash_u64(uint64_t seed, uint64_t value)
     uint64_t mask = hash_mask(seed);
     return hash_finish(hash_fold(value ^ seed, mask), mask);
 }
+
+uint64_t hash_stable(const void *at, size_t length)
+{
+    const uint8_t *bytes = at;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < length; i++) {
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}

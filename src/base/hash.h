@@ -1,5 +1,6 @@
 // Hashes for tables. Keyed: with a secret random seed per table nobody can prepare names that
-// all collide. Not for signatures, not stable over versions: never write one to disk.
+// all collide. Not for signatures; but for hash_stable they change from version to version: never
+// write one to disk.
 #ifndef RINGCAST_BASE_HASH_H
 #define RINGCAST_BASE_HASH_H
 
@@ -10,5 +11,8 @@
 uint64_t hash_bytes(uint64_t seed, const void *at, size_t length);
 
 uint64_t hash_u64(uint64_t seed, uint64_t value);
+
+// The same in every version, for names that stand in the log by their hash: FNV-1a.
+uint64_t hash_stable(const void *at, size_t length);
 
 #endif

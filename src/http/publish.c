@@ -1,5 +1,6 @@
 #include "http/publish.h"
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "http/parameter.h"
@@ -245,15 +246,10 @@ static enum rc_error read_ack_field(struct publish_parameters *parameters, bool 
     return ERR_NONE;
 }
 
-// FNV-1a. It stands in the log, so that it is the same in every version; the highest bit keeps it
-// from the small numbers that others choose.
+// It stands in the log. The highest bit keeps it from the small numbers that others choose.
 static uint64_t producer_hash(struct slice name)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < name.length; i++) {
-        hash = (hash ^ name.at[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash | UINT64_C(1) << 63;
+    return hash_stable(name.at, name.length) | UINT64_C(1) << 63;
 }
 
 static enum rc_error read_producer_fields(struct event *event, const struct http_request *request,

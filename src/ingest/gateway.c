@@ -1,6 +1,7 @@
 #include "ingest/gateway.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "conn/task.h"
 #include "ingest/operation.h"
 #include "ingest/streams_json.h"
@@ -48,7 +49,10 @@ static enum step_result refuse(struct task *task, enum rc_error error, uint32_t 
 static enum step_result refuse_by_log(struct task *task, enum rc_error error)
 {
     bool is_passing = error == ERR_LOG_ERROR || error == ERR_SHUTTING_DOWN;
-    return refuse(task, error, is_passing ? GATEWAY_RETRY_LATER_S : 0, "");
+    // The only rate that the log knows.
+    const char *why =
+        error == ERR_RATE_LIMITED ? "the token's subject has as many streams as it may" : "";
+    return refuse(task, error, is_passing ? GATEWAY_RETRY_LATER_S : 0, why);
 }
 
 static void answer(struct ingest *ingest, struct task *task)
@@ -353,6 +357,32 @@ static enum step_result taken(struct ingest *ingest, struct task *task,
     return refuse_by_log(task, error);
 }
 
+// Who makes the stream, where that is bounded; 0: nobody in particular.
+static uint64_t owner_of(const struct ingest *ingest, const struct task *task)
+{
+    if (task->grant == NULL || !log_bounds_owners(ingest->log)) {
+        return 0;
+    }
+    struct slice subject = grant_subject(task->grant);
+    return subject.length == 0 ? 0 : hash_stable(subject.at, subject.length);
+}
+
+// The stream that an event is about to make gets its owner first.
+static enum step_result claim(struct ingest *ingest, struct task *task)
+{
+    const struct stream_settings settings = {.parts = SETTINGS_OWNER,
+                                             .owner = owner_of(ingest, task)};
+    struct log_stream_info info;
+    if (settings.owner == 0 || find(ingest, task, &info)) {
+        return STEP_DONE;
+    }
+    enum rc_error error = ERR_NONE;
+    enum log_append_result result =
+        log_set_stream(ingest->log, task->stream, &settings, slice_empty(), ACK_RECEIVED,
+                       GATEWAY_PRODUCER, reference_of(task), &error);
+    return taken(ingest, task, result, error, false);
+}
+
 static enum step_result give_event(struct ingest *ingest, struct task *task)
 {
     const struct event *event = &task->events[task->taken];
@@ -361,6 +391,10 @@ static enum step_result give_event(struct ingest *ingest, struct task *task)
         // What the log has already needs no room.
         if (obstacle != OBSTACLE_NONE && !log_knows(ingest->log, event)) {
             return hold_up(ingest, task, obstacle);
+        }
+        enum step_result step = claim(ingest, task);
+        if (step != STEP_DONE) {
+            return step;
         }
     }
     // An ephemeral event reaches no level: it is taken, and that is all there is to say.
@@ -389,10 +423,13 @@ static enum step_result give_control(struct ingest *ingest, struct task *task)
     bool is_acknowledged = level != ACK_RECEIVED;
     uint64_t reference = reference_of(task) | REFERENCE_CONTROL;
     enum rc_error error = ERR_NONE;
+    struct stream_settings settings = task->settings;
+    settings.owner = owner_of(ingest, task);
+    settings.parts |= settings.owner != 0 ? SETTINGS_OWNER : 0;
     task->pending += is_acknowledged;
     enum log_append_result result =
         task->kind == TASK_CREATE
-            ? log_set_stream(ingest->log, task->stream, &task->settings, task->content_type, level,
+            ? log_set_stream(ingest->log, task->stream, &settings, task->content_type, level,
                              GATEWAY_PRODUCER, reference, &error)
             : log_end_stream(ingest->log, task->stream, task->life, level, GATEWAY_PRODUCER,
                              reference, &error);

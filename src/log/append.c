@@ -258,6 +258,11 @@ enum log_append_result log_set_stream(struct log *log, struct slice name,
     if (stream != NULL && streams_is_there(stream)) {
         change.parts &= ~(uint64_t)SETTINGS_OWNER; // whoever made it stays its owner
     }
+    uint64_t owner = (change.parts & SETTINGS_OWNER) != 0 ? change.owner : 0;
+    if (!owners_may_make(&log->owners, owner)) {
+        *error = ERR_RATE_LIMITED;
+        return LOG_APPEND_REFUSED;
+    }
     uint8_t record[SETTINGS_RECORD_BYTES_MAX];
     const struct control control = {
         .kind = RECORD_SETTINGS,
@@ -275,6 +280,7 @@ enum log_append_result log_set_stream(struct log *log, struct slice name,
         return LOG_APPEND_REFUSED;
     }
     take_control(log, stream, &control);
+    owners_add(&log->owners, owner);
     stream->life = STREAM_OPEN;
     stream->is_made = 1;
     return LOG_APPEND_TAKEN;

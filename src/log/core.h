@@ -15,6 +15,7 @@
 #include "log/keeper.h"
 #include "log/log.h"
 #include "log/lookup.h"
+#include "log/owners.h"
 #include "log/producers.h"
 #include "log/retention.h"
 #include "log/roll.h"
@@ -52,6 +53,7 @@ struct log {
 
     struct streams streams;
     struct producers producers;
+    struct owners owners;
     struct index index;
     struct chain chain;
     struct acks written_acks;

@@ -46,6 +46,7 @@ static int init(struct log *log)
 {
     holdbacks_init(log);
     int error = streams_init(&log->streams, log->options.streams_max);
+    owners_init(&log->owners, log->options.streams_per_owner);
     error = error != 0 ? error : producers_init(&log->producers, log->options.producers_max);
     error = error != 0 ? error : acks_init(&log->written_acks);
     error = error != 0 ? error : acks_init(&log->synced_acks);
@@ -75,6 +76,7 @@ static void release(struct log *log)
     acks_free(&log->synced_acks);
     acks_free(&log->written_acks);
     index_free(&log->index);
+    owners_free(&log->owners);
     producers_free(&log->producers);
     streams_free(&log->streams);
     log_tail_destroy(log->tail);
@@ -103,6 +105,7 @@ struct log *log_open(const struct log_options *options, struct disk *disk, char 
         release(log);
         return NULL;
     }
+    owners_count(&log->owners, &log->streams);
     return log;
 }
 
@@ -341,6 +344,11 @@ void log_state_of(const struct log *log, const struct log_stream *stream,
     }
     state->life = stream->handed_life;
     state->idle_ttl_ms = (uint32_t)(idle_ttl_ms < UINT32_MAX ? idle_ttl_ms : UINT32_MAX);
+}
+
+bool log_bounds_owners(const struct log *log)
+{
+    return log->owners.most != 0;
 }
 
 static void describe(const struct log *log, const struct log_stream *stream,

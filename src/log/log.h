@@ -26,8 +26,9 @@ struct log_options {
     uint64_t stream_idle_ms;   // a stream with no events kept and idle this long is forgotten;
                                // default 24 h
     uint32_t streams_max;
-    uint32_t producers_max;  // idempotency entries, least recently used go first
-    struct stream_flow flow; // of streams that do not say otherwise
+    uint32_t streams_per_owner; // 0: no bound
+    uint32_t producers_max;     // idempotency entries, least recently used go first
+    struct stream_flow flow;    // of streams that do not say otherwise
     unsigned readers;
     uint32_t
         reader_reserve; // slots of a reader's inbox kept free for answers (its quota of requests)
@@ -101,7 +102,7 @@ bool log_knows(const struct log *log, const struct event *event);
 //
 // Makes the stream where it is not there; of the settings those in `parts` are set, the others stay
 // (none: it is only made). content_type: empty: as it is. Refused with ERR_STREAM_CLOSED for an
-// ended one.
+// ended one, with ERR_RATE_LIMITED where its owner has as many streams as it may.
 enum log_append_result log_set_stream(struct log *log, struct slice name,
                                       const struct stream_settings *settings,
                                       struct slice content_type, enum ack_level level,
@@ -117,6 +118,9 @@ enum log_append_result log_discard_stream(struct log *log, struct slice name, en
 enum log_append_result log_end_stream(struct log *log, struct slice name, enum stream_life life,
                                       enum ack_level level, uint64_t producer, uint64_t reference,
                                       enum rc_error *error);
+
+// Whether it matters whose a stream is.
+bool log_bounds_owners(const struct log *log);
 
 // Of a stream that blocks and has readers; false for others.
 bool log_stream_pressure(const struct log *log, struct slice name, struct log_pressure *pressure);

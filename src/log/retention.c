@@ -64,6 +64,7 @@ static void forget_settings(struct log *log, struct log_stream *stream)
     if (extra == NULL) {
         return;
     }
+    owners_remove(&log->owners, extra->settings.owner);
     extra->settings = (struct stream_settings){0};
     (void)streams_set_content_type(extra, slice_empty());
     holdback_choose(log, stream);
@@ -408,6 +409,8 @@ static void forget_streams(struct log *log)
         }
         struct log_stream *stream = streams_at(&log->streams, retention->next_slot++);
         if (may_be_forgotten(log, stream)) {
+            const struct stream_extra *extra = streams_extra(&log->streams, stream);
+            owners_remove(&log->owners, extra == NULL ? 0 : extra->settings.owner);
             streams_remove(&log->streams, stream);
         }
     }

@@ -52,7 +52,8 @@ struct fake_log {
     uint64_t more_streams; // that it tells of, besides three
     uint64_t ended_place;  // of these one that has ended so,
     enum stream_life ended;
-    uint64_t awaited_place;       // and one that is not there; 0: none
+    uint64_t awaited_place; // and one that is not there; 0: none
+    bool bounds_owners;
     uint32_t full_count;          // appends that found no room
     uint32_t wait_ms;             // that its events are held
     struct log_pressure pressure; // of the one stream that blocks, once fake_log_press was called

@@ -70,6 +70,42 @@ Test(gateway_streams, a_stream_is_made)
     cr_expect_str_eq(json_of(answer), "");
 }
 
+// Where a subject's streams are bounded, it is told whose the stream is, before its first event.
+Test(gateway_streams, a_stream_has_an_owner)
+{
+    const struct grant_terms terms = {.subject = slice_of("alice")};
+    struct grant *grant = grant_create(&terms);
+    for (int bounds = 0; bounds < 2; bounds++) {
+        fake_log.bounds_owners = bounds == 1;
+        struct task *task = make_of_stream(TASK_CREATE, "more/1");
+        task->grant = grant;
+        (void)json_of(tasks_run(task));
+        task = tasks_make_publish(0, "new", 0, 1);
+        task->grant = grant;
+        cr_expect_eq(tasks_run(task)->accepted, 1);
+        task = tasks_make_publish(0, "chat/1", 0, 1); // it is there
+        task->grant = grant;
+        cr_expect_eq(tasks_run(task)->accepted, 1);
+    }
+    cr_assert_eq(fake_log.count, 3 + 4);
+    cr_expect_eq(fake_log.records[0].settings.parts, 0);
+    const struct fake_log_record *record = &fake_log.records[3];
+    cr_expect_eq(record[0].settings.parts, SETTINGS_OWNER);
+    cr_expect_neq(record[0].settings.owner, 0);
+    cr_expect_eq(record[1].kind, FAKE_SET);
+    cr_expect_eq(record[1].settings.owner, record[0].settings.owner);
+    cr_expect_eq(record[1].level, ACK_RECEIVED);
+    cr_expect_eq(record[2].kind, FAKE_EVENT);
+    cr_expect_eq(record[3].kind, FAKE_EVENT);
+    fake_log.refusal = ERR_RATE_LIMITED;
+    struct task *task = tasks_make_publish(0, "new/2", 0, 1);
+    task->grant = grant;
+    const struct task *answer = tasks_run(task);
+    cr_expect_eq(answer->error, ERR_RATE_LIMITED);
+    cr_expect_not_null(strstr(answer->detail, "as many streams"));
+    grant_release(grant);
+}
+
 Test(gateway_streams, a_stream_ends)
 {
     struct task *task = tasks_make(TASK_END, 0, "s");

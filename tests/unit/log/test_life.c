@@ -358,6 +358,46 @@ Test(life, one_that_was_made_is_there_until_it_was_idle_for_long)
     cr_expect_not(is_known("made"));
 }
 
+static enum rc_error make_of(uint64_t owner, const char *stream)
+{
+    return set(stream, &(struct stream_settings){.parts = SETTINGS_OWNER, .owner = owner}, "");
+}
+
+Test(life, an_owner_has_a_bounded_number_of_streams)
+{
+    harness_end();
+    harness_prepare(1);
+    harness.options.streams_per_owner = 2;
+    cr_assert(harness_open());
+    cr_assert(log_bounds_owners(harness.log));
+    cr_expect_eq(make_of(7, "a"), ERR_NONE);
+    cr_expect_eq(make_of(7, "a"), ERR_NONE, "it is there");
+    cr_expect_eq(make_of(7, "b"), ERR_NONE);
+    cr_expect_eq(make_of(7, "c"), ERR_RATE_LIMITED);
+    cr_expect_not(is_known("c"));
+    cr_expect_eq(make_of(8, "c"), ERR_NONE);
+    cr_expect_eq(publish("d", "x"), ERR_NONE);
+    cr_expect_eq(make_of(7, "d"), ERR_NONE, "nobody's, and there");
+    cr_expect_eq(end("a", STREAM_CLOSED), ERR_NONE);
+    cr_expect_eq(make_of(7, "e"), ERR_RATE_LIMITED);
+    harness_settle();
+    harness_kill();
+    cr_assert(harness_open());
+    cr_expect_eq(make_of(7, "e"), ERR_RATE_LIMITED);
+    cr_expect_eq(end("a", STREAM_DELETED), ERR_NONE);
+    harness_settle();
+    cr_expect_eq(make_of(7, "e"), ERR_NONE);
+    cr_expect_eq(make_of(7, "a"), ERR_RATE_LIMITED, "made anew");
+    harness_settle();
+    harness_close();
+    cr_assert(harness_open());
+    cr_expect_eq(make_of(7, "f"), ERR_RATE_LIMITED);
+    // Those that are forgotten count no more.
+    harness.now_ms += harness.options.stream_idle_ms;
+    harness_wait(10000);
+    cr_expect_eq(make_of(7, "f"), ERR_NONE);
+}
+
 // --- what readers are told ---
 
 // The next message but those of blocks, whose last id goes to *last_id.
