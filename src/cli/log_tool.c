@@ -58,7 +58,7 @@ static const struct setting dump_settings[] = {
     {.key = "control",
      .kind = SETTING_SWITCH,
      .offset = AT(dump.with_control),
-     .help = "also what is not delivered: settings and discards"},
+     .help = "also what is not delivered: settings, discards, ends"},
 };
 
 static const struct setting verify_settings[] = {

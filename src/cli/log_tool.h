@@ -22,7 +22,7 @@ struct log_dump_options {
     uint64_t from;      // events with this id or a higher one
     uint64_t limit;     // 0: none
     bool is_json;
-    bool with_control; // also settings and discards
+    bool with_control; // also settings, discards and ends
 };
 
 // Each with an open disk, which stays the caller's. Print to out, failures to stderr. Return the

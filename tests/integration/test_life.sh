@@ -71,3 +71,28 @@ for round in 1 2 3 4; do
 done
 broker_stop
 log verify
+
+# A token's subject may make so many streams, by POST, PUT and by publishing to a new one.
+head -c 32 /dev/urandom >"$RC_TMP/secret.key"
+chmod 600 "$RC_TMP/secret.key"
+broker_start --auth-keys "$RC_TMP/secret.key" --streams-per-subject 2
+bearer() { printf 'Authorization: Bearer %s' "$("$RINGCAST_BIN" token make --key "$RC_TMP/secret.key" --sub "$1" --read '**' --write '**')"; }
+alice=$(bearer alice)
+http() { # METHOD PATH [CURL OPTION...]: the status, and the code of a problem
+  answer "$2" -X "$1" -H "$alice" "${@:3}"
+  printf '%s %s' "$STATUS" "$(jq -r '.code // empty' "$RC_TMP/answer.body" 2>/dev/null)"
+}
+equal "$(http PUT /streams/of-alice/1)" "201 " "the first"
+equal "$(http POST /streams/of-alice/2 -d x)" "200 " "the second"
+equal "$(http POST /streams/of-alice/2 -d y)" "200 " "which is there"
+equal "$(http PUT /streams/of-alice/3)" "429 rate_limited" "the third"
+equal "$(http POST /streams/of-alice/3 -d x)" "429 rate_limited" "the third"
+equal "$(http POST /streams)" "429 rate_limited" "the third"
+answer /streams/of-bob/1 -X PUT -H "$(bearer bob)"
+equal "$STATUS" 201 "another's"
+broker_kill
+broker_start --auth-keys "$RC_TMP/secret.key" --streams-per-subject 2
+equal "$(http PUT /streams/of-alice/3)" "429 rate_limited" "the third after a kill"
+equal "$(http DELETE /streams/of-alice/1)" "204 " "deleting one"
+equal "$(http POST /streams)" "201 " "another in its place"
+broker_stop

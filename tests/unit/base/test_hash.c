@@ -26,6 +26,14 @@ Test(hash, depends_on_every_bit_and_on_the_seed)
     cr_assert_eq(hash_bytes(7, NULL, 0), hash_bytes(7, "", 0));
 }
 
+// As published: logs rely on it.
+Test(hash, that_is_stable)
+{
+    cr_assert_eq(hash_stable(NULL, 0), UINT64_C(0xcbf29ce484222325));
+    cr_assert_eq(hash_stable("a", 1), UINT64_C(0xaf63dc4c8601ec8c));
+    cr_assert_eq(hash_stable("foobar", 6), UINT64_C(0x85944171f73967e8));
+}
+
 // The most that any of 4096 places gets of 16384 keys; about 4 is the mean, and 20 next to
 // impossible for a good hash.
 static void check_spread(const uint64_t *hashes, size_t count, unsigned shift)
