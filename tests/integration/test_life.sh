@@ -79,7 +79,7 @@ broker_start --auth-keys "$RC_TMP/secret.key" --streams-per-subject 2
 bearer() { printf 'Authorization: Bearer %s' "$("$RINGCAST_BIN" token make --key "$RC_TMP/secret.key" --sub "$1" --read '**' --write '**')"; }
 alice=$(bearer alice)
 http() { # METHOD PATH [CURL OPTION...]: the status, and the code of a problem
-  answer "$2" -X "$1" -H "$alice" "${@:3}"
+  answer "$2" -X "$1" -H "$alice" -H "Content-Type: text/plain" "${@:3}"
   printf '%s %s' "$STATUS" "$(jq -r '.code // empty' "$RC_TMP/answer.body" 2>/dev/null)"
 }
 equal "$(http PUT /streams/of-alice/1)" "201 " "the first"
