@@ -334,8 +334,9 @@ static void write_facts(struct answer *answer, const struct task *task)
     http_response_facts(&answer->out, &answer->form, &facts);
 }
 
-static void answer_json(struct shard *shard, struct conn *conn, const struct task *task)
+static void answer_json(struct shard *shard, struct conn *conn, struct task *task)
 {
+    buffer_append_byte(&task->json, '\n'); // for people; without it where there is no room
     struct slice json = buffer_slice(&task->json);
     struct answer answer;
     if (json.length > OUTBOX_BODY_BYTES_MIN) {
@@ -370,7 +371,7 @@ static void answer_done(struct shard *shard, struct conn *conn, const struct con
 
 void task_answered(struct shard *shard, struct conn *conn, struct context *context)
 {
-    const struct task *task = &context->task;
+    struct task *task = &context->task;
     if (task->error != ERR_NONE) {
         answer_refused(shard, conn, task);
     } else if (context->route.kind == HTTP_ROUTE_INFO || context->route.kind == HTTP_ROUTE_LIST) {
