@@ -248,18 +248,26 @@ Test(worker_grant, what_is_sent_once_goes_by_its_type_as_well)
 
 // --- its end ---
 
+static struct grant *grant_for(const char *subject, uint64_t ms)
+{
+    return fake_grant(subject, "**", NULL, clock_realtime_ms() + ms);
+}
+
 Test(worker_grant, it_ends_with_its_reason)
 {
     struct fake_options options = {.shard = {.heartbeat_ms = FAKE_NO_HEARTBEAT}};
     fake_start(&options);
-    struct grant *grant = fake_grant("ann", "**", NULL, clock_realtime_ms() + 150);
+    struct grant *grant = grant_for("ann", 1000000);
+    struct grant *other = grant_for("bob", 1000000);
     struct client client;
     struct client later;
     come(&client, "/streams/a", grant);
-    struct grant *longer = fake_grant("bob", "**", NULL, clock_realtime_ms() + 1000000);
-    come(&later, "/streams/a", longer);
+    come(&later, "/streams/a", other);
     PUBLISH("a", "text");
-    expect(&client, "id: 1\nevent: text\ndata: text\n\n"
+    expect(&client, "id: 1\nevent: text\ndata: text\n\n");
+    struct grant *brief = grant_for("ann", 100);
+    cr_expect_eq(fake_renew(client.id, brief), ERR_NONE);
+    expect(&client, "data: text\n\n"
                     "retry: 5000\nevent: disconnect\ndata: {\"reason\":\"token_expired\"}\n\n");
     cr_expect(fake_read(client.socket, &client.text, NULL, FAKE_WAIT_MS), "and is closed");
     cr_expect_eq(fake_stat("expiry_closes"), 1);
@@ -269,7 +277,8 @@ Test(worker_grant, it_ends_with_its_reason)
     go(&later);
     fake_stop();
     grant_release(grant);
-    grant_release(longer);
+    grant_release(other);
+    grant_release(brief);
 }
 
 // One that takes nothing is closed without a word: nothing is sent to it that it may not have.
@@ -277,7 +286,7 @@ Test(worker_grant, it_ends_where_the_socket_is_full)
 {
     struct fake_options options = {.shard = {.heartbeat_ms = 100}};
     fake_start(&options);
-    struct grant *grant = fake_grant("ann", "**", NULL, clock_realtime_ms() + 300);
+    struct grant *grant = grant_for("ann", 300);
     struct client client = {.socket =
                                 fake_connect("GET /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", 4096)};
     expect(&client, "retry: 5000\n\n");
@@ -301,31 +310,36 @@ Test(worker_grant, it_ends_where_the_socket_is_full)
 
 Test(worker_grant, a_fresh_token_goes_on)
 {
+    enum { LIFE_MS = 1500 };
     fake_start(&defaults);
-    struct grant *grant = fake_grant("ann", "**", "text", clock_realtime_ms() + 300);
-    struct grant *fresh = fake_grant("ann", "a", "text2", clock_realtime_ms() + 700);
+    uint64_t expires_ms = clock_realtime_ms() + LIFE_MS;
+    struct grant *grant = fake_grant("ann", "**", "text", expires_ms);
+    struct grant *fresh = fake_grant("ann", "a", "text2", expires_ms + 1000000);
+    struct grant *past = fake_grant("ann", "a", "text2", expires_ms);
     struct client client;
     come(&client, "/streams/a", grant);
     PUBLISH("a", "text", "text2");
     expect(&client, "id: 1\n");
     cr_expect_eq(fake_renew(client.id, fresh), ERR_NONE);
-    fake_run(400);
+    fake_run(LIFE_MS + 100);
     PUBLISH("a", "text", "text2");
     expect(&client, "data: text\n\nid: 4\nevent: text2\ndata: text2\n\n");
+    cr_expect_eq(fake_renew(client.id, past), ERR_NONE);
     expect(&client, "event: disconnect\ndata: {\"reason\":\"token_expired\"}\n\n");
     go(&client);
     fake_stop();
     grant_release(grant);
     grant_release(fresh);
+    grant_release(past);
 }
 
 Test(worker_grant, a_fresh_token_is_the_same_subject_s_and_reads_all_streams)
 {
     fake_start(&defaults);
-    struct grant *ann = fake_grant("ann", "**", NULL, clock_realtime_ms() + 100000);
-    struct grant *bob = fake_grant("bob", "**", NULL, clock_realtime_ms() + 100000);
+    struct grant *ann = grant_for("ann", 100000);
+    struct grant *bob = grant_for("bob", 100000);
     struct grant *less = fake_grant("ann", "a", NULL, clock_realtime_ms() + 100000);
-    struct grant *nobody = fake_grant("", "**", NULL, clock_realtime_ms() + 100000);
+    struct grant *nobody = grant_for("", 100000);
     struct client client;
     struct client anonymous;
     struct client nameless;
