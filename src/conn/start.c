@@ -362,9 +362,11 @@ static bool are_live(const struct shard *shard, const struct context *context)
     return true;
 }
 
-static bool was_published(const struct stream *stream)
+// Made, or published to.
+static bool is_there(const struct stream *stream)
 {
-    return stream->last_sequence > 0 || stream->discarded_sequence > 0 || stream_is_behind(stream);
+    return stream->is_made || stream->last_sequence > 0 || stream->discarded_sequence > 0 ||
+           stream_is_behind(stream);
 }
 
 // All starting points are known: begins, where memory allows.
@@ -388,7 +390,7 @@ static void begin_or_refuse(struct shard *shard, struct conn *conn, struct conte
 static void start_resolve(struct shard *shard, struct conn *conn, struct context *context)
 {
     for (uint32_t i = 0; i < context->stream_count && context->subscribe.is_unknown_404; i++) {
-        if (!was_published(context_stream(shard, context, i))) {
+        if (!is_there(context_stream(shard, context, i))) {
             fail(shard, conn, ERR_STREAM_NOT_FOUND, "nobody has published to this stream");
             return;
         }

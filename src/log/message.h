@@ -46,9 +46,9 @@ enum log_message_kind {
     // to a
     // reader whose inbox is full: its next look-up says the same.
     LOG_DISCARDED = 21,
-    // number: the stream's flow settings or its life have changed; the rest is log_message_flow's
-    // and
-    // log_message_life's. A life comes behind the stream's last block. Readers are told of the last
+    // number: the stream's settings or its life have changed; the rest is log_message_flow's,
+    // log_message_life's and log_message_is_made's. A life comes behind the stream's last block.
+    // Readers are told of the last
     // state alone: one that is lapped or whose inbox is full within seconds, later ones of the
     // stream by its state.
     LOG_CHANGED = 22,
@@ -69,12 +69,14 @@ struct log_message {
 };
 _Static_assert(sizeof(struct log_message) == LOG_MESSAGE_BYTES, "fits the inbox's slot");
 
-// LOG_CHANGED carries a stream's life, and those of its own flow settings that readers go by:
-// policy and limits.
+// LOG_CHANGED carries a stream's life, whether it was made, and those of its own flow settings that
+// readers go by: policy and limits.
 static inline void log_message_set_change(struct log_message *message,
-                                          const struct stream_flow *flow, enum stream_life life)
+                                          const struct stream_flow *flow, enum stream_life life,
+                                          bool is_made)
 {
     message->spare = (uint32_t)life;
+    message->spare2 = is_made;
     message->length = flow->overflow;
     message->position = flow->lag_events;
     message->id = flow->lag_bytes;
@@ -88,6 +90,10 @@ static inline struct stream_flow log_message_flow(const struct log_message *mess
 static inline enum stream_life log_message_life(const struct log_message *message)
 {
     return (enum stream_life)message->spare;
+}
+static inline bool log_message_is_made(const struct log_message *message)
+{
+    return message->spare2 != 0;
 }
 
 // What a reader learns of a stream at the moment T of its subscription: every later event of it
@@ -103,6 +109,7 @@ struct log_stream_state {
                                // it has settings, for lag
     uint32_t idle_ttl_ms;
     enum stream_life life;   // STREAM_OPEN also where it is unknown
+    bool is_made;            // it was made: it is there without events, too
     struct stream_flow flow; // its own settings; 0 in it: as the broker is set
 };
 

@@ -50,8 +50,8 @@ void retention_take_settings(struct log *log, struct log_stream *stream,
     if (content_type.length > 0 && !streams_set_content_type(extra, content_type)) {
         LOGGER_EVERY(1000, LOGGER_WARN, "log", "no memory for a stream's content type");
     }
+    handout_changed(log, stream); // that it was made, too
     if (memcmp(&before, &extra->settings.flow, sizeof(before)) != 0) {
-        handout_changed(log, stream);
         holdback_choose(log, stream);
     }
     streams_trim_extra(&log->streams, stream);

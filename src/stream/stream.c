@@ -115,6 +115,7 @@ bool stream_table_answered(struct stream_table *table, struct stream *stream)
     stream->log_last_id = state->log_last_id;
     stream->flow = state->flow;
     stream->life = state->life;
+    stream->is_made = state->is_made;
     stream->pass_from = state->last_id;
     window_init(&stream->window, state->last_id);
     return true;

@@ -56,6 +56,7 @@ struct stream {
     uint64_t log_last_id;    // of the whole log, when it was asked
     struct stream_flow flow; // its own settings; 0 in it: as the broker is set
     enum stream_life life;   // one that has ended has no events behind last_id
+    bool is_made;            // it is there, also without events
     uint64_t pass_from;      // subscribers that had everything before the present pass stand here
     uint64_t pass_to;        // and stand here after it; 0 while the pass has not begun
     uint32_t

@@ -89,6 +89,7 @@ static void take_changed(struct worker *worker, const struct log_message *messag
     struct stream *stream = stream_table_by_number(&worker->shard.streams, message->number);
     if (stream != NULL) {
         stream->flow = log_message_flow(message);
+        stream->is_made = log_message_is_made(message);
         slowest_choose(&worker->shard, stream);
         stream_set_life(&worker->shard.streams, stream, log_message_life(message));
     }

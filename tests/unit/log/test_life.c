@@ -481,6 +481,28 @@ Test(life, is_told_to_a_lapped_reader_when_it_has_caught_up)
     cr_expect_not(take_change(0, &message, &last_id));
 }
 
+// Who waits for a stream learns that it is there now, so that others need not.
+Test(life, that_it_was_made_is_told)
+{
+    struct log_stream_state state;
+    struct log_message message;
+    uint64_t last_id = 0;
+    (void)harness_subscribe(0, "s", &state);
+    cr_expect_not(state.is_made);
+    cr_assert_eq(set("s", &nothing, ""), ERR_NONE);
+    harness_settle();
+    cr_assert(take_change(0, &message, &last_id));
+    cr_expect_eq(message.kind, LOG_CHANGED);
+    cr_expect(log_message_is_made(&message));
+    (void)harness_subscribe(1, "s", &state);
+    cr_expect(state.is_made);
+    cr_assert_eq(end("s", STREAM_DELETED), ERR_NONE);
+    harness_settle();
+    while (take_change(1, &message, &last_id)) {
+        cr_expect(message.kind != LOG_CHANGED || !log_message_is_made(&message));
+    }
+}
+
 // --- looking ---
 
 static void count_visit(void *context, const struct log_stream_info *info)

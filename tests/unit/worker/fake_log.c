@@ -21,6 +21,7 @@ struct fake_stream {
     uint64_t read; // LOG_READ
     struct stream_flow flow;
     enum stream_life life;
+    bool is_made;
     bool is_untold; // its life has changed while the worker was lapped
 };
 
@@ -87,7 +88,7 @@ static void answer(const struct log_message *message)
 static void tell_change(const struct fake_stream *stream)
 {
     struct log_message message = {.kind = LOG_CHANGED, .number = stream->number};
-    log_message_set_change(&message, &stream->flow, stream->life);
+    log_message_set_change(&message, &stream->flow, stream->life, stream->is_made);
     answer(&message);
 }
 
@@ -104,7 +105,8 @@ static void answer_subscription(struct log_subscription *subscription)
                                       .last_sequence = stream->last_sequence,
                                       .discarded_id = stream->discarded_id,
                                       .discarded_sequence = stream->discarded_sequence,
-                                      .life = stream->life};
+                                      .life = stream->life,
+                                      .is_made = stream->is_made};
     }
     subscription->state.log_last_id = fake.next_id - 1;
     struct log_message message = {.kind = LOG_SUBSCRIBED, .pointer = subscription};
@@ -448,6 +450,16 @@ void fake_set_flow(const char *name, const struct stream_flow *flow)
     stream->flow = *flow;
     tell_change(stream);
     loop_submit(&fake.loop);
+}
+
+void fake_make(const char *name)
+{
+    struct fake_stream *stream = find_stream(slice_of(name), true);
+    stream->is_made = true;
+    if (stream->is_subscribed) {
+        tell_change(stream);
+        loop_submit(&fake.loop);
+    }
 }
 
 void fake_set_life(const char *name, enum stream_life life)

@@ -301,3 +301,29 @@ Test(worker_start, a_resume_token_from_what_was_missed_is_not_ahead)
     fake_text_free(&texts[0]);
     fake_text_free(&texts[1]);
 }
+
+// Its first reader may come before its first event.
+Test(worker_start, a_stream_that_was_made_is_there_without_events)
+{
+    const struct fake_options options = {0};
+    fake_start(&options);
+    struct fake_text texts[4] = {{0}};
+    int clients[4];
+    clients[0] = fake_get("/stream?stream_id=a", "");
+    fake_expect(clients[0], &texts[0], "HTTP/1.1 404");
+    fake_make("a");
+    clients[1] = fake_get("/stream?stream_id=a", "");
+    fake_expect(clients[1], &texts[1], "retry: 5000\n\n");
+    // Also where somebody waits for it already.
+    clients[2] = fake_get("/streams/b", "");
+    fake_expect(clients[2], &texts[2], "retry: 5000\n\n");
+    fake_make("b");
+    fake_run(20);
+    clients[3] = fake_get("/stream?stream_id=b", "");
+    fake_expect(clients[3], &texts[3], "retry: 5000\n\n");
+    for (int i = 0; i < 4; i++) {
+        close(clients[i]);
+        fake_text_free(&texts[i]);
+    }
+    fake_stop();
+}
