@@ -131,13 +131,40 @@ async function replayEnds(broker) {
   assert.equal(lines.filter((line) => line.data.startsWith('event ')).length, 5);
 }
 
+// As an application does that has an answer streamed: it makes the stream, its page subscribes before the first event, the
+// last event closes it.
+async function overHttp(broker) {
+  const created = await fetch(`${broker.url}/streams`, { method: 'POST' });
+  assert.equal(created.status, 201);
+  const path = created.headers.get('location');
+  const stream = path.slice('/streams/'.length);
+  const early = await new Subscriber(broker, `/stream?stream_id=${stream}`).begun();
+  for (const text of ['one', 'two']) assert.equal((await fetch(broker.url + path, { method: 'POST', body: text })).status, 200);
+  const last = await fetch(`${broker.url}${path}?action=close`, { method: 'POST', body: 'three' });
+  assert.equal(last.status, 200, await last.text());
+  await endOf(early);
+  assert.deepEqual(dataOf(early), ['one', 'two', 'three']);
+  assert.deepEqual(endsOf(early), [{ stream, reason: 'closed' }]);
+  assert.equal((await fetch(broker.url + path, { method: 'POST', body: 'four' })).status, 409);
+  const head = await fetch(broker.url + path, { method: 'HEAD' });
+  assert.equal(head.headers.get('ringcast-state'), 'closed');
+  const resume = { headers: { 'Last-Event-ID': head.headers.get('ringcast-last-id') } };
+  assert.equal((await fetch(broker.url + path, resume)).status, 204);
+  const late = await new Subscriber(broker, `/stream?stream_id=${stream}`).begun();
+  await endOf(late);
+  assert.deepEqual(dataOf(late), ['one', 'two', 'three']);
+  assert.equal((await fetch(broker.url + path, { method: 'DELETE' })).status, 204);
+  assert.equal((await fetch(broker.url + path, resume)).status, 404);
+}
+
 test(async ({ say }) => {
-  const broker = await Broker.start({ flags: ['--retry', `${RETRY_MS}ms`] });
+  const broker = await Broker.start({ flags: ['--retry', `${RETRY_MS}ms`, '--anonymous', 'all'] });
   await eventSourceStops(broker);
   say('EventSource stops');
   await manySubscribersOfAllPaces(broker);
   await severalOnOneConnection(broker);
   await aDeletedStream(broker);
+  await overHttp(broker);
   say('live ends');
   await replayEnds(broker);
   assert.equal(await broker.workerSum('gaps_told'), 0);
