@@ -452,20 +452,11 @@ void fake_set_flow(const char *name, const struct stream_flow *flow)
     loop_submit(&fake.loop);
 }
 
-void fake_make(const char *name)
-{
-    struct fake_stream *stream = find_stream(slice_of(name), true);
-    stream->is_made = true;
-    if (stream->is_subscribed) {
-        tell_change(stream);
-        loop_submit(&fake.loop);
-    }
-}
-
 void fake_set_life(const char *name, enum stream_life life)
 {
     struct fake_stream *stream = find_stream(slice_of(name), true);
     stream->life = life;
+    stream->is_made = life != STREAM_DELETED;
     uint64_t id = fake.next_id++; // the record's
     if (life == STREAM_DELETED) {
         discard(stream, id);

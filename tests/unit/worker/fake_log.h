@@ -55,9 +55,7 @@ void fake_run(uint64_t for_ms);
 void fake_make_cold(void);
 // Everything of the stream of this name up to now is gone.
 void fake_discard(const char *name);
-// It is there from now on, without an event.
-void fake_make(const char *name);
-// It has ended, or was made anew.
+// It has ended, or was made (anew).
 void fake_set_life(const char *name, enum stream_life life);
 // The stream's own flow settings have changed.
 void fake_set_flow(const char *name, const struct stream_flow *flow);

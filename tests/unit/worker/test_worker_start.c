@@ -311,13 +311,13 @@ Test(worker_start, a_stream_that_was_made_is_there_without_events)
     int clients[4];
     clients[0] = fake_get("/stream?stream_id=a", "");
     fake_expect(clients[0], &texts[0], "HTTP/1.1 404");
-    fake_make("a");
+    fake_set_life("a", STREAM_OPEN);
     clients[1] = fake_get("/stream?stream_id=a", "");
     fake_expect(clients[1], &texts[1], "retry: 5000\n\n");
     // Also where somebody waits for it already.
     clients[2] = fake_get("/streams/b", "");
     fake_expect(clients[2], &texts[2], "retry: 5000\n\n");
-    fake_make("b");
+    fake_set_life("b", STREAM_OPEN);
     fake_run(20);
     clients[3] = fake_get("/stream?stream_id=b", "");
     fake_expect(clients[3], &texts[3], "retry: 5000\n\n");
