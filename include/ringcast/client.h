@@ -186,6 +186,12 @@ struct rc_flow {
 RC_API int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_flow *flow,
                        int timeout_ms);
 
+// Ends a stream, behind all that was published to it, and waits for the answer. how: RC_END_* of
+// protocol.h. level: RC_LEVEL_WRITTEN or RC_LEVEL_SYNCED. The same end again is RC_OK, another one
+// RC_STREAM_CLOSED; RC_STREAM_NOT_FOUND; RC_TIMED_OUT as in rc_publish_wait; RC_BAD_ARGUMENT.
+RC_API int rc_end_stream(struct rc_client *client, const char *stream, int how, int level,
+                         int timeout_ms);
+
 // How full the broker is. Waits for the answer. stream: to learn how many listen to it; or NULL.
 struct rc_pressure {
     double full;               // 0 to 1

@@ -17,7 +17,8 @@
 //
 //         0   4  length of the payload, which follows the header
 //         4   1  kind (RC_FRAME_*)
-//         5   1  acknowledgement level (RC_LEVEL_*) in PUBLISH and BATCH; else zero
+//         5   1  acknowledgement level (RC_LEVEL_*) in PUBLISH, BATCH and END (which
+//                is answered when it is written at the earliest); else zero
 //         6   2  zero
 //         8   8  request number, chosen by the producer and repeated in the answer. It need not be
 //                unique or rise; the broker only sends it back
@@ -64,6 +65,10 @@
 //        29   3  zero
 //        32      the stream's name, to the payload's end
 //   DISCARD       drop a stream's history: its name is the payload
+//   END           ends a stream
+//         0   1  how (RC_END_*)
+//         1   7  zero
+//         8      the stream's name, to the payload's end
 //   PING          up to RC_PING_BYTES_MAX bytes, which come back
 //   PRESSURE      how full the broker is; payload: a stream's name, to learn also how many listen,
 //   or nothing
@@ -78,7 +83,7 @@
 //        16   4  largest data of an event
 //        20   4  most requests that may be unanswered; beyond it the broker stops reading
 //        24   8  last id of the log
-//   ACK           the final answer to PUBLISH, BATCH, SET, SET_FLOW and DISCARD
+//   ACK           the final answer to PUBLISH, BATCH, SET, SET_FLOW, DISCARD and END
 //         0   8  id of the last event accepted; 0 for level received, ephemeral events, and where
 //                a repeat's original is no longer known
 //         8   8  its sequence in its stream; 0 as above
@@ -151,6 +156,7 @@ enum {
     RC_EVENT_BYTES = 28,
     RC_SET_BYTES = 32,
     RC_SET_FLOW_BYTES = 32,
+    RC_END_BYTES = 8,
     RC_WELCOME_BYTES = 32,
     RC_ACK_BYTES = 32,
     RC_ERROR_BYTES = 16,
@@ -175,6 +181,7 @@ enum {
     RC_FRAME_PING = 5,
     RC_FRAME_PRESSURE = 6,
     RC_FRAME_SET_FLOW = 7,
+    RC_FRAME_END = 8,
     // Broker to producer
     RC_FRAME_WELCOME = 65,
     RC_FRAME_ACK = 66,
@@ -190,6 +197,10 @@ enum {
 
     RC_EVENT_EPHEMERAL = 1, // delivered to who is there, never stored, without id
     RC_EVENT_BINARY = 2,    // the data need not be UTF-8
+
+    RC_END_CLOSED = 1, // complete
+    RC_END_CANCELLED = 2,
+    RC_END_DELETED = 3, // with its history
 
     RC_OVERFLOW_DEFAULT = 0, // as the broker is set
     RC_OVERFLOW_DROP_OLDEST = 1,

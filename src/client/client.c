@@ -497,6 +497,35 @@ int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_fl
     return code;
 }
 
+int rc_end_stream(struct rc_client *client, const char *stream, int how, int level, int timeout_ms)
+{
+    struct waiter waiter = {.client = client};
+    size_t length = stream == NULL ? 0 : strlen(stream);
+    bool is_valid = length >= 1 && length <= RC_NAME_BYTES_MAX && how >= RC_END_CLOSED &&
+                    how <= RC_END_DELETED &&
+                    (level == RC_LEVEL_WRITTEN || level == RC_LEVEL_SYNCED);
+    if (!is_valid || client->is_in_callback) {
+        rc_client_say(client, "the stream's name, its end or the level is out of bounds");
+        return RC_BAD_ARGUMENT;
+    }
+    int code = reserve(client, NULL, RC_HEADER_BYTES + RC_END_BYTES + length);
+    if (code != RC_OK) {
+        return code;
+    }
+    uint64_t number = client->window.tail;
+    uint8_t *frame = rc_window_room(&client->window);
+    rc_encode_header(frame, RC_END_BYTES + length, RC_FRAME_END, (uint8_t)level, number);
+    memset(frame + RC_HEADER_BYTES, 0, RC_END_BYTES);
+    frame[RC_HEADER_BYTES] = (uint8_t)how;
+    memcpy(frame + RC_HEADER_BYTES + RC_END_BYTES, stream, length);
+    add(client, RC_HEADER_BYTES + RC_END_BYTES + length, waiter_done, &waiter);
+    code = wait_for(client, &waiter, number, timeout_ms);
+    if (code > 0) {
+        rc_client_say(client, "%s", waiter.result.message);
+    }
+    return code;
+}
+
 // ---- questions ---------------------------------------------------------------------------------
 
 int rc_descriptor(const struct rc_client *client, short *events)

@@ -80,10 +80,11 @@ bool binary_read_header(const uint8_t *bytes, struct binary_header *header,
 
 bool binary_check_header(const struct binary_header *header, struct binary_fault *fault)
 {
-    if (header->kind < RC_FRAME_PUBLISH || header->kind > RC_FRAME_SET_FLOW) {
+    if (header->kind < RC_FRAME_PUBLISH || header->kind > RC_FRAME_END) {
         return fail(fault, ERR_INVALID_REQUEST, 4, "there is no such kind of frame");
     }
-    bool has_level = header->kind == RC_FRAME_PUBLISH || header->kind == RC_FRAME_BATCH;
+    bool has_level = header->kind == RC_FRAME_PUBLISH || header->kind == RC_FRAME_BATCH ||
+                     header->kind == RC_FRAME_END;
     if (header->level > (has_level ? RC_LEVEL_SYNCED : 0)) {
         return fail(fault, ERR_INVALID_PARAMETER, 5,
                     has_level ? "the acknowledgement level is none of 0, 1 and 2"
@@ -206,6 +207,33 @@ bool binary_read_set(uint8_t kind, struct slice payload, struct stream_settings 
     *stream = slice_after(payload, RC_SET_BYTES);
     if (!event_name_is_valid(*stream)) {
         return fail(fault, ERR_INVALID_NAME, RC_HEADER_BYTES + RC_SET_BYTES,
+                    error_text(ERR_INVALID_NAME));
+    }
+    return true;
+}
+
+bool binary_read_end(struct slice payload, enum stream_life *life, struct slice *stream,
+                     struct binary_fault *fault)
+{
+    STATIC_ASSERT((int)RC_END_CLOSED == (int)STREAM_CLOSED, "as they stand");
+    STATIC_ASSERT((int)RC_END_CANCELLED == (int)STREAM_CANCELLED, "as they stand");
+    STATIC_ASSERT((int)RC_END_DELETED == (int)STREAM_DELETED, "as they stand");
+    if (payload.length < RC_END_BYTES) {
+        return fail(fault, ERR_INVALID_REQUEST, RC_HEADER_BYTES + payload.length,
+                    "the frame ends before the stream's name");
+    }
+    uint8_t how = payload.at[0];
+    if (how < RC_END_CLOSED || how > RC_END_DELETED) {
+        return fail(fault, ERR_INVALID_PARAMETER, RC_HEADER_BYTES, "no stream ends like that");
+    }
+    if (load_le64(payload.at) >> 8 != 0) {
+        return fail(fault, ERR_INVALID_PARAMETER, RC_HEADER_BYTES + 1,
+                    "a reserved field is not zero");
+    }
+    *life = (enum stream_life)how;
+    *stream = slice_after(payload, RC_END_BYTES);
+    if (!event_name_is_valid(*stream)) {
+        return fail(fault, ERR_INVALID_NAME, RC_HEADER_BYTES + RC_END_BYTES,
                     error_text(ERR_INVALID_NAME));
     }
     return true;

@@ -62,6 +62,10 @@ bool binary_check_batch(struct slice payload, uint32_t *count, struct binary_fau
 bool binary_read_set(uint8_t kind, struct slice payload, struct stream_settings *settings,
                      struct slice *stream, struct binary_fault *fault);
 
+// END.
+bool binary_read_end(struct slice payload, enum stream_life *life, struct slice *stream,
+                     struct binary_fault *fault);
+
 // Each appends one frame. Failures stick to the buffer.
 struct binary_welcome {
     uint16_t version;

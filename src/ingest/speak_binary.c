@@ -197,20 +197,37 @@ static enum step binary_batch(struct producer *producer, const struct binary_hea
     return STEP_TOOK;
 }
 
+// What is asked for; *settings is room for what control points at.
+static bool binary_read_control(const struct binary_header *header, struct slice payload,
+                                struct stream_control *control, struct stream_settings *settings,
+                                struct slice *stream, struct binary_fault *fault)
+{
+    *control =
+        (struct stream_control){.kind = CONTROL_SET, .level = ACK_WRITTEN, .settings = settings};
+    switch (header->kind) {
+    case RC_FRAME_DISCARD:
+        control->kind = CONTROL_DISCARD;
+        *stream = payload;
+        *fault = (struct binary_fault){.error = ERR_INVALID_NAME, .offset = RC_HEADER_BYTES};
+        snprintf(fault->message, sizeof fault->message, "%s", error_text(ERR_INVALID_NAME));
+        return event_name_is_valid(payload);
+    case RC_FRAME_END:
+        control->kind = CONTROL_END;
+        control->level = header->level == RC_LEVEL_SYNCED ? ACK_SYNCED : ACK_WRITTEN;
+        return binary_read_end(payload, &control->life, stream, fault);
+    default: return binary_read_set(header->kind, payload, settings, stream, fault);
+    }
+}
+
 static enum step binary_control(struct producer *producer, const struct binary_header *header,
                                 struct slice payload)
 {
     struct stream_settings settings;
-    struct slice stream = payload;
-    struct binary_fault fault = {.error = ERR_INVALID_NAME, .offset = RC_HEADER_BYTES};
+    struct stream_control control;
+    struct slice stream;
+    struct binary_fault fault;
     size_t length = RC_HEADER_BYTES + payload.length;
-    bool is_set = header->kind != RC_FRAME_DISCARD;
-    bool is_good = is_set ? binary_read_set(header->kind, payload, &settings, &stream, &fault)
-                          : event_name_is_valid(stream);
-    if (!is_good) {
-        if (!is_set) {
-            snprintf(fault.message, sizeof fault.message, "%s", error_text(ERR_INVALID_NAME));
-        }
+    if (!binary_read_control(header, payload, &control, &settings, &stream, &fault)) {
         binary_fail(producer, header->request, 0, &fault);
         producer_consume(producer, length);
         return STEP_TOOK;
@@ -221,9 +238,6 @@ static enum step binary_control(struct producer *producer, const struct binary_h
         return STEP_HELD;
     }
     enum rc_error error = ERR_NONE;
-    const struct stream_control control = {.kind = is_set ? CONTROL_SET : CONTROL_DISCARD,
-                                           .level = ACK_WRITTEN,
-                                           .settings = &settings};
     enum take take = producer_control(producer, counter, stream, &control, &error);
     if (take == TAKE_HELD) {
         producer_take_back(producer);
@@ -295,7 +309,8 @@ static enum step binary_request(struct producer *producer, const struct binary_h
     case RC_FRAME_BATCH: return binary_batch(producer, header, payload);
     case RC_FRAME_SET:
     case RC_FRAME_SET_FLOW:
-    case RC_FRAME_DISCARD: return binary_control(producer, header, payload);
+    case RC_FRAME_DISCARD:
+    case RC_FRAME_END: return binary_control(producer, header, payload);
     case RC_FRAME_PING: return binary_ping(producer, header, payload);
     case RC_FRAME_PRESSURE: return binary_pressure(producer, header, payload);
     default: UNREACHABLE(); // binary_check_header

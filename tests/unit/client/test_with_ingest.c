@@ -153,6 +153,33 @@ Test(with_ingest, flow_settings_arrive)
     cr_expect_eq(settings->flow.producer_wait_ms, 2000);
 }
 
+Test(with_ingest, ends_arrive)
+{
+    start();
+    struct rc_client *client = open_client();
+    cr_assert_eq(rc_end_stream(client, "chat/42", RC_END_CLOSED, RC_LEVEL_WRITTEN, 10000), RC_OK,
+                 "%s", rc_message(client));
+    cr_assert_eq(rc_end_stream(client, "chat/42", RC_END_DELETED, RC_LEVEL_SYNCED, 10000), RC_OK);
+    cr_expect_eq(rc_end_stream(client, "\n", RC_END_CLOSED, RC_LEVEL_WRITTEN, 10000),
+                 RC_INVALID_NAME);
+    cr_expect_eq(rc_end_stream(client, "", RC_END_CLOSED, RC_LEVEL_WRITTEN, 10000),
+                 RC_BAD_ARGUMENT);
+    cr_expect_eq(rc_end_stream(client, NULL, RC_END_CLOSED, RC_LEVEL_WRITTEN, 10000),
+                 RC_BAD_ARGUMENT);
+    cr_expect_eq(rc_end_stream(client, "s", 0, RC_LEVEL_WRITTEN, 10000), RC_BAD_ARGUMENT);
+    cr_expect_eq(rc_end_stream(client, "s", 4, RC_LEVEL_WRITTEN, 10000), RC_BAD_ARGUMENT);
+    cr_expect_eq(rc_end_stream(client, "s", RC_END_CLOSED, RC_LEVEL_RECEIVED, 10000),
+                 RC_BAD_ARGUMENT);
+    rc_close(client);
+    stop();
+    cr_assert_eq(fake_log.count, 2);
+    cr_expect_str_eq(fake_log.records[0].stream, "chat/42");
+    cr_expect_eq(fake_log.records[0].kind, FAKE_END);
+    cr_expect_eq(fake_log.records[0].life, STREAM_CLOSED);
+    cr_expect_eq(fake_log.records[1].life, STREAM_DELETED);
+    cr_expect_eq(fake_log.records[1].level, ACK_SYNCED);
+}
+
 struct tally {
     uint32_t answered;
     uint32_t accepted;

@@ -96,8 +96,8 @@ Test(binary, header_kinds_and_levels)
         for (unsigned level = 0; level < 256; level++) {
             struct binary_header header = {.kind = (uint8_t)kind, .level = (uint8_t)level};
             struct binary_fault fault = {0};
-            bool is_known = kind >= 1 && kind <= 7;
-            bool has_level = kind == 1 || kind == 2;
+            bool is_known = kind >= 1 && kind <= 8;
+            bool has_level = kind == 1 || kind == 2 || kind == 8;
             bool is_good = is_known && (level == 0 || (has_level && level <= 2));
             cr_expect_eq(binary_check_header(&header, &fault), is_good);
             if (!is_good) {
@@ -234,6 +234,32 @@ Test(binary, set)
     cr_expect_eq(settings.retention_count, 3);
     cr_expect_eq(settings.idle_ttl_ms, 4);
     cr_expect(slice_equal_text(stream, "name"));
+}
+
+Test(binary, the_end_of_a_stream)
+{
+    uint8_t frame[RC_END_BYTES + 1] = {RC_END_DELETED};
+    frame[RC_END_BYTES] = 's';
+    enum stream_life life;
+    struct slice stream;
+    struct binary_fault fault;
+    struct slice whole = slice_from(frame, sizeof frame);
+    cr_assert(binary_read_end(whole, &life, &stream, &fault));
+    cr_expect_eq(life, STREAM_DELETED);
+    cr_expect(slice_equal_text(stream, "s"));
+    for (size_t length = 0; length <= RC_END_BYTES; length++) {
+        cr_expect_not(binary_read_end(slice_from(frame, length), &life, &stream, &fault));
+    }
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } faults[] = {{0, 0}, {0, 4}, {1, 1}, {2, 1}, {7, 1}, {8, '\n'}};
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        uint8_t former = frame[faults[i].at];
+        frame[faults[i].at] = faults[i].value;
+        cr_expect_not(binary_read_end(whole, &life, &stream, &fault), "%zu", i);
+        frame[faults[i].at] = former;
+    }
 }
 
 Test(binary, set_flow)

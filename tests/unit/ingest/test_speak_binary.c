@@ -444,6 +444,15 @@ Test(speak_binary, set_discard_ping)
     cr_expect_eq(fake_log.records[0].settings.idle_ttl_ms, 4);
     cr_expect_eq(fake_log.records[1].kind, FAKE_DISCARD);
     cr_expect_str_eq(fake_log.records[1].stream, "chat");
+    uint8_t end[RC_END_BYTES + 1] = {RC_END_CANCELLED};
+    end[RC_END_BYTES] = 's';
+    frames_header(&out, sizeof end, RC_FRAME_END, RC_LEVEL_SYNCED, 5);
+    buffer_append(&out, end, sizeof end);
+    send_out(client);
+    cr_expect_eq(rig_answer(client).request, 5);
+    cr_expect_eq(fake_log.records[2].kind, FAKE_END);
+    cr_expect_eq(fake_log.records[2].life, STREAM_CANCELLED);
+    cr_expect_eq(fake_log.records[2].level, ACK_SYNCED);
     fake_log.room = 0;
     frames_put(&out, RC_FRAME_DISCARD, 4, slice_of("chat"));
     send_out(client);
