@@ -69,6 +69,14 @@ static void answer_published(struct task *task, uint64_t id)
     answer(task);
 }
 
+static void forget(void)
+{
+    text.length = 0;
+    if (text.bytes != NULL) {
+        text.bytes[0] = 0;
+    }
+}
+
 static void send_text(int client, const char *bytes)
 {
     size_t length = strlen(bytes);
@@ -152,7 +160,7 @@ Test(worker_publish, what_comes_in_a_round_goes_as_one_chain)
     }
     fake_answer_tasks(tasks[0]);
     for (int i = 0; i < CLIENTS; i++) {
-        text.length = 0;
+        forget();
         fake_expect(clients[i], &text, "\"accepted\":1");
         close(clients[i]);
     }
@@ -252,9 +260,62 @@ Test(worker_publish, bodies_have_a_bound)
     close(client);
     client = fake_connect(
         POST("/streams/a", "Transfer-Encoding: chunked\r\n", "6\r\n012345\r\n6\r\n012345\r\n"), 0);
-    text.length = 0;
+    forget();
     fake_expect(client, &text, "HTTP/1.1 413 ");
     cr_expect_eq(task_count, 0);
+    finish(client);
+}
+
+// Two have half of all that there is each, since memory doubles.
+Test(worker_publish, bodies_of_all_requests_together_have_a_bound)
+{
+    enum { LENGTH = BODIES_BYTES_MAX / 4 + 1 };
+    const struct fake_options options = {.shard = {.request_bytes_max = BODIES_BYTES_MAX / 2}};
+    start_with(&options);
+    char *body = malloc(LENGTH + 1);
+    cr_assert_not_null(body);
+    memset(body, 'b', LENGTH);
+    body[LENGTH] = 0;
+    char head[200];
+    snprintf(head, sizeof(head), POST("/streams/a", "Content-Length: %d\r\n", ""), LENGTH + 1);
+    int clients[2];
+    for (int i = 0; i < 2; i++) {
+        clients[i] = fake_connect(head, 0);
+        send_text(clients[i], body);
+    }
+    fake_run(100);
+    int client = fake_connect(head, 0);
+    for (int i = 0; i < 100 && !fake_read(client, &text, "\r\n\r\n", 10); i++) {
+        (void)send(client, body, 1, MSG_NOSIGNAL);
+    }
+    cr_expect_eq(count_of("HTTP/1.1 503 "), 1, "%s", text.bytes);
+    cr_expect_eq(count_of("Retry-After: "), 1);
+    close(client);
+    client = fake_connect(POST("/streams/a", "Content-Length: 1\r\n", "s"), 0);
+    answer_published(wait_tasks(1), 1); // one that is there whole needs none
+    forget();
+    fake_expect(client, &text, "\"id\":1");
+    forget();
+    send_text(clients[0], "e");
+    fake_expect(clients[0], &text,
+                "HTTP/1.1 413 "); // it was read whole, and is too much for an event
+    close(clients[0]);
+    close(clients[1]);
+    free(body);
+    finish(client);
+}
+
+Test(worker_publish, where_memory_is_short_only_small_bodies_are_taken)
+{
+    static struct pressure_board board;
+    const struct fake_options options = {.shard = {.pressure = &board}};
+    start_with(&options);
+    atomic_store(&board.stage, PRESSURE_REFUSE);
+    int client = fake_connect(POST("/streams/a", "Content-Length: 1\r\n", "s"), 0);
+    answer_published(wait_tasks(1), 1);
+    fake_expect(client, &text, "\"id\":1");
+    send_text(client, POST("/streams/a", "Content-Length: 10000\r\n", "the first bytes"));
+    fake_expect(client, &text, "HTTP/1.1 503 ");
     finish(client);
 }
 
@@ -308,7 +369,7 @@ Test(worker_publish, errors_of_the_log_are_told)
 static struct task *ask(int client, const char *request)
 {
     uint32_t before = task_count;
-    text.length = 0;
+    forget();
     send_text(client, request);
     return wait_tasks(before + 1);
 }
