@@ -61,10 +61,16 @@ const linesSession = () => Buffer.from(Array.from({ length: 1 + random(8) }, () 
   '{"op":"send","connection":"03ff000000000001","data":"x"}', '{"op":"close","connection":"00000000000fffff"}', '[[[[[[[', '{"stream":"garbage/e","data":{"a":[1,2]},"ephemeral":true}',
 ])).join('\n') + pick(['\n', '', '\r\n']));
 
+const post = (target, type, body) => `POST /streams/${target} HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 const httpSession = () => Buffer.from(Array.from({ length: 1 + random(4) }, () => pick([
   'GET /streams/garbage%2Fa?from=earliest HTTP/1.1\r\nHost: a\r\n\r\n', 'GET /healthz HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n',
   'GET /events?stream=garbage/a&stream=garbage/b&from=last:3 HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 12\r\n\r\n',
   'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+  post('garbage/h?type=x&tag=y', 'text/plain', 'x'.repeat(random(9000))), post('garbage/h?ack=synced', 'application/json', '{"data":{"a":[1,2]},"tags":["b"]}'),
+  post('garbage/h', 'application/x-ndjson', '{"data":1}\n{"data":2,"ephemeral":true}\n'), post('garbage/h?reach=1', 'application/x-www-form-urlencoded', 'data=a%20b&tag=c'),
+  'POST /streams/garbage/h HTTP/1.1\r\nHost: a\r\nProducer-Id: p\r\nProducer-Seq: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3;x=y\r\ndef\r\n0\r\n\r\n',
+  'PUT /streams/garbage/s HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\n\r\n{"retention_count":5}', 'DELETE /streams/garbage/s HTTP/1.1\r\nHost: a\r\n\r\n',
+  'HEAD /streams/garbage/s HTTP/1.1\r\nHost: a\r\n\r\nGET /streams?prefix=g&limit=9 HTTP/1.1\r\nHost: a\r\n\r\n',
 ])).join(''));
 
 function spoil(bytes) {
@@ -95,7 +101,7 @@ async function visit(broker) {
 
 test(async ({ say }) => {
   say(`GARBAGE_SEED=${seed}`);
-  const broker = await Broker.start({ flags: ['--request-timeout', '200ms', '--lag-events', '0', '--lag-bytes', '0', '--log-level', 'error'] });
+  const broker = await Broker.start({ flags: ['--request-timeout', '200ms', '--body-timeout', '200ms', '--anonymous', 'all', '--lag-events', '0', '--lag-bytes', '0', '--log-level', 'error'] });
   const publisher = new Publisher(broker, 'sound', { window: 2 });
   const subscribers = new Helper('subscribers', broker.port, '--dense', 10, '/events?stream=sound');
   await subscribers.answer('connected');
