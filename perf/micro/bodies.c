@@ -24,8 +24,10 @@ static void parse(void *context, uint64_t count)
     for (uint64_t i = 0; i < count; i++) {
         struct publish_batch batch;
         struct publish_fault fault;
-        bool is_taken = publish_body_parse(work->kind, work->body, &defaults, &batch, &fault);
-        ASSERT(is_taken);
+        publish_batch_begin(&batch, work->body);
+        enum publish_progress progress =
+            publish_body_parse(work->kind, work->body, &defaults, &batch, &fault);
+        ASSERT(progress == PUBLISH_DONE);
         micro_keep(&batch);
         publish_batch_free(&batch);
     }

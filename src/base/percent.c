@@ -89,15 +89,15 @@ static bool query_decode(struct query *query, struct slice part, struct slice *d
 
 int query_next(struct query *query, struct slice *name, struct slice *value)
 {
-    struct slice rest = slice_after(query->text, query->position);
-    struct slice pair = slice_empty();
-    while (rest.at != NULL && pair.length == 0) {
-        pair = slice_split(&rest, '&');
+    while (query->position < query->text.length && query->text.at[query->position] == '&') {
+        query->position++;
     }
-    query->position = query->text.length - rest.length;
-    if (pair.length == 0) {
+    if (query->position == query->text.length) {
         return 0;
     }
+    struct slice rest = slice_after(query->text, query->position);
+    struct slice pair = slice_split(&rest, '&');
+    query->position = query->text.length - rest.length;
     struct slice raw_value = pair;
     struct slice raw_name = slice_split(&raw_value, '=');
     *value = slice_empty();

@@ -48,6 +48,7 @@ struct context {
     // conn/task.c: what the log thread is to do, and what it points at.
     bool has_task;
     bool has_batch;
+    bool is_reading; // the batch out of a large body, by steps: the next one in the next round
     bool has_texts;
     size_t reserved_bytes; // of shard.bodies, beside the body
     struct task task;

@@ -378,6 +378,10 @@ void request_progress(struct shard *shard, struct conn *conn)
         return;
     }
     struct context *context = conn_context(shard, conn);
+    if (context != NULL && context->is_reading) {
+        task_ask(shard, conn, context);
+        return;
+    }
     if (context == NULL || context->received_at == context->received_length) {
         if (context != NULL && !http_request_has_started(&context->request)) {
             request_end(shard, conn); // idle between requests: holds nothing

@@ -24,6 +24,7 @@ void task_begin(struct context *context)
 {
     context->has_task = false;
     context->has_batch = false;
+    context->is_reading = false;
     context->has_texts = false;
     context->reserved_bytes = 0;
 }
@@ -189,23 +190,34 @@ static size_t batch_bytes_max(const struct context *context)
     return BATCH_TEXTS_FACTOR * length + events * sizeof(struct event);
 }
 
+// False: it was answered, or goes on in the next round.
 static bool read_body(struct shard *shard, struct conn *conn, struct context *context,
                       uint32_t events_max)
 {
-    if (!reserve(shard, conn, context, batch_bytes_max(context))) {
-        return false;
+    struct slice body = body_slice(&context->body);
+    if (!context->has_batch) {
+        if (!reserve(shard, conn, context, batch_bytes_max(context))) {
+            return false;
+        }
+        publish_batch_begin(&context->batch, body);
+        context->has_batch = true;
     }
     const struct publish_parameters *parameters = &context->parameters;
     const struct publish_defaults defaults = {.event = parameters->event,
                                               .event_bytes_max = shard->options.event_bytes_max,
                                               .events_max = events_max};
     struct publish_fault fault;
-    if (!publish_body_parse(parameters->body, body_slice(&context->body), &defaults,
-                            &context->batch, &fault)) {
+    enum publish_progress progress =
+        publish_body_parse(parameters->body, body, &defaults, &context->batch, &fault);
+    context->is_reading = progress == PUBLISH_MORE;
+    if (progress == PUBLISH_MORE) {
+        conn_make_ready(shard, conn);
+        return false;
+    }
+    if (progress == PUBLISH_FAILED) {
         fail_body(shard, conn, &fault, parameters->body == BODY_NDJSON);
         return false;
     }
-    context->has_batch = true;
     context->task.events = context->batch.events;
     context->task.event_count = context->batch.count;
     return access_check_events(shard, conn, context, context->batch.count);

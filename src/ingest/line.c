@@ -351,7 +351,8 @@ bool line_parse(struct slice line, struct line_scratch *scratch, size_t event_by
                     .fault = fault},
         .event = {.event = &request->event,
                   .attributes = &scratch->attributes,
-                  .data_bytes_max = event_bytes_max},
+                  .data_bytes_max = event_bytes_max,
+                  .json_bytes_max = line.length},
         .request = request,
     };
     if (!member_read_object(&reader.members, line, line_read_member, &reader) ||

@@ -14,15 +14,33 @@ bool event_json_type(struct member_reader *reader, const struct event_target *ta
     return member_read_text(reader, 4 * TYPE_BYTES_MAX, &target->event->type);
 }
 
+// Any value, without looking further than it may reach.
+static bool read_bounded(struct member_reader *reader, size_t bytes_max, struct slice *raw)
+{
+    struct json_scanner *scanner = &reader->scanner;
+    size_t position = member_position(reader);
+    size_t whole = scanner->text.length;
+    bool is_cut = whole - position > bytes_max;
+    scanner->text.length = is_cut ? position + bytes_max : whole;
+    bool is_read = json_read_raw(scanner, raw);
+    scanner->text.length = whole;
+    bool is_beyond = is_read ? raw->length == bytes_max : scanner->fault == JSON_FAULT_TRUNCATED;
+    if (is_cut && is_beyond) {
+        return member_fail(reader, ERR_TOO_LARGE, position,
+                           "\"data\" is JSON of more than %zu bytes as it stands", bytes_max);
+    }
+    return is_read || member_fail_json(reader, "JSON");
+}
+
 bool event_json_data(struct member_reader *reader, const struct event_target *target)
 {
     size_t position = member_position(reader);
     if (json_peek(&reader->scanner) == JSON_STRING) {
         return member_read_text(reader, target->data_bytes_max, &target->event->data);
     }
-    struct slice raw;
-    if (!json_read_raw(&reader->scanner, &raw)) {
-        return member_fail_json(reader, "JSON");
+    struct slice raw = slice_empty();
+    if (!read_bounded(reader, target->json_bytes_max, &raw)) {
+        return false;
     }
     size_t length = json_compact_length(raw);
     if (length > target->data_bytes_max) {

@@ -38,6 +38,7 @@ struct event_target {
     struct event *event;
     struct buffer *attributes; // the event's list, for the caller to put into it
     size_t data_bytes_max;
+    size_t json_bytes_max; // of data that is no string, as it stands, with its white space
 };
 
 // event_json_KEY reads the value of that member. Values are checked by type and range; the event

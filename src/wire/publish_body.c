@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 enum {
+    JSON_FACTOR = 2,             // so much longer JSON may be as it stands than made compact
     EVENTS_FIRST = 16,           // room for that many where there are several
     TEXTS_MORE_BYTES = 64 << 10, // beside twice the body: defaults repeated in few events
 };
@@ -267,6 +268,7 @@ static bool read_object(struct publish_parser *parser, struct slice text, size_t
         .event = parser->event,
         .attributes = &parser->attributes,
         .data_bytes_max = parser->defaults->event_bytes_max,
+        .json_bytes_max = JSON_FACTOR * parser->defaults->event_bytes_max,
     };
     struct member_fault fault;
     struct member_reader reader = {
@@ -288,51 +290,76 @@ static bool read_object(struct publish_parser *parser, struct slice text, size_t
     return publish_end(parser, position);
 }
 
-static bool read_lines(struct publish_parser *parser, struct slice body)
+// White space between events means nothing, line ends included.
+static size_t skip_blank(struct slice body, size_t at, size_t end)
 {
-    struct slice rest = body;
-    while (rest.at != NULL) {
-        struct slice line = slice_split(&rest, '\n');
-        if (!text_is_blank(line) && !read_object(parser, line, (size_t)(line.at - body.at))) {
-            return false;
-        }
+    while (at < end && text_is_blank(slice_from(body.at + at, 1))) {
+        at++;
     }
-    return parser->batch->count > 0 ||
-           publish_fail(parser, ERR_MISSING_PARAMETER, 0, "there is no event in the body");
+    return at;
+}
+
+static enum publish_progress read_lines(struct publish_parser *parser, struct slice body)
+{
+    struct publish_batch *batch = parser->batch;
+    size_t left = body.length - batch->read_bytes;
+    size_t end = batch->read_bytes + (left < PUBLISH_STEP_BYTES ? left : PUBLISH_STEP_BYTES);
+    for (;;) {
+        batch->read_bytes = skip_blank(body, batch->read_bytes, end);
+        if (batch->read_bytes >= end) {
+            break;
+        }
+        struct slice rest = slice_after(body, batch->read_bytes);
+        struct slice line = slice_split(&rest, '\n');
+        if (!read_object(parser, line, batch->read_bytes)) {
+            return PUBLISH_FAILED;
+        }
+        batch->read_bytes += line.length;
+    }
+    if (batch->read_bytes < body.length) {
+        return PUBLISH_MORE;
+    }
+    if (batch->count == 0) {
+        publish_fail(parser, ERR_MISSING_PARAMETER, 0, "there is no event in the body");
+        return PUBLISH_FAILED;
+    }
+    return PUBLISH_DONE;
 }
 
 // ---- the whole body ----------------------------------------------------------------------------
 
-static bool read_body(struct publish_parser *parser, enum body_kind kind, struct slice body)
+static bool read_whole(struct publish_parser *parser, enum body_kind kind, struct slice body)
 {
     switch (kind) {
     case BODY_RAW: return read_raw(parser, body);
     case BODY_JSON: return read_object(parser, body, 0);
-    case BODY_NDJSON: return read_lines(parser, body);
     case BODY_FORM:
         return publish_begin(parser, MEMBER_POSITION_NONE) && publish_read_form(parser, body) &&
                publish_end(parser, MEMBER_POSITION_NONE);
-    default: break;
+    default: UNREACHABLE();
     }
-    ASSERT(false);
-    return false;
 }
 
-bool publish_body_parse(enum body_kind kind, struct slice body,
-                        const struct publish_defaults *defaults, struct publish_batch *batch,
-                        struct publish_fault *fault)
+void publish_batch_begin(struct publish_batch *batch, struct slice body)
 {
-    ASSERT(defaults->events_max >= 1 && defaults->events_max <= PUBLISH_EVENTS_MAX);
-    uint8_t attributes[ATTRIBUTES_BYTES_MAX];
-    struct publish_parser parser = {.defaults = defaults, .batch = batch, .fault = fault};
-    buffer_wrap(&parser.attributes, attributes, sizeof attributes);
     batch->events = &batch->single;
     batch->count = 0;
     batch->capacity = 0;
+    batch->read_bytes = 0;
     arena_init(&batch->texts, 2 * body.length + TEXTS_MORE_BYTES);
-    if (!read_body(&parser, kind, body)) {
-        publish_batch_free(batch);
-        return false;
+}
+
+enum publish_progress publish_body_parse(enum body_kind kind, struct slice body,
+                                         const struct publish_defaults *defaults,
+                                         struct publish_batch *batch, struct publish_fault *fault)
+{
+    ASSERT(defaults->events_max >= 1 && defaults->events_max <= PUBLISH_EVENTS_MAX);
+    ASSERT(batch->read_bytes <= body.length);
+    uint8_t attributes[ATTRIBUTES_BYTES_MAX];
+    struct publish_parser parser = {.defaults = defaults, .batch = batch, .fault = fault};
+    buffer_wrap(&parser.attributes, attributes, sizeof attributes);
+    if (kind == BODY_NDJSON) {
+        return read_lines(&parser, body);
     }
-    return true;
+    return read_whole(&parser, kind, body) ? PUBLISH_DONE : PUBLISH_FAILED;
 }

@@ -1,7 +1,8 @@
 // The body of a request that publishes, as events.
 //
 //     raw      the whole body is one event's data
-//     json     one event object (wire/event_json.h); "data" is required
+//     json     one event object (wire/event_json.h); "data" is required, and where it is no string
+//              at most twice the limit as it stands, white space included
 //     ndjson   one such object a line, LF or CRLF; lines of white space alone are passed over
 //     form     application/x-www-form-urlencoded: data (required), type, priority, tag and topic
 //              (repeatable), source, correlation_id, content_type, ttl_ms, retry, ephemeral (true
@@ -57,6 +58,7 @@ struct publish_batch {
     struct event *events; // `single`, or memory of the batch's own
     uint32_t count;
     uint32_t capacity; // 0: `single`
+    size_t read_bytes; // of the body so far
     struct event single;
     struct arena texts; // at most twice the body and 64 KiB
 };
@@ -68,13 +70,21 @@ struct publish_fault {
     char message[MEMBER_MESSAGE_BYTES];
 };
 
-// True: the batch holds one event or more, and is given to publish_batch_free. False: the fault is
-// filled, and nothing is held. The body lives as long as the batch, which does not move. A raw body
-// allocates nothing.
-bool publish_body_parse(enum body_kind kind, struct slice body,
-                        const struct publish_defaults *defaults, struct publish_batch *batch,
-                        struct publish_fault *fault);
+// How much of a batch one call reads: some tenths of a millisecond.
+enum { PUBLISH_STEP_BYTES = 128 << 10 };
 
+enum publish_progress {
+    PUBLISH_MORE,   // called again, with the same arguments, it reads on
+    PUBLISH_DONE,   // the batch holds one event or more, which is all of them
+    PUBLISH_FAILED, // the fault is filled
+};
+
+// The body lives as long as the batch, which does not move. A raw body allocates nothing.
+void publish_batch_begin(struct publish_batch *batch, struct slice body);
+enum publish_progress publish_body_parse(enum body_kind kind, struct slice body,
+                                         const struct publish_defaults *defaults,
+                                         struct publish_batch *batch, struct publish_fault *fault);
+// Whatever became of it.
 void publish_batch_free(struct publish_batch *batch);
 
 #endif

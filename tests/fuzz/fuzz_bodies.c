@@ -44,10 +44,17 @@ static bool publish(enum body_kind kind, struct slice body, const struct publish
 {
     struct publish_batch batch;
     struct publish_fault fault = {0};
-    if (publish_body_parse(kind, body, defaults, &batch, &fault)) {
+    enum publish_progress progress = PUBLISH_MORE;
+    publish_batch_begin(&batch, body);
+    while (progress == PUBLISH_MORE) {
+        progress = publish_body_parse(kind, body, defaults, &batch, &fault);
+    }
+    ASSERT(kind != BODY_RAW || batch.texts.newest == NULL);
+    if (progress == PUBLISH_DONE) {
         check_events(&batch, defaults, body.length);
-        ASSERT(kind != BODY_RAW || batch.texts.newest == NULL);
-        publish_batch_free(&batch);
+    }
+    publish_batch_free(&batch);
+    if (progress == PUBLISH_DONE) {
         return true;
     }
     check_message(fault.message);

@@ -2,7 +2,7 @@
 // LIMITS; streams are named so that healthy subscribers see nothing of them.
 import { chunked, get, request, sized } from './torture_requests.mjs';
 
-export const LIMITS = { requestBytes: 64 << 10, eventBytes: 16 << 10 };
+export const LIMITS = { requestBytes: 512 << 10, eventBytes: 16 << 10 };
 
 const x = (count) => 'x'.repeat(count);
 const T = 'POST /streams/torture';
@@ -71,6 +71,8 @@ const json = [
   ['an unknown escape', post('{"data":"\\x41"}'), BROKEN],
   ['63 levels', post(nested(63)), TAKEN],
   ['64 levels', post(nested(64)), BROKEN],
+  ['white space in it', post(`{"data":[${' '.repeat(20_000)}]}`), TAKEN],
+  ['more white space than sense', post(`{"data":[${' '.repeat(100_000)}]}`), LARGE],
   ['10,000 levels', post(nested(10000)), BROKEN],
   ['no data', post('{"type":"t"}'), MISSING],
   ['data twice', post('{"data":1,"data":2}'), BAD],
@@ -96,6 +98,7 @@ const json = [
   ['a name that is too long', post(`{"data":1,"${x(30000)}":1}`), BAD],
 ];
 
+const big = `{"data":"${x(1000)}","tags":["a","\\u0062"]}`;
 const NDJSON = as('application/x-ndjson');
 const lines = (body) => post(body, NDJSON);
 const ndjson = [
@@ -111,6 +114,12 @@ const ndjson = [
   ['another stream in one', lines('{"data":1}\n{"data":2,"stream":"other"}'), BAD],
   ['an event that is too large among small ones', lines(`{"data":1}\n{"data":"${x(LIMITS.eventBytes + 1)}"}`), LARGE],
   ['1,000 events', lines('{"data":1}\n'.repeat(1000)), TAKEN],
+  ['10,001 events', lines('{"data":1}\n'.repeat(10_001)), LARGE],
+  ['300 KB', lines(`${big}\n`.repeat(300)), TAKEN],
+  ['300 KB, broken at the end', lines(`${`${big}\n`.repeat(300)}{`), BROKEN],
+  ['500 KB of empty lines', lines(`${'\n'.repeat(500_000)}{"data":1}`), TAKEN],
+  ['300 KB and the next requests', lines(`${big}\n`.repeat(300)) + post('{"data":1}') + get('/healthz'), '200, 200, 200, open'],
+  ['300 KB, half-closed', { steps: [lines(`${big}\n`.repeat(300))], isHalfClosed: true }, '200'],
 ];
 
 const FORM = as('application/x-www-form-urlencoded');
@@ -186,7 +195,7 @@ const sizes = [
   ['a length of 2^63 - 1', request(T, 'Content-Length: 9223372036854775807\r\n'), '413 too_large'],
   ['chunks of a byte more', chunked(T, `${(LIMITS.requestBytes + 1).toString(16)}\r\n${x(LIMITS.requestBytes + 1)}\r\n0\r\n\r\n`), '413 too_large'],
   ['a chunk of 2^60', chunked(T, '1000000000000000\r\nabc'), '413 too_large'],
-  ['chunks without end', [chunked(T, ''), ...Array(9).fill(`2000\r\n${x(8192)}\r\n`)], '413 too_large'],
+  ['chunks without end', [chunked(T, ''), ...Array(70).fill(`2000\r\n${x(8192)}\r\n`)], '413 too_large'],
   ['a megabyte of a body of 10 bytes', request(T, 'Content-Length: 10\r\n', x(1 << 20)), '200, 400 invalid_request'],
   ['100-continue', [request(T, `${CONTINUE}Content-Length: 5\r\n`), { answers: 1 }, 'hello'], '100, 200, open'],
   ['100-continue, the body at once', request(T, `${CONTINUE}Content-Length: 5\r\n`, 'hello'), TAKEN],

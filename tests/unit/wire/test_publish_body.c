@@ -21,16 +21,28 @@ static void setup(void)
 
 TestSuite(publish_body, .init = setup);
 
+// Whether the body is taken; then the batch is to be freed.
+static bool take(enum body_kind kind, struct slice body)
+{
+    enum publish_progress progress = PUBLISH_MORE;
+    publish_batch_begin(&batch, body);
+    while (progress == PUBLISH_MORE) {
+        progress = publish_body_parse(kind, body, &defaults, &batch, &fault);
+    }
+    if (progress == PUBLISH_FAILED) {
+        publish_batch_free(&batch);
+    }
+    return progress == PUBLISH_DONE;
+}
+
 static void parse(enum body_kind kind, const char *body)
 {
-    cr_assert(publish_body_parse(kind, slice_of(body), &defaults, &batch, &fault), "%s: %s", body,
-              fault.message);
+    cr_assert(take(kind, slice_of(body)), "%s: %s", body, fault.message);
 }
 
 static void refuse(enum body_kind kind, const char *body, enum rc_error error, const char *part)
 {
-    bool is_taken = publish_body_parse(kind, slice_of(body), &defaults, &batch, &fault);
-    cr_assert_not(is_taken, "%s was taken", body);
+    cr_assert_not(take(kind, slice_of(body)), "%s was taken", body);
     cr_expect_eq(fault.error, error, "%s: %s, not %s: %s", body, error_code(fault.error),
                  error_code(error), fault.message);
     cr_expect_not_null(strstr(fault.message, part), "%s: %s", body, fault.message);
@@ -262,6 +274,12 @@ Test(publish_body, an_object_is_bounded)
     publish_batch_free(&batch);
     refuse(BODY_JSON, "{\"data\":\"abcde\"}", ERR_TOO_LARGE, "5 bytes long, the limit is 4");
     refuse(BODY_JSON, "{\"data\":[1, 2]}", ERR_TOO_LARGE, "5 bytes of JSON long");
+    refuse(BODY_JSON, "{\"data\":[ 1, 2 ]}", ERR_TOO_LARGE, "more than 8 bytes as it stands");
+    refuse(BODY_JSON, "{\"data\":12345678 }", ERR_TOO_LARGE, "more than 8 bytes as it stands");
+    refuse(BODY_JSON, "{\"data\":[1,  x ]}", ERR_SERIALIZATION_ERROR, "unexpected character");
+    parse(BODY_JSON, "{\"data\":[    1]}");
+    publish_batch_free(&batch);
+    defaults.event_bytes_max = 1000;
     char deep[200];
     memset(deep, '[', sizeof deep);
     memcpy(deep, "{\"data\":", 8);
@@ -307,7 +325,7 @@ Test(publish_body, many_lines_keep_their_texts)
         buffer_printf(&body, "{\"data\":\"\\u0061%d\",\"tags\":[\"t%d\"]}\n", i, i);
     }
     defaults.events_max = EVENTS;
-    cr_assert(publish_body_parse(BODY_NDJSON, buffer_slice(&body), &defaults, &batch, &fault));
+    cr_assert(take(BODY_NDJSON, buffer_slice(&body)));
     cr_assert_eq(batch.count, EVENTS);
     for (int i = 0; i < EVENTS; i++) {
         char text[32];
@@ -318,9 +336,45 @@ Test(publish_body, many_lines_keep_their_texts)
     }
     publish_batch_free(&batch);
     defaults.events_max = EVENTS - 1;
-    cr_assert_not(publish_body_parse(BODY_NDJSON, buffer_slice(&body), &defaults, &batch, &fault));
+    cr_assert_not(take(BODY_NDJSON, buffer_slice(&body)));
     cr_expect_eq(fault.error, ERR_TOO_LARGE);
     cr_expect_eq(fault.index, EVENTS - 1);
+    buffer_free(&body);
+}
+
+Test(publish_body, a_large_batch_is_read_by_steps)
+{
+    struct buffer body;
+    buffer_init(&body, 1 << 20);
+    // Events at, before and behind the places where a step ends, and a long stretch of nothing.
+    for (uint32_t i = 0; i < 90; i++) {
+        buffer_printf(&body, "{\"data\":\"%0*u\"}\r\n", 900 + (int)i * 7, i);
+        for (int j = 0; i % 10 == 0 && j < 40000; j++) {
+            buffer_append_byte(&body, '\n');
+        }
+    }
+    defaults.event_bytes_max = 2000;
+    publish_batch_begin(&batch, buffer_slice(&body));
+    unsigned steps = 1;
+    size_t before = 0;
+    while (publish_body_parse(BODY_NDJSON, buffer_slice(&body), &defaults, &batch, &fault) ==
+           PUBLISH_MORE) {
+        cr_assert_geq(batch.read_bytes, before + PUBLISH_STEP_BYTES);
+        before = batch.read_bytes;
+        steps++;
+    }
+    cr_expect_eq(steps, buffer_length(&body) / PUBLISH_STEP_BYTES + 1);
+    cr_assert_eq(batch.count, 90);
+    for (uint32_t i = 0; i < 90; i++) {
+        cr_expect_eq(batch.events[i].data.length, 900 + i * 7);
+        cr_expect_eq(strtoul((const char *)batch.events[i].data.at, NULL, 10), i);
+    }
+    publish_batch_free(&batch);
+    // A fault in a later step.
+    buffer_append_text(&body, "{\"data\":1");
+    cr_expect_not(take(BODY_NDJSON, buffer_slice(&body)));
+    cr_expect_eq(fault.index, 90);
+    cr_expect_eq(fault.position, buffer_length(&body));
     buffer_free(&body);
 }
 
@@ -354,7 +408,7 @@ Test(publish_body, repeated_defaults_are_bounded_by_the_body)
     for (int i = 0; i < 100; i++) {
         buffer_append_text(&body, "{\"data\":1,\"tags\":[]}\n");
     }
-    cr_assert_not(publish_body_parse(BODY_NDJSON, buffer_slice(&body), &defaults, &batch, &fault));
+    cr_assert_not(take(BODY_NDJSON, buffer_slice(&body)));
     cr_expect_eq(fault.error, ERR_TOO_LARGE);
     cr_expect_gt(fault.index, 5);
     buffer_free(&body);
