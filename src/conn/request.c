@@ -271,6 +271,16 @@ static bool begin_body(struct shard *shard, struct conn *conn, struct context *c
     return true;
 }
 
+// Whether all that came of the body could be kept. False: it was answered.
+static bool check_body(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    bool is_kept = !context->body.has_failed;
+    if (!is_kept) {
+        admit_refuse(shard, conn, "the broker holds as many bytes of requests as it may");
+    }
+    return is_kept;
+}
+
 // Where its next bytes are to come: what is there of the body has to move out of their way.
 static void wait_for_more(struct shard *shard, struct conn *conn, struct context *context)
 {
@@ -280,8 +290,7 @@ static void wait_for_more(struct shard *shard, struct conn *conn, struct context
             return;
         }
         body_keep(&context->body);
-        if (context->body.has_failed) {
-            admit_refuse(shard, conn, "the broker holds as many bytes of requests as it may");
+        if (!check_body(shard, conn, context)) {
             return;
         }
     }
@@ -332,7 +341,7 @@ static void complete(struct shard *shard, struct conn *conn, struct context *con
     context->phase = CONTEXT_WHOLE;
     if (context->is_answered) {
         request_next(shard, conn, context);
-    } else if (is_known || look_at(shard, conn, context)) {
+    } else if (is_known ? check_body(shard, conn, context) : look_at(shard, conn, context)) {
         answer(shard, conn, context);
     }
 }

@@ -291,6 +291,13 @@ Test(worker_publish, bodies_of_all_requests_together_have_a_bound)
     cr_expect_eq(count_of("HTTP/1.1 503 "), 1, "%s", text.bytes);
     cr_expect_eq(count_of("Retry-After: "), 1);
     close(client);
+    forget();
+    client = fake_connect(
+        POST("/streams/a", "Transfer-Encoding: chunked\r\n", "1\r\na\r\n1\r\nb\r\n0\r\n\r\n"), 0);
+    fake_expect(client, &text, "HTTP/1.1 503 "); // not what there was room for: all or nothing
+    cr_expect_eq(task_count, 0);
+    close(client);
+    forget();
     client = fake_connect(POST("/streams/a", "Content-Length: 1\r\n", "s"), 0);
     answer_published(wait_tasks(1), 1); // one that is there whole needs none
     forget();
