@@ -13,10 +13,14 @@ enum {
     MS_PER_SECOND = 1000,
     RETRY_AFTER_MEMORY_S = 1,
     RETRY_AFTER_CONNECTIONS_S = 1,
-    CHALLENGE_BYTES = 256,
+    WHY_BYTES_MAX = 192,
+    CHALLENGE_BYTES = 96 + WHY_BYTES_MAX,
 };
 
-#define CHALLENGE "Bearer realm=\"ringcast\""
+#define CHALLENGE     "Bearer realm=\"ringcast\""
+#define X(name, text) STATIC_ASSERT(sizeof(text) <= WHY_BYTES_MAX, "a challenge has room for it");
+TOKEN_FAULTS(X)
+#undef X
 
 // What a route needs, beside an origin that may ask.
 enum need {

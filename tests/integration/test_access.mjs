@@ -210,6 +210,30 @@ const bodies = {
   'one that is too large': { body: 'x'.repeat(70 << 10), status: 413 },
 };
 
+const settings = {
+  'settings of a stream': { body: '{"retention_age":"1h","content_type":"text/plain"}', status: 201 },
+  'no body': { body: '', status: 201 },
+  'a body that is no settings': { body: 'hello', status: 400, code: 'serialization_error' },
+  'a setting that is none': { body: '{"retention":1}', status: 400 },
+  'too much': { body: `{"content_type":"${'x'.repeat(70 << 10)}"}`, status: 413 },
+};
+
+async function checkSettings() {
+  const callers = { nobody: [401, 'unauthorized'], 'a bad signature': [401, 'unauthorized'], 'a reader': [403, 'forbidden'], 'who may all': null };
+  for (const [kind, { body, status, code }] of Object.entries(settings)) {
+    for (const [name, refused] of Object.entries(callers)) {
+      for (const [method, path] of [['PUT', `/streams/t/set-${++counter}`], ['POST', '/streams']]) {
+        const answer = await ask(method, path, { headers: { ...clients[name].headers, Origin: HOME }, body });
+        const said = `${method} ${path}, ${kind}, by ${name}: ${answer.text}`;
+        assert.equal(answer.status, refused?.[0] ?? status, said);
+        if (refused || code) assert.equal(answer.code, refused?.[1] ?? code, said);
+        assert.equal(answer.code === undefined, answer.status < 300, said);
+        assert.equal(answer.fields['access-control-allow-origin'], HOME, said);
+      }
+    }
+  }
+}
+
 async function checkBodies() {
   const callers = { nobody: 401, 'a bad signature': 401, 'a reader': 403, 'who may all': 0 };
   for (const path of ['/streams/t/bodies', `/connections/${connection}`, '/broadcast']) {
@@ -369,6 +393,7 @@ test(async ({ say }) => {
   await connect();
   say(`${await checkTable()} answers where keys are configured`);
   await checkBodies();
+  await checkSettings();
   say('bodies');
   await broker.stop();
 
