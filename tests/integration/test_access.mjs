@@ -7,7 +7,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import { Broker, Child, Subscriber, binary, scratch, test, until, within } from './broker.mjs';
+import { Broker, Child, Subscriber, answerTo, binary, scratch, test, until, within } from './broker.mjs';
 
 const HOME = 'https://app.example';
 const OTHER = 'http://localhost:3000';
@@ -373,6 +373,8 @@ async function checkUnlisted() {
   assert.equal((await ask('GET', '/streams/a')).status, 200, 'without keys, anybody reads');
   const refused = await ask('POST', '/streams/a', { body: 'x' });
   assert.deepEqual([refused.status, refused.code], [401, 'unauthorized'], 'and nobody publishes');
+  const waiting = 'POST /streams/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n';
+  assert.deepEqual(await answerTo(broker, waiting), { status: 401, code: 'unauthorized', retries: false }, 'is told before its body');
   assert.equal((await ask('GET', '/streams/a', { headers: bearer(ALL) })).status, 401, 'no token is valid');
   const cookie = { Cookie: `auth_token=${token(ALL)}` };
   assert.equal((await ask('GET', '/streams/a', { headers: cookie })).status, 200, 'a cookie is another server\'s');

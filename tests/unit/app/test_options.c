@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct options options;
@@ -121,14 +122,37 @@ Test(options, origins)
     cr_assert_not_null(strstr(message, "--allow-origins: '*'"), "%s", message);
 }
 
+Test(options, origins_of_other_variables)
+{
+    struct cors_origins origins;
+    static const char *const names[] = {"CORS_ALLOWED_ORIGINS", "ALLOW_ORIGINS",
+                                        "RINGCAST_ALLOW_ORIGINS"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "https://%zu.example", i);
+        (void)setenv(names[i], text, 1);
+        cr_assert_eq(settings_take_environment(&options_table, &options, message, sizeof(message)),
+                     0);
+        cr_assert_eq(options_read_origins(&options, &origins, message, sizeof(message)), 0);
+        cr_assert_eq(origins.count, 1);
+        cr_assert(slice_equal_text(origins.origins[0], text), "%s", names[i]);
+    }
+}
+
 Test(options, limits_of_a_client)
 {
     take("connections-per-address", "5");
+    take("connections-per-subject", "6");
+    take("requests-per-subject", "8");
+    take("publish-events-per-subject", "9");
     take("requests-per-address", "7");
     const struct client_limits_options limits = options_limits(&options);
     cr_assert_eq(limits.connections_max, CONNECTIONS_DEFAULT);
     cr_assert_eq(limits.connections_per_address, 5);
     cr_assert_eq(limits.requests_per_address, 7);
+    cr_assert_eq(limits.connections_per_subject, 6);
+    cr_assert_eq(limits.requests_per_subject, 8);
+    cr_assert_eq(limits.events_per_subject, 9);
 }
 
 Test(options, every_overflow_policy_is_a_choice)
