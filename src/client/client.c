@@ -424,31 +424,55 @@ int rc_poll(struct rc_client *client, int timeout_ms)
     return answered > INT32_MAX ? INT32_MAX : (int)answered;
 }
 
-int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure *pressure,
-                int timeout_ms)
+// A request about one stream, answered before this returns: `fixed` bytes, then the stream's name.
+struct question {
+    uint8_t kind;
+    uint8_t level;
+    const uint8_t *fixed;
+    size_t fixed_length;
+    const char *stream;
+    size_t stream_length; // at most RC_NAME_BYTES_MAX
+};
+
+static int ask(struct rc_client *client, const struct question *question, int timeout_ms)
 {
     struct waiter waiter = {.client = client};
-    size_t length = stream == NULL ? 0 : strlen(stream);
-    if (length > RC_NAME_BYTES_MAX || client->is_in_callback) {
-        rc_client_say(client, "a stream's name is at most %d bytes long", RC_NAME_BYTES_MAX);
-        return RC_BAD_ARGUMENT;
-    }
+    size_t length = question->fixed_length + question->stream_length;
     int code = reserve(client, NULL, RC_HEADER_BYTES + length);
     if (code != RC_OK) {
         return code;
     }
     uint64_t number = client->window.tail;
     uint8_t *frame = rc_window_room(&client->window);
-    rc_encode_header(frame, length, RC_FRAME_PRESSURE, 0, number);
-    if (length > 0) {
-        memcpy(frame + RC_HEADER_BYTES, stream, length);
+    rc_encode_header(frame, length, question->kind, question->level, number);
+    if (question->fixed_length > 0) {
+        memcpy(frame + RC_HEADER_BYTES, question->fixed, question->fixed_length);
+    }
+    if (question->stream_length > 0) {
+        memcpy(frame + RC_HEADER_BYTES + question->fixed_length, question->stream,
+               question->stream_length);
     }
     add(client, RC_HEADER_BYTES + length, waiter_done, &waiter);
     code = wait_for(client, &waiter, number, timeout_ms);
+    if (code > 0) {
+        rc_client_say(client, "%s", waiter.result.message);
+    }
+    return code;
+}
+
+int rc_pressure(struct rc_client *client, const char *stream, struct rc_pressure *pressure,
+                int timeout_ms)
+{
+    const struct question question = {.kind = RC_FRAME_PRESSURE,
+                                      .stream = stream,
+                                      .stream_length = stream == NULL ? 0 : strlen(stream)};
+    if (question.stream_length > RC_NAME_BYTES_MAX || client->is_in_callback) {
+        rc_client_say(client, "a stream's name is at most %d bytes long", RC_NAME_BYTES_MAX);
+        return RC_BAD_ARGUMENT;
+    }
+    int code = ask(client, &question, timeout_ms);
     if (code == RC_OK) {
         *pressure = client->pressure;
-    } else if (code > 0) {
-        rc_client_say(client, "%s", waiter.result.message);
     }
     return code;
 }
@@ -471,59 +495,40 @@ int rc_stream_pressure(struct rc_client *client, const char *stream,
 int rc_set_flow(struct rc_client *client, const char *stream, const struct rc_flow *flow,
                 int timeout_ms)
 {
-    struct waiter waiter = {.client = client};
-    size_t length = stream == NULL ? 0 : strlen(stream);
-    bool is_valid = length >= 1 && length <= RC_NAME_BYTES_MAX &&
+    uint8_t fixed[RC_SET_FLOW_BYTES];
+    const struct question question = {.kind = RC_FRAME_SET_FLOW,
+                                      .fixed = fixed,
+                                      .fixed_length = sizeof fixed,
+                                      .stream = stream,
+                                      .stream_length = stream == NULL ? 0 : strlen(stream)};
+    bool is_valid = question.stream_length >= 1 && question.stream_length <= RC_NAME_BYTES_MAX &&
                     flow->overflow >= RC_OVERFLOW_DEFAULT && flow->overflow <= RC_OVERFLOW_BLOCK &&
                     flow->threshold >= 0 && flow->threshold <= UINT32_MAX;
     if (!is_valid || client->is_in_callback) {
         rc_client_say(client, "the stream's name, the policy or the threshold is out of bounds");
         return RC_BAD_ARGUMENT;
     }
-    int code = reserve(client, NULL, RC_HEADER_BYTES + RC_SET_FLOW_BYTES + length);
-    if (code != RC_OK) {
-        return code;
-    }
-    uint64_t number = client->window.tail;
-    uint8_t *frame = rc_window_room(&client->window);
-    rc_encode_header(frame, RC_SET_FLOW_BYTES + length, RC_FRAME_SET_FLOW, 0, number);
-    rc_encode_flow(frame + RC_HEADER_BYTES, flow);
-    memcpy(frame + RC_HEADER_BYTES + RC_SET_FLOW_BYTES, stream, length);
-    add(client, RC_HEADER_BYTES + RC_SET_FLOW_BYTES + length, waiter_done, &waiter);
-    code = wait_for(client, &waiter, number, timeout_ms);
-    if (code > 0) {
-        rc_client_say(client, "%s", waiter.result.message);
-    }
-    return code;
+    rc_encode_flow(fixed, flow);
+    return ask(client, &question, timeout_ms);
 }
 
 int rc_end_stream(struct rc_client *client, const char *stream, int how, int level, int timeout_ms)
 {
-    struct waiter waiter = {.client = client};
-    size_t length = stream == NULL ? 0 : strlen(stream);
-    bool is_valid = length >= 1 && length <= RC_NAME_BYTES_MAX && how >= RC_END_CLOSED &&
-                    how <= RC_END_DELETED &&
+    const uint8_t fixed[RC_END_BYTES] = {(uint8_t)how};
+    const struct question question = {.kind = RC_FRAME_END,
+                                      .level = (uint8_t)level,
+                                      .fixed = fixed,
+                                      .fixed_length = sizeof fixed,
+                                      .stream = stream,
+                                      .stream_length = stream == NULL ? 0 : strlen(stream)};
+    bool is_valid = question.stream_length >= 1 && question.stream_length <= RC_NAME_BYTES_MAX &&
+                    how >= RC_END_CLOSED && how <= RC_END_DELETED &&
                     (level == RC_LEVEL_WRITTEN || level == RC_LEVEL_SYNCED);
     if (!is_valid || client->is_in_callback) {
         rc_client_say(client, "the stream's name, its end or the level is out of bounds");
         return RC_BAD_ARGUMENT;
     }
-    int code = reserve(client, NULL, RC_HEADER_BYTES + RC_END_BYTES + length);
-    if (code != RC_OK) {
-        return code;
-    }
-    uint64_t number = client->window.tail;
-    uint8_t *frame = rc_window_room(&client->window);
-    rc_encode_header(frame, RC_END_BYTES + length, RC_FRAME_END, (uint8_t)level, number);
-    memset(frame + RC_HEADER_BYTES, 0, RC_END_BYTES);
-    frame[RC_HEADER_BYTES] = (uint8_t)how;
-    memcpy(frame + RC_HEADER_BYTES + RC_END_BYTES, stream, length);
-    add(client, RC_HEADER_BYTES + RC_END_BYTES + length, waiter_done, &waiter);
-    code = wait_for(client, &waiter, number, timeout_ms);
-    if (code > 0) {
-        rc_client_say(client, "%s", waiter.result.message);
-    }
-    return code;
+    return ask(client, &question, timeout_ms);
 }
 
 // ---- questions ---------------------------------------------------------------------------------
