@@ -90,12 +90,12 @@ bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json)
 {
     size_t length = HTTP_RESPONSE_BYTES_MAX + json.length;
     ASSERT(length <= UINT32_MAX);
-    if (!bodies_reserve(&shard->bodies, length)) {
+    if (!bodies_reserve(&shard->answers, length)) {
         return false;
     }
     struct conn_outbox *outbox = malloc(sizeof(*outbox) + length);
     if (outbox == NULL) {
-        bodies_release(&shard->bodies, length);
+        bodies_release(&shard->answers, length);
         return false;
     }
     struct answer answer = {.form = answer_form(shard, conn)};

@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 enum {
-    BODIES_BYTES_MAX = 64 << 20, // of one worker; who needs more is told to come back
-    BODY_BYTES_MIN = 16 << 10,   // of one that is gathered; then it doubles
-    BODY_CLASSES = 5,            // sizes that are kept for the next ones: up to 256 KiB
+    BODIES_BYTES_MAX = 64 << 20,  // of one worker; who needs more is told to come back
+    ANSWERS_BYTES_MAX = 32 << 20, // the same for what is told of streams: who asks for it takes
+                                  // nothing from those who publish
+    BODY_BYTES_MIN = 16 << 10,    // of one that is gathered; then it doubles
+    BODY_CLASSES = 5,             // sizes that are kept for the next ones: up to 256 KiB
     BODY_SPARE_BYTES_MAX = 4 << 20,
 };
 

@@ -211,7 +211,7 @@ void shard_start_accepting(struct shard *shard)
 void conn_free_outbox(struct shard *shard, struct conn *conn)
 {
     if (conn->outbox != NULL) {
-        bodies_release(&shard->bodies, conn->outbox->reserved_bytes);
+        bodies_release(&shard->answers, conn->outbox->reserved_bytes);
         free(conn->outbox);
         conn->outbox = NULL;
     }

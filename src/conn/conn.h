@@ -69,7 +69,7 @@ struct conn_stream {
 struct conn_outbox {
     uint32_t length;
     uint32_t sent;
-    uint32_t reserved_bytes; // of shard.bodies
+    uint32_t reserved_bytes; // of shard.answers
     uint8_t bytes[];
 };
 

@@ -50,7 +50,8 @@ struct context {
     bool has_batch;
     bool is_reading; // the batch out of a large body, by steps: the next one in the next round
     bool has_texts;
-    size_t reserved_bytes; // of shard.bodies, beside the body
+    struct bodies *reserved_of; // shard.bodies; of what is told of streams shard.answers
+    size_t reserved_bytes;      // of it, beside the body
     struct task task;
     struct publish_batch batch;
     struct arena texts;

@@ -121,6 +121,7 @@ struct shard {
     struct pool contexts;
     struct pool flows; // conn/flow.h
     struct bodies bodies;
+    struct bodies answers;      // JSON, while it is made and until it is sent: only counted
     struct token_cache *tokens; // NULL: no keys are configured
     struct stream_table streams;
     struct history_table histories;

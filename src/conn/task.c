@@ -11,7 +11,6 @@
 #include "wire/settings_json.h"
 
 enum {
-    LIST_ENTRY_BYTES_MAX = 2 << 10, // a name and a type of escapes, and all settings
     INFO_BYTES_MAX = 8 << 10,
     TEXTS_BYTES_MAX = 4 << 10, // of a stream's settings
     // A body of objects: the least of an event, and what its texts may take (publish_batch.texts).
@@ -26,6 +25,7 @@ void task_begin(struct context *context)
     context->has_batch = false;
     context->is_reading = false;
     context->has_texts = false;
+    context->reserved_of = context->body.bodies;
     context->reserved_bytes = 0;
 }
 
@@ -41,14 +41,14 @@ void task_end(struct context *context)
         arena_free(&context->texts);
     }
     buffer_free(&context->task.json);
-    bodies_release(context->body.bodies, context->reserved_bytes);
+    bodies_release(context->reserved_of, context->reserved_bytes);
     task_begin(context);
 }
 
 // False, and refused, where there is not that much.
 static bool reserve(struct shard *shard, struct conn *conn, struct context *context, size_t bytes)
 {
-    if (!bodies_reserve(&shard->bodies, bytes)) {
+    if (!bodies_reserve(context->reserved_of, bytes)) {
         admit_refuse(shard, conn, "the broker holds as many bytes of requests as it may");
         return false;
     }
@@ -273,6 +273,7 @@ static bool ask_for_json(struct shard *shard, struct conn *conn, struct context 
     bytes_max = bytes_max < TASK_JSON_BYTES_MAX ? bytes_max : TASK_JSON_BYTES_MAX;
     context->task.kind = kind;
     buffer_init(&context->task.json, bytes_max);
+    context->reserved_of = &shard->answers;
     return reserve(shard, conn, context, bytes_max);
 }
 
@@ -295,7 +296,7 @@ static bool make_task(struct shard *shard, struct conn *conn, struct context *co
     case HTTP_ROUTE_INFO: return ask_for_json(shard, conn, context, TASK_INFO, INFO_BYTES_MAX);
     case HTTP_ROUTE_LIST:
         return ask_for_json(shard, conn, context, TASK_LIST,
-                            INFO_BYTES_MAX + (size_t)task->limit * LIST_ENTRY_BYTES_MAX);
+                            INFO_BYTES_MAX + (size_t)task->limit * TASK_LIST_ENTRY_BYTES_MAX);
     default: UNREACHABLE();
     }
 }

@@ -31,7 +31,11 @@ enum task_kind {
     TASK_RENEW,     // connection_id, grant: the connection goes on with this one
 };
 
-enum { TASK_DETAIL_BYTES = 160, TASK_JSON_BYTES_MAX = 8 << 20 };
+enum {
+    TASK_DETAIL_BYTES = 160,
+    TASK_JSON_BYTES_MAX = 1 << 20,       // a list that comes near it ends there, with a `next`
+    TASK_LIST_ENTRY_BYTES_MAX = 2 << 10, // a name and a type of escapes, and all settings
+};
 
 struct task {
     struct task *next; // in its chain

@@ -54,18 +54,28 @@ static void list_stream(void *context, const struct log_stream_info *info)
     }
 }
 
+// How many more streams the page surely has room for.
+static uint32_t room_of(const struct task *task)
+{
+    size_t length = buffer_length(&task->json) + STREAMS_JSON_END_BYTES;
+    size_t limit = task->json.limit_bytes;
+    size_t room = length < limit ? (limit - length) / TASK_LIST_ENTRY_BYTES_MAX : 0;
+    uint32_t left = task->limit - task->listed;
+    return room < left ? (uint32_t)room : left;
+}
+
 bool streams_json_page(const struct log *log, struct task *task, size_t *spent_bytes,
                        size_t most_bytes)
 {
     struct buffer *json = &task->json;
     struct page page = {.task = task, .writer = json_writer_on(json)};
-    bool is_whole = task->limit == 0;
+    bool is_whole = room_of(task) == 0;
     if (task->looked == 0) {
         buffer_append_text(json, "{\"streams\":[");
     }
     page.writer.needs_comma = task->listed > 0;
     while (!is_whole && *spent_bytes < most_bytes) {
-        uint32_t left = task->limit - task->listed;
+        uint32_t left = room_of(task);
         size_t length_before = buffer_length(json);
         page.spent_bytes = 0;
         uint64_t next =
@@ -76,8 +86,8 @@ bool streams_json_page(const struct log *log, struct task *task, size_t *spent_b
         task->place = next;
         *spent_bytes += page.spent_bytes + looks * STREAMS_JSON_LOOK_BYTES + buffer_length(json) -
                         length_before;
-        is_whole = next == 0 || task->listed == task->limit ||
-                   task->looked >= STREAMS_JSON_LOOKS_MAX || buffer_failure(json) != 0;
+        is_whole = next == 0 || room_of(task) == 0 || task->looked >= STREAMS_JSON_LOOKS_MAX ||
+                   buffer_failure(json) != 0;
     }
     if (is_whole) {
         json_write_array_close(&page.writer);

@@ -16,6 +16,7 @@ enum {
     STREAMS_JSON_LOOKS_MAX = 65536,
     // What a look comes to in a round's share of bytes (ingest/gateway.h).
     STREAMS_JSON_LOOK_BYTES = 16,
+    STREAMS_JSON_END_BYTES = 64,    // of a page, behind its streams
     STREAMS_JSON_GRANT_BYTES = 256, // where its name is held against patterns
 };
 

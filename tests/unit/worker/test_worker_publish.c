@@ -452,7 +452,7 @@ Test(worker_publish, what_is_told_of_streams)
 // More than the socket takes at once, from memory of its own.
 Test(worker_publish, a_long_list_is_sent_whole)
 {
-    enum { LENGTH = 3 << 20 };
+    enum { LENGTH = TASK_JSON_BYTES_MAX };
     start();
     int client = fake_connect("", 4096);
     struct task *task = ask(client, "GET /streams?limit=2000 HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -468,6 +468,39 @@ Test(worker_publish, a_long_list_is_sent_whole)
     const char *at = strstr(text.bytes, "\r\n\r\n") + 4;
     cr_expect_eq(strncmp(at, list, LENGTH), 0);
     free(list);
+    finish(client);
+}
+
+Test(worker_publish, who_asks_for_lists_takes_nothing_from_who_publishes)
+{
+    enum { LISTS = ANSWERS_BYTES_MAX / TASK_JSON_BYTES_MAX };
+    start();
+    int clients[LISTS + 1];
+    for (int i = 0; i <= LISTS; i++) {
+        clients[i] = fake_connect("GET /streams?limit=10000 HTTP/1.1\r\nHost: x\r\n\r\n", 0);
+    }
+    (void)wait_tasks(LISTS);
+    int refused = 0;
+    for (int i = 0; i <= LISTS; i++) {
+        forget();
+        refused += fake_read(clients[i], &text, "HTTP/1.1 503 ", 20);
+    }
+    cr_expect_eq(refused, 1);
+    int client = fake_connect(POST("/streams/a",
+                                   "Content-Type: application/json\r\n"
+                                   "Transfer-Encoding: chunked\r\n",
+                                   ""
+                                   "8\r\n{\"data\":\r\n3\r\n\"a\"\r\n1\r\n}\r\n0\r\n\r\n"),
+                              0);
+    answer_published(wait_tasks(LISTS + 1), 1);
+    forget();
+    fake_expect(client, &text, "\"id\":1");
+    for (int i = 0; i < LISTS; i++) {
+        answer(tasks[i]);
+    }
+    for (int i = 0; i <= LISTS; i++) {
+        close(clients[i]);
+    }
     finish(client);
 }
 
