@@ -292,6 +292,17 @@ static void add_connection(void *context, struct slice connection)
     add_string(listing, connection, "user_agent");
 }
 
+// Said of those alone that take no more events.
+static void add_state(struct listing *listing, struct slice stream)
+{
+    struct slice state;
+    if (json_value_member(stream, "state", &state)) {
+        add_string(listing, stream, "state");
+    } else {
+        table_add_text(&listing->table, "open");
+    }
+}
+
 static void add_stream(void *context, struct slice stream)
 {
     struct listing *listing = context;
@@ -302,6 +313,7 @@ static void add_stream(void *context, struct slice stream)
     table_add_number(&listing->table, json_value_number(stream, "last_id"));
     add_age(listing, stream, "last_time_ms");
     table_add_text(&listing->table, json_value_number(stream, "workers") > 0 ? "yes" : "no");
+    add_state(listing, stream);
     add_string(listing, stream, "name");
 }
 
@@ -332,9 +344,9 @@ int status_print_connections(struct slice answer, uint64_t now_ms, FILE *out, bo
 
 int status_print_streams(struct slice answer, uint64_t now_ms, FILE *out, bool colour)
 {
-    static const char *const headings[] = {">EVENTS", ">SEQUENCE",  ">LAST ID",
-                                           ">IDLE",   "SUBSCRIBED", "STREAM"};
-    int error = print_list(answer, "streams", headings, 6, add_stream, now_ms, out, colour);
+    static const char *const headings[] = {">EVENTS",    ">SEQUENCE", ">LAST ID", ">IDLE",
+                                           "SUBSCRIBED", "STATE",     "STREAM"};
+    int error = print_list(answer, "streams", headings, 7, add_stream, now_ms, out, colour);
     struct slice next;
     if (error == 0 && json_value_member(answer, "next", &next)) {
         (void)fprintf(out, "There are more: --after " SLICE_FORMAT "\n", SLICE_ARGUMENTS(next));

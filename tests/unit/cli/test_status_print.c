@@ -93,11 +93,13 @@ Test(status_print, streams)
 {
     static const char answer[] =
         "{\"streams\":[{\"name\":\"chat/42\",\"last_id\":9,\"last_sequence\":5,"
-        "\"discarded_sequence\":2,\"last_time_ms\":0,\"workers\":2}]}";
+        "\"discarded_sequence\":2,\"last_time_ms\":0,\"workers\":2},{\"name\":\"jobs/1\","
+        "\"last_id\":8,\"last_sequence\":1,\"last_time_ms\":4000,\"state\":\"closed\"}]}";
     FILE *out = begin();
     cr_assert_eq(status_print_streams(slice_of(answer), 5000, out, false), 0);
-    expect(out, "EVENTS  SEQUENCE  LAST ID  IDLE  SUBSCRIBED  STREAM\n"
-                "     3         5        9     -  yes         chat/42\n");
+    expect(out, "EVENTS  SEQUENCE  LAST ID  IDLE  SUBSCRIBED  STATE   STREAM\n"
+                "     3         5        9     -  yes         open    chat/42\n"
+                "     1         1        8   1 s  no          closed  jobs/1\n");
 }
 
 Test(status_print, there_are_more_streams)
