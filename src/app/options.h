@@ -118,11 +118,14 @@ int options_check(const struct options *options, char *message, size_t message_s
 int options_read_rules(const struct options *options, struct rules *rules, char *message,
                        size_t message_size);
 
-// The origins whose pages may ask. 0, or -EINVAL with one line in message.
 // Who may ask for what, without origins, keys and rules of tokens. Both borrow from the options.
 struct access_policy options_access(const struct options *options);
 struct token_rules options_token_rules(const struct options *options);
 
+// What of the settings about tokens does nothing, since there are no keys. Static; NULL: nothing.
+const char *options_idle_access(const struct options *options);
+
+// The origins whose pages may ask. 0, or -EINVAL with one line in message.
 int options_read_origins(const struct options *options, struct cors_origins *origins, char *message,
                          size_t message_size);
 

@@ -98,6 +98,27 @@ struct token_rules options_token_rules(const struct options *options)
     };
 }
 
+const char *options_idle_access(const struct options *options)
+{
+    if (options->auth_keys.count > 0) {
+        return NULL;
+    }
+    if (options->anonymous == OPTIONS_ANONYMOUS_NONE) {
+        return "--anonymous none without --auth-keys: nobody may read or publish over HTTP";
+    }
+    if (options->auth_audience != NULL || options->auth_issuer != NULL) {
+        return "--auth-audience and --auth-issuer do nothing without --auth-keys: no token is "
+               "asked "
+               "for";
+    }
+    if (options->connections_per_subject > 0 || options->requests_per_subject > 0 ||
+        options->streams_per_subject > 0) {
+        return "--connections-per-subject, --requests-per-subject and --streams-per-subject do "
+               "nothing without --auth-keys; those with per-address do";
+    }
+    return NULL;
+}
+
 // RFC 9110 section 5.6.2, which a cookie's name is (RFC 6265 section 4.1.1).
 static const char cookie_letters[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -108,6 +129,12 @@ static int check_tokens(const struct options *options, char *message, size_t mes
     if (options->auth_algorithms == 0) {
         (void)snprintf(message, message_size, "--auth-algorithms: at least one is needed");
         return -EINVAL;
+    }
+    for (uint32_t i = 0; i < options->auth_keys.count; i++) {
+        if (options->auth_keys.texts[i][0] == 0) {
+            (void)snprintf(message, message_size, "--auth-keys: a path may not be empty");
+            return -EINVAL;
+        }
     }
     size_t length = strlen(options->auth_cookie);
     if (length == 0 || length > COOKIE_NAME_BYTES_MAX ||

@@ -130,8 +130,25 @@ static bool check_limits(struct server *server, char *message)
     return true;
 }
 
+// Tells of keys that cannot be what was meant.
+static void judge_keys(const struct server *server, const struct keyring *keyring)
+{
+    size_t usable = 0;
+    for (unsigned i = 0; i < ALGORITHMS; i++) {
+        bool is_allowed = (server->options.auth_algorithms >> i & 1) != 0;
+        usable += is_allowed ? keyring_count_of(keyring, (enum algorithm)i) : 0;
+    }
+    if (usable == 0) {
+        LOG_WARN("auth", "none of the keys is for one of --auth-algorithms: no token is valid");
+    }
+}
+
 static bool listen_for_subscribers(struct server *server, char *message)
 {
+    const char *idle = options_idle_access(&server->options);
+    if (idle != NULL) {
+        LOG_WARN("auth", "%s", idle);
+    }
     struct worker_set_options options = {
         .options = &server->options,
         .workers = server->workers,
@@ -142,6 +159,9 @@ static bool listen_for_subscribers(struct server *server, char *message)
     };
     if (key_watch_open(&server->keys, &server->options.auth_keys, &options.keyring, message,
                        MESSAGE_SIZE)) {
+        if (options.keyring != NULL) {
+            judge_keys(server, options.keyring);
+        }
         server->worker_set = worker_set_listen(&options, message, MESSAGE_SIZE);
     }
     return server->worker_set != NULL;
@@ -216,6 +236,7 @@ static void look_at_keys(struct server *server, bool is_asked)
     }
     struct keyring *keyring = key_watch_look(&server->keys, clock_monotonic_ms(), is_asked);
     if (keyring != NULL) {
+        judge_keys(server, keyring);
         worker_set_keyring(server->worker_set, keyring);
         server->keys_are_untold = true;
     }

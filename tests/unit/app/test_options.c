@@ -108,6 +108,28 @@ Test(options, who_has_no_token)
     cr_assert_eq(options_access(&options).anonymous, ACCESS_ANONYMOUS_NONE);
 }
 
+Test(options, settings_of_tokens_without_keys)
+{
+    static const char *const idle[][2] = {{"anonymous", "none"},
+                                          {"auth-audience", "here"},
+                                          {"auth-issuer", "https://id.example"},
+                                          {"connections-per-subject", "1"},
+                                          {"requests-per-subject", "1"},
+                                          {"streams-per-subject", "1"}};
+    cr_assert_null(options_idle_access(&options));
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+        setup();
+        take(idle[i][0], idle[i][1]);
+        const char *said = options_idle_access(&options);
+        cr_assert_not_null(said, "%s", idle[i][0]);
+        cr_assert_not_null(strstr(said, idle[i][0]), "%s: %s", idle[i][0], said);
+        take("auth-keys", "keys.json");
+        cr_assert_null(options_idle_access(&options), "%s", idle[i][0]);
+    }
+    setup();
+    cr_assert(is_refused("auth-keys", "", "--auth-keys"));
+}
+
 Test(options, origins)
 {
     struct cors_origins origins;
