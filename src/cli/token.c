@@ -162,10 +162,15 @@ static int run(enum verb verb, const struct token_options *options, const char *
     }
 }
 
-// How many operands there are to be.
+// How many operands there may be.
+static int operands_of(enum verb verb)
+{
+    return verb == VERB_MAKE ? 0 : 1;
+}
+
 static bool is_count_right(enum verb verb, int operands)
 {
-    return verb == VERB_MAKE ? operands == 0 : verb == VERB_KEY ? operands == 1 : operands <= 1;
+    return operands <= operands_of(verb) && (verb != VERB_KEY || operands == 1);
 }
 
 int cli_token(int argc, char **argv)
@@ -179,6 +184,9 @@ int cli_token(int argc, char **argv)
         verb++;
     }
     if (verb == VERB_COUNT) {
+        if (argc >= 2) {
+            (void)fprintf(stderr, "ringcast: there is no `ringcast token %s`\n", argv[1]);
+        }
         write_usage(stderr);
         return 2;
     }
@@ -189,6 +197,13 @@ int cli_token(int argc, char **argv)
         return exit_status;
     }
     if (!is_count_right(verb, operands)) {
+        if (operands == 0) {
+            (void)fprintf(stderr, "ringcast: NAME is missing: what the key's files are to be "
+                                  "called\n");
+        } else {
+            (void)fprintf(stderr, "ringcast: '%s' is one argument too many\n",
+                          argv[operands_of(verb) + 2]);
+        }
         (void)fprintf(stderr, "Usage: %s\n", tables[verb].usage);
         return 2;
     }

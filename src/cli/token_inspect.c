@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { INPUT_BYTES_MAX = 64 << 10, SECOND_MS = 1000 };
 
@@ -48,7 +49,12 @@ static void show_time(const struct inspection *inspection, const char *label, st
 {
     struct slice value;
     uint64_t seconds = json_value_number(claims, claim);
-    if (!json_value_member(claims, claim, &value) || seconds > UINT64_MAX / SECOND_MS) {
+    bool is_said = json_value_member(claims, claim, &value);
+    if (!is_said && strcmp(claim, "exp") == 0) {
+        write_label(inspection, label);
+        (void)fprintf(inspection->out, "never, which takes a broker with --auth-require-exp off\n");
+    }
+    if (!is_said || seconds > UINT64_MAX / SECOND_MS) {
         return;
     }
     char time[TEXT_RFC3339_BYTES];
@@ -61,7 +67,9 @@ static void show_time(const struct inspection *inspection, const char *label, st
     (void)fprintf(inspection->out, is_past ? "%s (%s ago)\n" : "%s (in %s)\n", time, age);
 }
 
-static int show_verdict(const struct inspection *inspection, enum token_fault fault)
+// `strict`: what it would be with clocks that agree.
+static int show_verdict(const struct inspection *inspection, enum token_fault fault,
+                        enum token_fault strict)
 {
     write_label(inspection, "verdict");
     terminal_write_styled(inspection->out, inspection->colour,
@@ -69,6 +77,8 @@ static int show_verdict(const struct inspection *inspection, enum token_fault fa
                           slice_of(fault == TOKEN_OK ? "good" : "not good"));
     if (fault != TOKEN_OK) {
         (void)fprintf(inspection->out, ": %s", token_fault_text(fault));
+    } else if (strict != TOKEN_OK) {
+        (void)fprintf(inspection->out, ", but only by --leeway: %s", token_fault_text(strict));
     }
     (void)fputc('\n', inspection->out);
     return fault == TOKEN_OK ? 0 : 1;
@@ -78,6 +88,15 @@ static void note(void *context, const char *line)
 {
     (void)context;
     (void)fprintf(stderr, "ringcast: note: %s\n", line);
+}
+
+static enum token_fault verify(const struct keyring *keyring, const struct token_rules *rules,
+                               struct slice token, uint64_t now_ms)
+{
+    struct grant *grant = NULL;
+    enum token_fault fault = token_verify(keyring, rules, token, now_ms, &grant);
+    grant_release(grant);
+    return fault;
 }
 
 static int judge(const struct inspection *inspection, const struct token_options *options,
@@ -91,17 +110,17 @@ static int judge(const struct inspection *inspection, const struct token_options
         (void)fprintf(stderr, "ringcast: %s\n", message);
         return 1;
     }
-    const struct token_rules rules = {
+    struct token_rules rules = {
         .algorithms = ALGORITHMS_ALL,
         .audience = options->audience == NULL ? slice_empty() : slice_of(options->audience),
         .issuer = options->issuer == NULL ? slice_empty() : slice_of(options->issuer),
         .leeway_ms = options->leeway_ms,
     };
-    struct grant *grant = NULL;
-    enum token_fault fault = token_verify(keyring, &rules, token, inspection->now_ms, &grant);
-    grant_release(grant);
+    enum token_fault fault = verify(keyring, &rules, token, inspection->now_ms);
+    rules.leeway_ms = 0;
+    enum token_fault strict = verify(keyring, &rules, token, inspection->now_ms);
     keyring_release(keyring);
-    return show_verdict(inspection, fault);
+    return show_verdict(inspection, fault, strict);
 }
 
 static int inspect(const struct token_options *options, struct slice token, FILE *out)
@@ -115,7 +134,9 @@ static int inspect(const struct token_options *options, struct slice token, FILE
     if (token.length > TOKEN_BYTES_MAX || rest.at == NULL) {
         (void)fprintf(
             stderr, "ringcast: this is no token: %s\n",
-            token_fault_text(token.length > TOKEN_BYTES_MAX ? TOKEN_TOO_LONG : TOKEN_FORM));
+            token.length == 0
+                ? "nothing was given"
+                : token_fault_text(token.length > TOKEN_BYTES_MAX ? TOKEN_TOO_LONG : TOKEN_FORM));
         return 1;
     }
     (void)show_part(&inspection, "header", header, json);
@@ -149,6 +170,12 @@ static struct slice trim(struct slice text)
 int token_inspect(const struct token_options *options, const char *token, FILE *out)
 {
     if (token != NULL && strcmp(token, "-") != 0) {
+        if (access(token, F_OK) == 0) {
+            (void)fprintf(stderr,
+                          "ringcast: note: '%s' is a file, whose content is read by "
+                          "`ringcast token inspect <FILE`\n",
+                          token);
+        }
         return inspect(options, trim(slice_of(token)), out);
     }
     uint8_t input[INPUT_BYTES_MAX];

@@ -55,7 +55,8 @@ static const struct key *choose_key(const struct keyring *keyring,
     (void)fail(choice.count > 1 ? "--key: there are several keys; choose one by --kid or --alg"
                : options->key_id != NULL || options->algorithm != 0
                    ? "--key: there is no key to sign with of this --kid and --alg"
-                   : "--key: there is no key to sign with: a secret, or a private key");
+                   : "--key: there is no key to sign with: that takes a secret, or a private key, "
+                     "as in NAME.private.pem");
     return NULL;
 }
 
@@ -196,6 +197,16 @@ static void note(void *context, const char *line)
     (void)fprintf(stderr, "ringcast: note: %s\n", line);
 }
 
+static void note_doubts(const struct token_options *options)
+{
+    if (options->read.count == 0 && options->write.count == 0 && !options->may_broadcast) {
+        note(NULL, "this token allows nothing: neither --read nor --write nor --broadcast");
+    }
+    if (options->expires_ms == 0) {
+        note(NULL, "this token has no expiry: it takes a broker with --auth-require-exp off");
+    }
+}
+
 int token_make(const struct token_options *options, FILE *out)
 {
     if (options->keys.count == 0) {
@@ -219,6 +230,9 @@ int token_make(const struct token_options *options, FILE *out)
     }
     const struct key *key = choose_key(keyring, options);
     int status = key == NULL ? 1 : make_with(keyring, key, options, out);
+    if (status == 0) {
+        note_doubts(options);
+    }
     keyring_release(keyring);
     return status;
 }
