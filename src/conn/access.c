@@ -149,7 +149,8 @@ static bool check_origin(struct shard *shard, struct conn *conn, const struct co
                      "--allow-origins)",
                      SLICE_ARGUMENTS(origin));
     }
-    return refuse(shard, conn, ERR_FORBIDDEN, "pages of this origin may not ask");
+    return refuse(shard, conn, ERR_FORBIDDEN,
+                  "pages of this origin may not ask: it is none of --allow-origins");
 }
 
 // --- who ---
@@ -197,9 +198,13 @@ static bool take_bearer(struct shard *shard, struct conn *conn, struct context *
         slice_trim(http_request_field(&context->request, HTTP_FIELD_AUTHORIZATION));
     struct slice scheme = slice_split(&token, ' ');
     if (!slice_equal_ignoring_case(scheme, bearer)) {
-        return refuse_token(shard, conn, "the scheme of Authorization is not Bearer");
+        return refuse_token(shard, conn, "Authorization is not Bearer, a space and the token");
     }
-    return verify(shard, conn, context, slice_trim(token));
+    token = slice_trim(token);
+    if (token.length == 0) {
+        return refuse_token(shard, conn, "there is no token behind Bearer");
+    }
+    return verify(shard, conn, context, token);
 }
 
 static bool is_safe(enum http_method method)
@@ -247,13 +252,17 @@ static bool may_anybody(const struct shard *shard, enum need need)
            (anonymous == ACCESS_ANONYMOUS_READ && need == NEED_READ);
 }
 
-static bool refuse_anonymous(struct shard *shard, struct conn *conn)
+static bool refuse_anonymous(struct shard *shard, struct conn *conn, enum need need)
 {
-    return challenge_with(shard, conn, CHALLENGE,
-                          shard->tokens != NULL
-                              ? "this needs a token: Authorization: Bearer"
-                              : "this needs a token, and no keys are configured here "
-                                "(--auth-keys; or --anonymous all)");
+    const char *detail = "this needs a token, in Authorization: Bearer or the cookie for it; one "
+                         "in the URL is not looked at";
+    if (shard->tokens == NULL) {
+        detail = need == NEED_TOKEN ? "this needs a token, and no keys are configured here "
+                                      "(--auth-keys)"
+                                    : "this needs a token, and no keys are configured here "
+                                      "(--auth-keys; or --anonymous all)";
+    }
+    return challenge_with(shard, conn, CHALLENGE, detail);
 }
 
 static bool check_read(struct shard *shard, struct conn *conn, const struct context *context,
@@ -275,7 +284,7 @@ static bool check_right(struct shard *shard, struct conn *conn, const struct con
                         enum need need)
 {
     if (context->grant == NULL) {
-        return may_anybody(shard, need) || refuse_anonymous(shard, conn);
+        return may_anybody(shard, need) || refuse_anonymous(shard, conn, need);
     }
     switch (context->route.kind) {
     case HTTP_ROUTE_INFO:
