@@ -317,8 +317,17 @@ static enum rc_error read_content_type(struct parsing *parsing, bool is_body_giv
 {
     struct publish_parameters *parameters = parsing->parameters;
     struct slice value = http_request_field(request, HTTP_FIELD_CONTENT_TYPE);
+    struct slice rest = value;
+    struct slice media_type = slice_trim(slice_split(&rest, ';'));
     if (!is_body_given) {
         parameters->body = body_kind_of(value);
+        if (slice_equal_ignoring_case(media_type, slice_of("multipart/form-data"))) {
+            http_fault_set(fault, ERR_INVALID_REQUEST,
+                           "A form is taken as application/x-www-form-urlencoded; body=raw "
+                           "publishes a multipart one as it stands");
+            fault->status = 415;
+            return fault->error;
+        }
     }
     if (parameters->body != BODY_RAW || value.length == 0) {
         return ERR_NONE;
@@ -327,8 +336,6 @@ static enum rc_error read_content_type(struct parsing *parsing, bool is_body_giv
         return refuse_field(fault, "The field %s is UTF-8 without control characters",
                             "Content-Type");
     }
-    struct slice rest = value;
-    struct slice media_type = slice_trim(slice_split(&rest, ';'));
     parameters->event.binary =
         slice_equal_ignoring_case(media_type, slice_of("application/octet-stream"));
     bool is_added = event_attribute_append(&parsing->attributes, ATTRIBUTE_CONTENT_TYPE, value);

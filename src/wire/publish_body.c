@@ -258,6 +258,19 @@ static bool check_members(struct member_reader *reader, const struct publish_par
     return true;
 }
 
+// Several events where one was read: how they are sent.
+static const char *several_hint(struct slice text, const struct member_fault *fault)
+{
+    if (fault->error != ERR_SERIALIZATION_ERROR || fault->position >= text.length) {
+        return "";
+    }
+    uint8_t found = text.at[fault->position];
+    return found == '[' ? " (several events go as NDJSON, an object a line)"
+           : found == '{' && fault->position > 0 ? " (NDJSON has an object a line; curl -d takes "
+                                                   "line ends out, --data-binary does not)"
+                                                 : "";
+}
+
 // One object, which begins at `position` in the body.
 static bool read_object(struct publish_parser *parser, struct slice text, size_t position)
 {
@@ -280,7 +293,8 @@ static bool read_object(struct publish_parser *parser, struct slice text, size_t
     };
     if (!member_read_object(&reader, text, read_member, &target) ||
         !check_members(&reader, parser)) {
-        return publish_fail(parser, fault.error, position + fault.position, "%s", fault.message);
+        return publish_fail(parser, fault.error, position + fault.position, "%s%s", fault.message,
+                            several_hint(text, &fault));
     }
     for (size_t i = 0; i < MEMBERS; i++) {
         if (member_kinds[i] != 0 && member_is_given(&reader, i)) {

@@ -248,6 +248,15 @@ Test(publish, a_coded_body_is_415)
     accept("/streams/a", "Content-Encoding: Identity\r\n");
 }
 
+Test(publish, a_multipart_form_is_415)
+{
+    static const char field[] = "Content-Type: Multipart/Form-Data; boundary=x\r\n";
+    cr_expect_eq(parse("/streams/a", field), ERR_INVALID_REQUEST);
+    cr_expect_eq(http_fault_status(&fault), 415);
+    cr_expect_not_null(strstr(fault.detail, "application/x-www-form-urlencoded"));
+    accept("/streams/a?body=raw", field);
+}
+
 Test(publish, where_a_fault_is)
 {
     cr_expect_eq(parse("/streams/%61?tag=%61&ack=no", ""), ERR_INVALID_PARAMETER);

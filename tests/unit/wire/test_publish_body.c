@@ -224,10 +224,11 @@ Test(publish_body, faults_of_objects)
         long position; // -1: not looked at
     } cases[] = {
         {"", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 0},
-        {"[]", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 0},
+        {"[]", ERR_SERIALIZATION_ERROR, "go as NDJSON, an object a line", 0},
         {"\"text\"", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 0},
         {"{\"data\":1", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 9},
-        {"{\"data\":1}{}", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 10},
+        {"{\"data\":1}{}", ERR_SERIALIZATION_ERROR, "NDJSON has an object a line", 10},
+        {"{\"data\":1}x", ERR_SERIALIZATION_ERROR, "something follows the value", 10},
         {"{\"data\":01}", ERR_SERIALIZATION_ERROR, "this is not one JSON object", -1},
         {"{\"data\":\"\\ud800\"}", ERR_SERIALIZATION_ERROR, "this is not one JSON object", -1},
         {"{\"data\":\"\xff\"}", ERR_SERIALIZATION_ERROR, "not valid UTF-8", -1},
