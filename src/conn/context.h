@@ -4,6 +4,7 @@
 #define RINGCAST_CONN_CONTEXT_H
 
 #include "base/limits.h"
+#include "base/list.h"
 #include "conn/body.h"
 #include "conn/task.h"
 #include "http/publish.h"
@@ -25,6 +26,13 @@ enum context_phase {
     CONTEXT_WHOLE,
 };
 
+// What its client is waited for.
+enum context_wait {
+    WAIT_HEADER, // or a body that nobody wants, or until it takes the answer before
+    WAIT_BODY,
+    CONTEXT_WAITS,
+};
+
 struct context {
     uint32_t conn;    // CONN_NONE: it is gone, and the context stays until its task is answered
     uint8_t phase;    // enum context_phase
@@ -32,7 +40,9 @@ struct context {
     bool is_answered; // before its body was read, which is passed over: then the next one begins
     bool is_looking_up;
     bool has_gap;
-    uint32_t received_at; // bytes received and not yet parsed: received[at..length)
+    uint8_t wait;               // enum context_wait, while it is linked:
+    struct list_node wait_node; // among those whose clients are waited for
+    uint32_t received_at;       // bytes received and not yet parsed: received[at..length)
     uint32_t received_length;
     uint8_t gap_reason;
     uint32_t stream_count; // how many of streams[] it holds a reference on

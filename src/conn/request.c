@@ -38,6 +38,39 @@ static void begin_request(struct shard *shard, struct context *context)
     task_begin(context);
 }
 
+// --- those whose clients are waited for ---
+
+static void end_wait(struct shard *shard, struct context *context)
+{
+    if (list_is_linked(&context->wait_node)) {
+        list_remove(&context->wait_node);
+        shard->waits[context->wait].count--;
+    }
+}
+
+void request_wait(struct shard *shard, struct context *context)
+{
+    static const uint32_t counts_max[CONTEXT_WAITS] = {
+        [WAIT_HEADER] = SHARD_WAITS_HEADER_MAX, [WAIT_BODY] = SHARD_WAITS_BODY_MAX};
+    if (list_is_linked(&context->wait_node)) {
+        return;
+    }
+    bool is_wanted = context->phase == CONTEXT_BODY && !context->is_answered &&
+                     http_route_takes_body(context->route.kind);
+    context->wait = is_wanted ? WAIT_BODY : WAIT_HEADER;
+    struct context_waits *waits = &shard->waits[context->wait];
+    list_push_back(&waits->contexts, &context->wait_node);
+    waits->count++;
+    if (waits->count > counts_max[context->wait]) {
+        struct context *oldest =
+            LIST_ENTRY(list_first(&waits->contexts), struct context, wait_node);
+        struct conn *conn = conn_at(shard, oldest->conn);
+        end_wait(shard, oldest);
+        conn->flags |= CONN_TIMER_DUE;
+        conn_make_ready(shard, conn);
+    }
+}
+
 void request_release(struct context *context)
 {
     task_end(context);
@@ -75,6 +108,7 @@ void request_end(struct shard *shard, struct conn *conn)
 
 void request_free(struct shard *shard, struct context *context)
 {
+    end_wait(shard, context);
     request_release(context);
     pool_free(&shard->contexts, context);
     if (pool_used(&shard->contexts) + 1 == SHARD_STARTS_PAUSE) {
@@ -95,6 +129,7 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     context->conn = conn_index(shard, conn);
     context->stream_count = 0;
     context->grant = NULL;
+    list_node_init(&context->wait_node);
     context->is_asking = false;
     context->is_looking_up = false;
     context->has_gap = false;
@@ -295,6 +330,7 @@ static void wait_for_more(struct shard *shard, struct conn *conn, struct context
         }
     }
     request_arm_receive(shard, conn);
+    request_wait(shard, context);
 }
 
 struct refusal {
@@ -363,6 +399,9 @@ static bool feed(struct shard *shard, struct conn *conn, struct context *context
         http_request_feed(&context->request, context->received + context->received_at,
                           context->received_length - context->received_at, &consumed);
     context->received_at += (uint32_t)consumed;
+    if (progress != HTTP_NEED_MORE) {
+        end_wait(shard, context);
+    }
     switch (progress) {
     case HTTP_NEED_MORE:
         context->received_at = context->received_length;

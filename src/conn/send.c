@@ -61,6 +61,9 @@ void conn_arm_writable(struct shard *shard, struct conn *conn)
     conn->flags |= CONN_BLOCKED;
     conn->blocked_since_ms = (uint32_t)shard->now_ms;
     conn_watch_stall(shard, conn);
+    if (conn->context != CONN_NONE) {
+        request_wait(shard, conn_context(shard, conn)); // the next request, for this answer
+    }
     io_prep_poll_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), POLLOUT,
                         conn_tag(shard, conn, SHARD_OP_WRITABLE));
 }

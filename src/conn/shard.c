@@ -136,6 +136,8 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
     shard->ready_last = CONN_NONE;
     list_init(&shard->unasked);
     list_init(&shard->idle);
+    list_init(&shard->waits[WAIT_HEADER].contexts);
+    list_init(&shard->waits[WAIT_BODY].contexts);
     list_init(&shard->blocking);
     list_init(&shard->slowest_due);
     list_init(&shard->slowest_untold);

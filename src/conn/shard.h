@@ -48,7 +48,11 @@ enum {
 enum {
     SHARD_CONTEXTS_MAX =
         4096, // requests being read, started or asked at once, 32 KiB each, committed as used
-    SHARD_STARTS_PAUSE = SHARD_CONTEXTS_MAX / 2, // with so many no new connections are accepted
+    // With so many no new connections are accepted. Fewer are waited for: those who send slowly, or
+    // not at all, keep nobody out.
+    SHARD_STARTS_PAUSE = SHARD_CONTEXTS_MAX / 4 * 3,
+    SHARD_WAITS_HEADER_MAX = SHARD_STARTS_PAUSE / 6, // one more: the oldest one's time is over
+    SHARD_WAITS_BODY_MAX = SHARD_STARTS_PAUSE / 3,
     SHARD_REQUESTS_MAX = 256,      // subscriptions and look-ups with the log at once: the quota
     SHARD_PIECES_MAX = 16384,      // iovecs of one batch of sends
     SHARD_MESSAGES_MAX = 4096,     // vectored sends of one batch
@@ -119,6 +123,10 @@ struct shard {
     bool is_in_batch;    // between the first queued send and shard_flush
     struct conn_ring rings[LOOP_RINGS_MAX];
     struct pool contexts;
+    struct context_waits {
+        struct list contexts; // the oldest first
+        uint32_t count;
+    } waits[CONTEXT_WAITS];
     struct pool flows; // conn/flow.h
     struct bodies bodies;
     struct bodies answers;      // JSON, while it is made and until it is sent: only counted
@@ -249,6 +257,9 @@ void conn_beat(struct shard *shard, struct conn *conn);
 void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit
 void request_progress(struct shard *shard,
                       struct conn *conn); // parses what came, answers what is whole
+// Its client is waited for. Where too many are, the time of the one that began first is over; its
+// place stays that of when it began, however often a byte comes.
+void request_wait(struct shard *shard, struct context *context);
 // Its connection is done with it: gives the context back, at once or when its task is answered.
 void request_end(struct shard *shard, struct conn *conn);
 void request_free(struct shard *shard, struct context *context);
