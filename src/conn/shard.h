@@ -324,6 +324,8 @@ void start_abandon(struct shard *shard, struct context *context); // its connect
 // Notes a stream that perhaps nobody reads any more; shard_release_idle lets go of it at the end of
 // the round.
 void start_release_stream(struct shard *shard, struct stream *stream);
+// It was deleted: unsubscribes, and leaves it to those who read it. False where memory ran out.
+bool start_leave_stream(struct shard *shard, struct stream *stream);
 static inline struct context *conn_context(const struct shard *shard, const struct conn *conn)
 {
     return conn->context == CONN_NONE ? NULL : pool_at(&shard->contexts, conn->context);

@@ -71,6 +71,17 @@ static bool note_unsubscribed(struct shard *shard, uint64_t number)
     return true;
 }
 
+bool start_leave_stream(struct shard *shard, struct stream *stream)
+{
+    if (!note_unsubscribed(shard, stream->number)) {
+        return false;
+    }
+    slowest_forget(stream);
+    stream_leave(&shard->streams, stream);
+    start_release_stream(shard, stream);
+    return true;
+}
+
 void shard_release_idle(struct shard *shard)
 {
     struct list_node *node;
@@ -81,7 +92,8 @@ void shard_release_idle(struct shard *shard)
         }
         history_drop_answers(&shard->histories, stream);
         // A look-up still with the log brings it here again.
-        if (list_is_empty(&stream->histories) && note_unsubscribed(shard, stream->number)) {
+        if (list_is_empty(&stream->histories) &&
+            (stream->is_left || note_unsubscribed(shard, stream->number))) {
             slowest_forget(stream);
             stream_table_close(&shard->streams, stream);
         }
@@ -372,7 +384,8 @@ static bool is_there(const struct stream *stream)
 // All starting points are known: begins, where memory allows.
 static void begin_or_refuse(struct shard *shard, struct conn *conn, struct context *context)
 {
-    if (ending_answer_complete(shard, conn, context)) {
+    if (ending_answer_deleted(shard, conn, context) || // meanwhile
+        ending_answer_complete(shard, conn, context)) {
         return;
     }
     switch (admit_replay(shard, conn, context)) {

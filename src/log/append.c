@@ -46,6 +46,21 @@ static bool has_ended(const struct log_stream *stream)
     return stream->life == STREAM_CLOSED || stream->life == STREAM_CANCELLED;
 }
 
+// Nothing stands behind a deletion in its block: readers are told of it before anything that is
+// published to the stream anew. LOG_APPEND_TAKEN: so it is.
+static enum log_append_result leave_former(struct log *log, const struct log_stream *stream,
+                                           enum rc_error *error)
+{
+    if (stream->open_index != STREAM_NOT_OPEN) {
+        writer_close_block(log);
+    }
+    if (fault_is_on(log)) { // since that write
+        *error = ERR_LOG_ERROR;
+        return LOG_APPEND_REFUSED;
+    }
+    return LOG_APPEND_TAKEN;
+}
+
 static enum log_append_result take_transient(struct log *log, const struct event *event,
                                              struct acks *acks, uint64_t producer,
                                              uint64_t reference, enum rc_error *error)
@@ -171,9 +186,14 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
         *error = ERR_STREAM_CLOSED;
         return LOG_APPEND_REFUSED;
     }
+    if (stream != NULL && stream->life == STREAM_DELETED) {
+        result = leave_former(log, stream, error);
+    }
     enum frame_form form = frame_form_of(event);
     struct builder_size size = builder_size_of(event, form);
-    result = writer_reserve(log, &size, error);
+    if (result == LOG_APPEND_TAKEN) {
+        result = writer_reserve(log, &size, error);
+    }
     if (result != LOG_APPEND_TAKEN) {
         return result;
     }
@@ -271,7 +291,12 @@ enum log_append_result log_set_stream(struct log *log, struct slice name,
         .producer = producer,
         .reference = reference,
     };
-    result = reserve_control(log, name, stream, &control, error);
+    if (stream != NULL && stream->life == STREAM_DELETED) {
+        result = leave_former(log, stream, error);
+    }
+    if (result == LOG_APPEND_TAKEN) {
+        result = reserve_control(log, name, stream, &control, error);
+    }
     if (result != LOG_APPEND_TAKEN) {
         return result;
     }

@@ -303,7 +303,7 @@ void handout_changed_again(struct log *log, const struct log_stream *stream)
     struct stream_extra *extra = streams_extra(&log->streams, stream);
     struct log_message message = {.kind = LOG_CHANGED, .number = stream->number};
     log_message_set_change(&message, &extra->settings.flow, (enum stream_life)stream->handed_life,
-                           stream->is_made);
+                           stream->is_made, stream->deletions);
     for (uint64_t rest = extra->untold; rest != 0; rest &= rest - 1) {
         unsigned reader = (unsigned)__builtin_ctzll(rest);
         message.reader = reader;

@@ -344,6 +344,7 @@ void log_state_of(const struct log *log, const struct log_stream *stream,
     }
     state->life = stream->handed_life;
     state->is_made = stream->is_made;
+    state->deletions = stream->deletions;
     state->idle_ttl_ms = (uint32_t)(idle_ttl_ms < UINT32_MAX ? idle_ttl_ms : UINT32_MAX);
 }
 

@@ -47,10 +47,11 @@ enum log_message_kind {
     // reader whose inbox is full: its next look-up says the same.
     LOG_DISCARDED = 21,
     // number: the stream's settings or its life have changed; the rest is log_message_flow's,
-    // log_message_life's and log_message_is_made's. A life comes behind the stream's last block.
-    // Readers are told of the last
+    // log_message_life's, log_message_is_made's and log_message_deletions'. A life comes behind the
+    // stream's last block, and before what is published to it anew. Readers are told of the last
     // state alone: one that is lapped or whose inbox is full within seconds, later ones of the
-    // stream by its state.
+    // stream by its state. It may have been deleted and made anew in between: then its number of
+    // deletions has changed.
     LOG_CHANGED = 22,
     // from here on: other kinds, defined by worker, ingest and app; the log passes them over
     LOG_MESSAGE_OTHER = 64,
@@ -69,13 +70,15 @@ struct log_message {
 };
 _Static_assert(sizeof(struct log_message) == LOG_MESSAGE_BYTES, "fits the inbox's slot");
 
-// LOG_CHANGED carries a stream's life, whether it was made, and those of its own flow settings that
-// readers go by: policy and limits.
+enum { LOG_DELETIONS_BITS = 16 };
+
+// LOG_CHANGED carries a stream's life, whether it was made, how often it was deleted, and those of
+// its own flow settings that readers go by: policy and limits.
 static inline void log_message_set_change(struct log_message *message,
                                           const struct stream_flow *flow, enum stream_life life,
-                                          bool is_made)
+                                          bool is_made, uint16_t deletions)
 {
-    message->spare = (uint32_t)life;
+    message->spare = (uint32_t)life << LOG_DELETIONS_BITS | deletions;
     message->spare2 = is_made;
     message->length = flow->overflow;
     message->position = flow->lag_events;
@@ -89,7 +92,11 @@ static inline struct stream_flow log_message_flow(const struct log_message *mess
 }
 static inline enum stream_life log_message_life(const struct log_message *message)
 {
-    return (enum stream_life)message->spare;
+    return (enum stream_life)(message->spare >> LOG_DELETIONS_BITS);
+}
+static inline uint16_t log_message_deletions(const struct log_message *message)
+{
+    return (uint16_t)message->spare;
 }
 static inline bool log_message_is_made(const struct log_message *message)
 {
@@ -110,6 +117,7 @@ struct log_stream_state {
     uint32_t idle_ttl_ms;
     enum stream_life life;   // STREAM_OPEN also where it is unknown
     bool is_made;            // it was made: it is there without events, too
+    uint16_t deletions;      // how often it was deleted since the start, modulo 2^16
     struct stream_flow flow; // its own settings; 0 in it: as the broker is set
 };
 

@@ -85,6 +85,9 @@ static void enter_life(struct log *log, struct log_stream *stream, enum stream_l
         return;
     }
     stream->handed_life = life & 3;
+    if (life == STREAM_DELETED) {
+        stream->deletions++;
+    }
     if (streams_extra(&log->streams, stream) != NULL) {
         handout_changed(log, stream);
     }

@@ -49,9 +49,9 @@ struct log_stream {
     uint64_t discarded_sequence : 48;
     uint64_t controls : 16;     // control records appended and not handed out yet
     uint64_t last_time_ms : 48; // of its last record, or when it was made
-    uint64_t spare : 16;
-    uint32_t pending; // events appended and not handed out yet
-    uint32_t extra;   // index of its struct stream_extra, or STREAM_NONE
+    uint64_t deletions : 16;    // handed out since the start, modulo 2^16
+    uint32_t pending;           // events appended and not handed out yet
+    uint32_t extra;             // index of its struct stream_extra, or STREAM_NONE
 };
 _Static_assert(sizeof(struct log_stream) == 64, "the bound on a stream's memory");
 

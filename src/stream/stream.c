@@ -116,9 +116,18 @@ bool stream_table_answered(struct stream_table *table, struct stream *stream)
     stream->flow = state->flow;
     stream->life = state->life;
     stream->is_made = state->is_made;
+    stream->deletions = state->deletions;
     stream->pass_from = state->last_id;
     window_init(&stream->window, state->last_id);
     return true;
+}
+
+static void forget_name(struct stream_table *table, const struct stream *stream)
+{
+    name_map_remove(&table->by_name, slice_from(stream->name, stream->name_length), NULL);
+    if (stream->number != 0) {
+        u64_map_remove(&table->by_number, stream->number, NULL);
+    }
 }
 
 void stream_table_close(struct stream_table *table, struct stream *stream)
@@ -130,9 +139,8 @@ void stream_table_close(struct stream_table *table, struct stream *stream)
     if (stream->is_dirty) {
         list_remove(&stream->dirty_node);
     }
-    name_map_remove(&table->by_name, slice_from(stream->name, stream->name_length), NULL);
-    if (stream->number != 0) {
-        u64_map_remove(&table->by_number, stream->number, NULL);
+    if (!stream->is_left) {
+        forget_name(table, stream);
     }
     stream_release(stream);
     pool_free(&table->pool, stream);
@@ -203,6 +211,15 @@ void stream_set_life(struct stream_table *table, struct stream *stream, enum str
         stream->pass_to = 0; // also those that this pass has seen
         stream_mark_dirty(table, stream);
     }
+}
+
+void stream_leave(struct stream_table *table, struct stream *stream)
+{
+    ASSERT(stream->state == STREAM_LIVE && !stream->is_left);
+    forget_name(table, stream);
+    stream->is_left = true;
+    stream_discard(stream, stream->last_id);
+    stream_set_life(table, stream, STREAM_DELETED);
 }
 
 // A discard has an id of its own: what stands between the last event and that is nothing that

@@ -41,6 +41,7 @@ struct stream_slowest {
 struct stream {
     enum stream_state state;
     bool is_dirty;     // in the table's dirty list: has events that not all subscribers were sent
+    bool is_left;      // stream_leave: neither name nor number lead here any more
     bool wants_create; // somebody waits for it even if nobody has published to it yet
     uint32_t name_length;
     char *name;
@@ -57,6 +58,7 @@ struct stream {
     struct stream_flow flow; // its own settings; 0 in it: as the broker is set
     enum stream_life life;   // one that has ended has no events behind last_id
     bool is_made;            // it is there, also without events
+    uint16_t deletions;      // as the log counts them
     uint64_t pass_from;      // subscribers that had everything before the present pass stand here
     uint64_t pass_to;        // and stand here after it; 0 while the pass has not begun
     uint32_t
@@ -104,6 +106,10 @@ void stream_restart(struct stream_table *table, struct stream *stream, uint64_t 
 void stream_push(struct stream_table *table, struct stream *stream, const struct log_run *run);
 // Its life has changed: where it has ended, its subscribers are to look what is left for them.
 void stream_set_life(struct stream_table *table, struct stream *stream, enum stream_life life);
+// It was deleted: who reads it stays with what that leaves, nothing, until it was told. Whoever
+// asks for the name from now on reads another one, for which the log is asked anew; the worker has
+// unsubscribed from this one.
+void stream_leave(struct stream_table *table, struct stream *stream);
 // History up to and with this id is gone.
 void stream_discard(struct stream *stream, uint64_t id);
 void stream_mark_dirty(struct stream_table *table, struct stream *stream);

@@ -87,12 +87,14 @@ static void take_discarded(struct worker *worker, const struct log_message *mess
 static void take_changed(struct worker *worker, const struct log_message *message)
 {
     struct stream *stream = stream_table_by_number(&worker->shard.streams, message->number);
-    if (stream != NULL) {
-        stream->flow = log_message_flow(message);
-        stream->is_made = log_message_is_made(message);
-        slowest_choose(&worker->shard, stream);
-        stream_set_life(&worker->shard.streams, stream, log_message_life(message));
+    if (stream == NULL || (log_message_deletions(message) != stream->deletions &&
+                           start_leave_stream(&worker->shard, stream))) {
+        return;
     }
+    stream->flow = log_message_flow(message);
+    stream->is_made = log_message_is_made(message);
+    slowest_choose(&worker->shard, stream);
+    stream_set_life(&worker->shard.streams, stream, log_message_life(message));
 }
 
 static void stop_begin(struct worker *worker)

@@ -451,6 +451,35 @@ Test(life, is_told_behind_the_last_block)
     cr_expect_eq(log_message_life(&message), STREAM_OPEN);
 }
 
+// Who read it before is not to follow: all in one round, and told of before what is new.
+Test(life, one_made_anew_at_once_is_told_of_as_deleted)
+{
+    struct log_stream_state state;
+    struct log_message message;
+    uint64_t last_id = 0;
+    (void)harness_subscribe(0, "s", &state);
+    cr_expect_eq(state.deletions, 0);
+    for (int i = 1; i <= 2; i++) {
+        cr_assert_eq(publish("s", "one"), ERR_NONE);
+        cr_assert_eq(end("s", STREAM_DELETED), ERR_NONE);
+        uint64_t deleted_id = harness.log->next_id - 1;
+        cr_assert_eq(i == 1 ? publish("s", "two") : set("s", &nothing, ""), ERR_NONE);
+        harness_settle();
+        cr_assert(take_change(0, &message, &last_id));
+        cr_expect_eq(message.kind, LOG_DISCARDED);
+        cr_assert(take_change(0, &message, &last_id));
+        cr_expect_eq(log_message_life(&message), STREAM_DELETED);
+        cr_expect_eq(log_message_deletions(&message), i);
+        cr_expect_leq(last_id, deleted_id);
+        while (take_change(0, &message, &last_id)) {
+        }
+        cr_expect_eq(log_message_life(&message), STREAM_OPEN);
+        cr_expect_eq(log_message_deletions(&message), i);
+    }
+    (void)harness_subscribe(1, "s", &state);
+    cr_expect_eq(state.deletions, 2);
+}
+
 Test(life, is_told_to_a_lapped_reader_when_it_has_caught_up)
 {
     struct log_message message;

@@ -17,11 +17,11 @@ enum { FAKE_SALT = 0x5a17, FAKE_FIRST_POSITION = FAKE_SEGMENT_BYTES + 4096 };
 struct fake_stream {
     char name[64];
     uint64_t number, last_id, last_sequence, discarded_id, discarded_sequence;
-    bool is_subscribed;
+    bool is_subscribed, is_made;
     uint64_t read; // LOG_READ
     struct stream_flow flow;
     enum stream_life life;
-    bool is_made;
+    uint16_t deletions;
     bool is_untold; // its life has changed while the worker was lapped
 };
 
@@ -88,7 +88,8 @@ static void answer(const struct log_message *message)
 static void tell_change(const struct fake_stream *stream)
 {
     struct log_message message = {.kind = LOG_CHANGED, .number = stream->number};
-    log_message_set_change(&message, &stream->flow, stream->life, stream->is_made);
+    log_message_set_change(&message, &stream->flow, stream->life, stream->is_made,
+                           stream->deletions);
     answer(&message);
 }
 
@@ -106,7 +107,8 @@ static void answer_subscription(struct log_subscription *subscription)
                                       .discarded_id = stream->discarded_id,
                                       .discarded_sequence = stream->discarded_sequence,
                                       .life = stream->life,
-                                      .is_made = stream->is_made};
+                                      .is_made = stream->is_made,
+                                      .deletions = stream->deletions};
     }
     subscription->state.log_last_id = fake.next_id - 1;
     struct log_message message = {.kind = LOG_SUBSCRIBED, .pointer = subscription};
@@ -437,8 +439,7 @@ static void discard(struct fake_stream *stream, uint64_t id)
 
 void fake_discard(const char *name)
 {
-    struct fake_stream *stream = find_stream(slice_of(name), false);
-    cr_assert_not_null(stream);
+    struct fake_stream *stream = find_stream(slice_of(name), true);
     discard(stream, stream->last_id);
     loop_submit(&fake.loop);
 }
@@ -459,6 +460,7 @@ void fake_set_life(const char *name, enum stream_life life)
     stream->is_made = life != STREAM_DELETED;
     uint64_t id = fake.next_id++; // the record's
     if (life == STREAM_DELETED) {
+        stream->deletions++;
         discard(stream, id);
     }
     if (stream->is_subscribed && fake.is_lapping) {

@@ -187,6 +187,76 @@ Test(worker_ending, a_deleted_one_is_not_there)
     fake_stop();
 }
 
+// Whoever read it before does not follow, however soon that is.
+Test(worker_ending, made_anew_at_once)
+{
+    fake_start(&defaults);
+    struct client there;
+    struct client both;
+    come(&there, "/streams/a");
+    come(&both, "/events?stream=a&stream=b&envelope=0");
+    fake_publish_one("a", "one");
+    fake_expect(there.socket, &there.text, "data: one\n\n");
+    fake_expect(both.socket, &both.text, "data: one\n\n");
+    fake_hold();
+    fake_set_life("a", STREAM_DELETED);
+    fake_set_life("a", STREAM_OPEN);
+    fake_release(FAKE_RELEASE_ALL);
+    fake_publish_one("a", "new");
+    static const char end[] =
+        "id: 1\nevent: end\ndata: {\"stream\":\"a\",\"reason\":\"deleted\"}\n\n";
+    char body[256];
+    snprintf(body, sizeof(body), "id: 1\ndata: one\n\n%s", end);
+    expect_all(&there, body);
+    fake_expect(both.socket, &both.text, body);
+    fake_publish_one("b", "other");
+    fake_expect(both.socket, &both.text, "\"deleted\"}\n\nid: 5\ndata: other\n\n");
+    // Who comes now, and who comes back, reads the new one.
+    struct client now;
+    come(&now, "/streams/a?from=earliest");
+    fake_expect(now.socket, &now.text, "retry: 5000\n\nid: 4\ndata: new\n\n");
+    fake_publish_one("a", "newer");
+    fake_expect(now.socket, &now.text, "id: 6\ndata: newer\n\n");
+    go(&there);
+    go(&both);
+    go(&now);
+    fake_stop();
+}
+
+// It gets what it can of the former one, is told of the rest, and gets nothing of the new one.
+Test(worker_ending, made_anew_while_a_replay_is_under_way)
+{
+    fake_start(&defaults);
+    struct client keeps;
+    come(&keeps, "/events?stream=a&stream=b");
+    for (int i = 0; i < 20; i++) {
+        fake_publish_one("a", "old");
+    }
+    fake_make_cold();
+    struct client replay;
+    fake_hold();
+    come(&replay, "/streams/a?from=1");
+    fake_wait_held(1); // its look-up
+    fake_set_life("a", STREAM_DELETED);
+    fake_set_life("a", STREAM_OPEN);
+    fake_release(FAKE_RELEASE_ALL);
+    fake_publish_one("a", "new");
+    cr_assert(fake_read(replay.socket, &replay.text, NULL, FAKE_WAIT_MS));
+    cr_expect_null(strstr(replay.text.bytes, "new"));
+    bool has_gap = strstr(replay.text.bytes, ",\"to\":20,\"reason\":\"expired\"") != NULL;
+    cr_expect_neq(has_gap, strstr(replay.text.bytes, "id: 20\ndata: old\n") != NULL);
+    cr_expect_not_null(
+        strstr(replay.text.bytes,
+               "\n\nid: 20\nevent: end\ndata: {\"stream\":\"a\",\"reason\":\"deleted\"}\n\n"));
+    struct client now;
+    come(&now, "/streams/a?from=earliest");
+    fake_expect(now.socket, &now.text, "retry: 5000\n\nid: 23\ndata: new\n\n");
+    go(&keeps);
+    go(&replay);
+    go(&now);
+    fake_stop();
+}
+
 Test(worker_ending, of_several_streams_the_others_go_on)
 {
     fake_start(&defaults);
