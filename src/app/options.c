@@ -386,7 +386,8 @@ static const struct setting settings[] = {
      .default_text = "1000000",
      .minimum = 1,
      .maximum = STREAMS_MAX,
-     .help = "streams known at once"},
+     .help = "streams known at once; the last eighth for those who publish, not for who waits for "
+             "a name"},
     {.key = "streams-per-subject",
      .kind = SETTING_COUNT,
      .checks = SETTING_ZERO_IS_NONE,

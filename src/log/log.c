@@ -279,10 +279,17 @@ void log_disk_done(void *context, enum disk_operation operation, uint64_t tag, i
 
 // --- readers ---
 
+// Whoever subscribes may wait for any names: some places stay for those who publish.
+static bool may_await(const struct log *log)
+{
+    const struct streams *streams = &log->streams;
+    return streams->count < streams->capacity - streams->capacity / LOG_STREAMS_KEPT_SHARE;
+}
+
 static void subscribe(struct log *log, unsigned reader, struct log_subscription *subscription)
 {
     struct log_stream *stream = streams_find(&log->streams, subscription->name);
-    if (stream == NULL && subscription->create) {
+    if (stream == NULL && subscription->create && may_await(log)) {
         stream = log_make_stream(log, subscription->name);
     }
     if (stream != NULL) {

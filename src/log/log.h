@@ -17,6 +17,8 @@ struct disk;
 struct loop;
 struct log_acknowledgement;
 
+enum { LOG_STREAMS_KEPT_SHARE = 8 }; // of streams_max, for those who publish
+
 struct log_options {
     const char *directory;
     uint64_t segment_bytes;    // power of two; default 64 MiB

@@ -125,7 +125,7 @@ struct log_subscription {
     void *owner;       // the reader's own, untouched
     struct slice name; // reader's memory; stays valid until answered
     bool create; // an unknown stream gets a number, so that the subscriber can wait for its first
-                 // event
+                 // event, while there are places (LOG_STREAMS_KEPT_SHARE)
     struct log_stream_state state;
 };
 

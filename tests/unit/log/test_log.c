@@ -407,6 +407,28 @@ Test(log, too_many_streams)
     harness_settle();
 }
 
+Test(log, subscribers_leave_places_to_those_who_publish)
+{
+    enum { STREAMS = 80 };
+    harness_end();
+    harness_prepare(1);
+    harness.options.streams_max = STREAMS;
+    cr_assert(harness_open());
+    char name[16];
+    uint32_t awaited = 0;
+    for (int i = 0; i < STREAMS; i++) {
+        snprintf(name, sizeof name, "awaited/%d", i);
+        awaited += harness_subscribe(0, name, NULL) != 0;
+    }
+    cr_expect_eq(awaited, STREAMS - STREAMS / LOG_STREAMS_KEPT_SHARE);
+    for (int i = 0; i < STREAMS / LOG_STREAMS_KEPT_SHARE; i++) {
+        snprintf(name, sizeof name, "made/%d", i);
+        cr_expect_eq(harness_append(name, "x", ACK_WRITTEN, 1), LOG_APPEND_TAKEN);
+        cr_expect_neq(harness_subscribe(1, name, NULL), 0, "it is there");
+    }
+    cr_expect_eq(harness_append("more", "x", ACK_WRITTEN, 1), LOG_APPEND_REFUSED);
+}
+
 Test(log, no_more_is_taken_while_draining)
 {
     (void)harness_append("a", "x", ACK_SYNCED, 1);
