@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -139,17 +140,6 @@ __attribute__((format(printf, 2, 3))) static void logger_line_printf(struct logg
     va_end(arguments);
 }
 
-// Text from outside must neither begin a new line nor drive the terminal.
-static void logger_line_disarm(struct logger_line *line, size_t from)
-{
-    for (size_t i = from; i < line->length; i++) {
-        uint8_t byte = (uint8_t)line->text[i];
-        if (byte < 0x20 || byte == 0x7f) {
-            line->text[i] = '?';
-        }
-    }
-}
-
 static void logger_line_send(struct logger_line *line, uint64_t untold)
 {
     ASSERT(line->length <= LOGGER_TEXT_BYTES_MAX);
@@ -186,7 +176,8 @@ __attribute__((format(printf, 4, 0))) static void logger_vwrite(enum logger_leve
     }
     size_t message_start = line.length;
     logger_line_vprintf(&line, format, arguments);
-    logger_line_disarm(&line, message_start);
+    // Text from outside must neither begin a new line nor drive the terminal.
+    utf8_make_printable((uint8_t *)line.text + message_start, line.length - message_start);
     logger_line_send(&line, untold);
     errno = errno_kept;
 }

@@ -80,6 +80,20 @@ bool utf8_has_control(struct slice text)
     return false;
 }
 
+void utf8_make_printable(uint8_t *text, size_t length)
+{
+    size_t at = 0;
+    while (at < length) {
+        struct slice rest = slice_from(text + at, length - at);
+        size_t character = utf8_character_length(rest);
+        if (character == 0 || utf8_has_control(slice_first(rest, character))) {
+            text[at] = '?';
+            character = 1; // the rest of a control character is no valid one
+        }
+        at += character;
+    }
+}
+
 size_t utf8_encode(uint32_t code_point, uint8_t into[UTF8_CHARACTER_BYTES_MAX])
 {
     ASSERT(code_point <= 0x10ffff);

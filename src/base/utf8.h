@@ -29,6 +29,10 @@ size_t utf8_character_length(struct slice text);
 // are not valid UTF-8 may be taken for one.)
 bool utf8_has_control(struct slice text);
 
+// Puts '?' in the place of each byte that is no valid character, and of each control character:
+// what is left can stand in JSON, drives no terminal and begins no line.
+void utf8_make_printable(uint8_t *text, size_t length);
+
 // Writes a code point (at most 0x10FFFF, not a surrogate: asserted) and returns its length.
 size_t utf8_encode(uint32_t code_point, uint8_t into[UTF8_CHARACTER_BYTES_MAX]);
 

@@ -128,6 +128,14 @@ Test(utf8, sees_control_characters)
     cr_assert(utf8_has_control(slice_of("\xc2\x9f")));
 }
 
+Test(utf8, makes_text_printable)
+{
+    uint8_t text[] = "a\n\xff\xc3\xa9\xc2\x85z\xe2\x82";
+    utf8_make_printable(text, sizeof(text) - 1);
+    cr_assert_str_eq((char *)text, "a??\xc3\xa9??z??");
+    utf8_make_printable(text, 0);
+}
+
 Test(utf8, a_surrogate_cannot_be_encoded, .signal = SIGABRT)
 {
     uint8_t bytes[UTF8_CHARACTER_BYTES_MAX];
