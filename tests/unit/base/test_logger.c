@@ -95,8 +95,10 @@ Test(logger, knows_levels_by_name)
 
 Test(logger, disarms_what_comes_from_outside)
 {
-    LOG_INFO("x", "name '%s'", "a\nFAKE \x1b[31m\x7f\t\xc3\xa4 \x9b[31m \xc2\x9b");
-    cr_assert_str_eq(written(), TIME " INFO  x: name 'a?FAKE ?[31m??\xc3\xa4 ?[31m ??'\n");
+    LOG_INFO("x", "name '%s'",
+             "a\nFAKE \x1b[31m\x7f\t\xc3\xa4 \x9b[31m \xc2\x9b"
+             "b");
+    cr_assert_str_eq(written(), TIME " INFO  x: name 'a?FAKE ?[31m??\xc3\xa4 ?[31m ??b'\n");
 }
 
 Test(logger, cuts_long_lines)
