@@ -11,7 +11,7 @@
 #define ERROR_TABLE(X)                                                                             \
     X( 0, NONE,                  "none",                  200, "No error")                         \
     X( 1, STREAM_NOT_FOUND,      "stream_not_found",      404, "There is no such stream")          \
-    X( 2, STREAM_CLOSED,         "stream_closed",         409, "The stream is closed")             \
+    X( 2, STREAM_CLOSED,         "stream_closed",         409, "The stream takes no more events")  \
     X( 3, CONNECTION_NOT_FOUND,  "connection_not_found",  404, "There is no such connection")      \
     X( 4, CONNECTION_CLOSED,     "connection_closed",     410, "The connection is closed")         \
     X( 5, BUFFER_OVERFLOW,       "buffer_overflow",       503, "A buffer is full")                 \

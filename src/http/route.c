@@ -179,7 +179,8 @@ static enum rc_error find(struct http_route *route, struct http_request *request
     }
     const struct route_entry *entry = find_entry(route->path, request->method, &route->name);
     if (entry == NULL) {
-        return http_fault_set(fault, ERR_NOT_FOUND, "There is no such resource");
+        return http_fault_set(fault, ERR_NOT_FOUND,
+                              "There is no such resource; publishing is POST /streams/{name}");
     }
     route->methods = methods_of(entry);
     enum rc_error error = ERR_NONE;

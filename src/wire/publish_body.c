@@ -258,17 +258,22 @@ static bool check_members(struct member_reader *reader, const struct publish_par
     return true;
 }
 
-// Several events where one was read: how they are sent.
-static const char *several_hint(struct slice text, const struct member_fault *fault)
+// What was likely meant by a text that is not one object.
+static const char *hint_of(struct slice text, const struct member_fault *fault)
 {
     if (fault->error != ERR_SERIALIZATION_ERROR || fault->position >= text.length) {
         return "";
     }
     uint8_t found = text.at[fault->position];
-    return found == '[' ? " (several events go as NDJSON, an object a line)"
-           : found == '{' && fault->position > 0 ? " (NDJSON has an object a line; curl -d takes "
-                                                   "line ends out, --data-binary does not)"
-                                                 : "";
+    bool is_first = fault->position == 0;
+    if (found == '[' && is_first) {
+        return " (several events go as NDJSON, an object a line)";
+    }
+    if (found == '{' && !is_first) {
+        return " (NDJSON has an object a line; curl -d takes line ends out, --data-binary does "
+               "not)";
+    }
+    return is_first ? " (an event is {\"data\":...}; with body=raw the body is its data)" : "";
 }
 
 // One object, which begins at `position` in the body.
@@ -294,7 +299,7 @@ static bool read_object(struct publish_parser *parser, struct slice text, size_t
     if (!member_read_object(&reader, text, read_member, &target) ||
         !check_members(&reader, parser)) {
         return publish_fail(parser, fault.error, position + fault.position, "%s%s", fault.message,
-                            several_hint(text, &fault));
+                            hint_of(text, &fault));
     }
     for (size_t i = 0; i < MEMBERS; i++) {
         if (member_kinds[i] != 0 && member_is_given(&reader, i)) {

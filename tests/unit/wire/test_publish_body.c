@@ -225,7 +225,8 @@ Test(publish_body, faults_of_objects)
     } cases[] = {
         {"", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 0},
         {"[]", ERR_SERIALIZATION_ERROR, "go as NDJSON, an object a line", 0},
-        {"\"text\"", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 0},
+        {"\"text\"", ERR_SERIALIZATION_ERROR, "an event is {\"data\":", 0},
+        {"hello", ERR_SERIALIZATION_ERROR, "with body=raw", 0},
         {"{\"data\":1", ERR_SERIALIZATION_ERROR, "this is not one JSON object", 9},
         {"{\"data\":1}{}", ERR_SERIALIZATION_ERROR, "NDJSON has an object a line", 10},
         {"{\"data\":1}x", ERR_SERIALIZATION_ERROR, "something follows the value", 10},
