@@ -44,8 +44,10 @@ function ask(method, path, { headers = {}, body = undefined, from = undefined } 
       answer.setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', give).on('error', () => {});
     });
     asked.on('error', reject);
-    if (Array.isArray(body)) for (const piece of body) asked.write(piece);
-    else if (body !== undefined) asked.setHeader('Content-Length', Buffer.byteLength(body));
+    if (Array.isArray(body)) {
+      asked.setHeader('Transfer-Encoding', 'chunked'); // Node.js leaves it out where it expects no body
+      for (const piece of body) asked.write(piece);
+    } else if (body !== undefined) asked.setHeader('Content-Length', Buffer.byteLength(body));
     asked.end(Array.isArray(body) ? undefined : body);
   }));
 }
@@ -160,6 +162,24 @@ function checkCors(answer, route, method, origin, said) {
   }
 }
 
+// What each answer has, whatever it is to.
+function checkForm(answer, method, said) {
+  const { status, fields } = answer;
+  if (status >= 400) {
+    assert.equal(fields['content-type'], 'application/problem+json', said);
+    assert.equal(fields['cache-control'], 'no-store', said);
+    assert.equal(fields['x-content-type-options'], 'nosniff', said);
+  }
+  if (status >= 400 && method !== 'HEAD') {
+    const { type, title, status: told, code, detail } = JSON.parse(answer.text);
+    assert.deepEqual([type, told, typeof title], [`urn:ringcast:error:${code}`, status, 'string'], said);
+    assert.ok(detail === undefined || detail.length > 0, said);
+  }
+  assert.equal(fields.location !== undefined, status === 201 || (method === 'PUT' && status === 200), `${said}: Location`);
+  assert.equal(fields['retry-after'] !== undefined, status === 429 || status === 503, `${said}: Retry-After`);
+  assert.equal(fields.allow !== undefined, status === 405 || (method === 'OPTIONS' && status === 200), `${said}: Allow`);
+}
+
 async function checkOne(route, method, clientName, client, origin, anonymous) {
   let path = route.path();
   const wanted = expected(route, method, client, origin, anonymous);
@@ -175,6 +195,7 @@ async function checkOne(route, method, clientName, client, origin, anonymous) {
   if (wanted.challenge) assert.match(answer.fields['www-authenticate'] ?? '', wanted.challenge, said);
   else assert.equal(answer.fields['www-authenticate'], undefined, said);
   if (answer.status === 405) assert.ok(answer.fields.allow?.includes('OPTIONS'), `${said}: ${answer.fields.allow}`);
+  checkForm(answer, method, said);
   checkCors(answer, route, method, origin, said);
 }
 
@@ -195,63 +216,78 @@ async function checkTable(anonymous = [], names = Object.keys(clients)) {
 
 // --- further tables ---
 
-// Bodies of each kind, as who may and as who may not: whether one may is said first.
+// Bodies of each kind: what they are answered as events, and as settings of a stream. A code alone: the same, refused so.
 const bodies = {
-  'a raw one': { body: 'hello', status: 200 },
-  'an empty one': { body: '', status: 200 },
-  'bytes that are no text': { body: Buffer.from([0xff, 0, 1]), type: 'application/octet-stream', status: 200 },
-  'a JSON object': { body: '{"data":{"x":1},"type":"point"}', type: 'application/json', status: 200 },
-  'bad JSON': { body: '{"data":', type: 'application/json', status: 400 },
-  'an NDJSON batch': { body: '{"data":"1"}\n{"data":"2"}\n', type: 'application/x-ndjson', status: 200 },
-  'a batch with a bad event': { body: '{"data":"1"}\n{"data":"2","type":"a\\nb"}\n', type: 'application/x-ndjson', status: 400 },
-  'a form': { body: 'data=hello&type=text', type: 'application/x-www-form-urlencoded', status: 200 },
-  'a bad form': { body: 'data=%zz', type: 'application/x-www-form-urlencoded', status: 400 },
-  'one in chunks': { body: ['hel', 'lo'], status: 200 },
-  'one that is too large': { body: 'x'.repeat(70 << 10), status: 413 },
+  'none': { event: [200], settings: [201] },
+  'a raw one': { body: 'hello', event: [200], settings: 'serialization_error' },
+  'an empty one': { body: '', event: [200], settings: [201] },
+  'bytes that are no text': { body: Buffer.from([0xff, 0, 1]), type: 'application/octet-stream', event: [200], settings: 'serialization_error' },
+  'a JSON object': { body: '{"data":{"x":1},"type":"point"}', type: 'application/json', event: [200], settings: 'invalid_parameter' },
+  'settings': { body: '{"retention_age":"1h"}', type: 'application/json', event: 'invalid_parameter', settings: [201] },
+  'settings with a content type': { body: '{"retention_count":10,"content_type":"text/plain"}', type: 'text/plain', event: [200], settings: [201] },
+  'bad settings': { body: '{"retention_age":"soon"}', type: 'application/json', event: 'invalid_parameter', settings: 'invalid_parameter' },
+  'an object without data': { body: '{"type":"point"}', type: 'application/json', event: 'missing_parameter', settings: 'invalid_parameter' },
+  'bad JSON': { body: '{"data":', type: 'application/json', event: 'serialization_error', settings: 'invalid_parameter' },
+  'an NDJSON batch': { body: '{"data":"1"}\n{"data":"2"}\n', type: 'application/x-ndjson', event: [200], settings: 'invalid_parameter', isBatch: true },
+  'a batch with a bad event': { body: '{"data":"1"}\n{"data":"2","type":"a\\nb"}\n', type: 'application/x-ndjson', event: 'invalid_parameter', settings: 'invalid_parameter', isBatch: true },
+  'a form': { body: 'data=hello&type=text', type: 'application/x-www-form-urlencoded', event: [200], settings: 'serialization_error' },
+  'a bad form': { body: 'data=%zz', type: 'application/x-www-form-urlencoded', event: 'serialization_error', settings: 'serialization_error' },
+  'a multipart form': { body: '--b--', type: 'multipart/form-data; boundary=b', event: 'invalid_request', settings: 'serialization_error', status: 415 },
+  'one with a coding': { body: 'x', coding: 'gzip', event: 'invalid_request', settings: 'invalid_request', status: 415 },
+  'one in chunks': { body: ['hel', 'lo'], event: [200], settings: 'serialization_error' },
+  'one that is too large': { body: 'x'.repeat(70 << 10), event: 'too_large', settings: 'too_large', status: 413 },
+  'one that is too large, in chunks': { body: ['x'.repeat(70 << 10)], event: 'too_large', settings: 'too_large', status: 413 },
 };
 
-const settings = {
-  'settings of a stream': { body: '{"retention_age":"1h","content_type":"text/plain"}', status: 201 },
-  'no body': { body: '', status: 201 },
-  'a body that is no settings': { body: 'hello', status: 400, code: 'serialization_error' },
-  'a setting that is none': { body: '{"retention":1}', status: 400 },
-  'too much': { body: `{"content_type":"${'x'.repeat(70 << 10)}"}`, status: 413 },
-};
+// Whether one may is said first. What takes no body passes one over, or refuses what it may not have in any case.
+const bodyRoutes = [
+  { method: 'POST', path: '/streams/t/bodies', takes: 'event' },
+  { method: 'POST', path: () => `/connections/${connection}`, takes: 'event', isDirect: true },
+  { method: 'POST', path: '/broadcast', takes: 'event', isDirect: true },
+  { method: 'PUT', path: () => `/streams/t/set-${++counter}`, takes: 'settings' },
+  { method: 'POST', path: '/streams', takes: 'settings' },
+  { method: 'GET', path: '/streams/t/bodies?view=info', status: 200 },
+  { method: 'GET', path: '/streams', status: 200 },
+  { method: 'HEAD', path: '/streams/t/bodies', status: 200 },
+  { method: 'DELETE', path: '/streams/t/bodies', status: 204 },
+  { method: 'POST', path: '/connections/0000000000000000/token', status: 404, mayReader: true },
+];
 
-async function checkSettings() {
-  const callers = { nobody: [401, 'unauthorized'], 'a bad signature': [401, 'unauthorized'], 'a reader': [403, 'forbidden'], 'who may all': null };
-  for (const [kind, { body, status, code }] of Object.entries(settings)) {
-    for (const [name, refused] of Object.entries(callers)) {
-      for (const [method, path] of [['PUT', `/streams/t/set-${++counter}`], ['POST', '/streams']]) {
-        const answer = await ask(method, path, { headers: { ...clients[name].headers, Origin: HOME }, body });
-        const said = `${method} ${path}, ${kind}, by ${name}: ${answer.text}`;
-        assert.equal(answer.status, refused?.[0] ?? status, said);
-        if (refused || code) assert.equal(answer.code, refused?.[1] ?? code, said);
-        assert.equal(answer.code === undefined, answer.status < 300, said);
-        assert.equal(answer.fields['access-control-allow-origin'], HOME, said);
-      }
-    }
-  }
+function expectedOfBody(route, kind) {
+  if (route.takes === undefined) return { statuses: kind.status === 413 ? [413] : [route.status] };
+  // A batch goes to no single connection, nor to all.
+  if (route.isDirect && kind.isBatch) return { statuses: [413], code: 'too_large' };
+  const answer = kind[route.takes];
+  if (Array.isArray(answer)) return { statuses: route.isDirect ? [202] : answer };
+  const isOther = kind.status === 415 && answer !== 'invalid_request'; // no form at all for who takes settings
+  return { statuses: [isOther ? 400 : kind.status ?? 400], code: answer };
 }
 
 async function checkBodies() {
-  const callers = { nobody: 401, 'a bad signature': 401, 'a reader': 403, 'who may all': 0 };
-  for (const path of ['/streams/t/bodies', `/connections/${connection}`, '/broadcast']) {
-    for (const [kind, { body, type, status }] of Object.entries(bodies)) {
-      for (const [name, refused] of Object.entries(callers)) {
-        const headers = { ...clients[name].headers, Origin: HOME };
-        if (type) headers['Content-Type'] = type;
-        // A batch goes to no single connection, nor to all.
-        const isBatch = kind.includes('batch') && path !== '/streams/t/bodies';
-        const answer = await ask('POST', path, { headers, body });
-        const given = status === 200 && path !== '/streams/t/bodies' ? 202 : status;
-        const wanted = refused || (isBatch ? 413 : given);
-        assert.equal(answer.status, wanted, `${path}, ${kind}, by ${name}: ${answer.text}`);
-        assert.equal(answer.fields['access-control-allow-origin'], HOME, 'also of an error');
-        assert.equal(answer.code === undefined, answer.status < 300, answer.text);
+  const callers = { nobody: [401, 'unauthorized'], 'a bad signature': [401, 'unauthorized'], 'a reader': [403, 'forbidden'], 'who may all': undefined };
+  let count = 0;
+  for (const route of bodyRoutes) {
+    for (const [name, kind] of Object.entries(bodies)) {
+      for (const [caller, refused] of Object.entries(callers)) {
+        const { method } = route;
+        const path = typeof route.path === 'string' ? route.path : route.path();
+        const headers = { ...clients[caller].headers, Origin: HOME };
+        if (kind.type) headers['Content-Type'] = kind.type;
+        if (kind.coding) headers['Content-Encoding'] = kind.coding;
+        const answer = await ask(method, path, { headers, body: kind.body });
+        const said = `${method} ${path}, ${name}, by ${caller}: ${answer.status} ${answer.text}`;
+        const mayReader = ['GET', 'HEAD'].includes(method) || route.mayReader;
+        const isRefused = refused !== undefined && !(caller === 'a reader' && mayReader);
+        const wanted = isRefused ? { statuses: [refused[0]], code: refused[1] } : expectedOfBody(route, kind);
+        assert.ok(wanted.statuses.includes(answer.status), `${said}, not ${wanted.statuses}`);
+        if (wanted.code && method !== 'HEAD') assert.equal(answer.code, wanted.code, said);
+        assert.equal(answer.fields['access-control-allow-origin'], HOME, `${said}: also of an error`);
+        checkForm(answer, method, said);
+        count++;
       }
     }
   }
+  return count;
 }
 
 async function checkLimits() {
@@ -395,7 +431,6 @@ test(async ({ say }) => {
   await connect();
   say(`${await checkTable()} answers where keys are configured`);
   await checkBodies();
-  await checkSettings();
   say('bodies');
   await broker.stop();
 
