@@ -53,11 +53,11 @@ bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_ma
 static void go_on(struct shard *shard, struct conn *conn, bool is_keep_alive)
 {
     struct context *context = conn_context(shard, conn);
+    conn_arm(shard, conn, shard->options.request_timeout_ms); // also for taking what was sent
     if (!is_keep_alive || context == NULL) {
         conn_linger(shard, conn);
         return;
     }
-    conn_arm(shard, conn, shard->options.request_timeout_ms);
     if (context->phase == CONTEXT_KNOWN) {
         context->is_answered = true;
         bool is_short = http_request_take_body(&context->request, HTTP_BODY_BYTES_MAX, NULL, NULL);

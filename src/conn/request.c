@@ -137,6 +137,8 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     context->received_length = 0;
     begin_request(shard, context);
     conn->context = pool_index(&shard->contexts, context);
+    conn->flags &= ~(uint32_t)CONN_TIMER_DUE; // it was idle; its request came in time
+    conn_arm(shard, conn, shard->options.request_timeout_ms);
     return context;
 }
 
@@ -155,6 +157,12 @@ static void take_bytes(struct shard *shard, struct conn *conn, const uint8_t *by
         context->received_length = length;
     }
     conn_make_ready(shard, conn);
+}
+
+// What it has been answered is not all sent yet.
+static bool owes_answer(const struct shard *shard, const struct conn *conn)
+{
+    return conn->outbox != NULL || conn_has_send(shard, conn);
 }
 
 void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
@@ -177,6 +185,8 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
         conn_proceed_close(shard, conn);
     } else if (result == -ENOBUFS || (conn->state == CONN_LINGER && result > 0)) {
         request_arm_receive(shard, conn);
+    } else if (result == 0 && conn->state == CONN_REQUEST && owes_answer(shard, conn)) {
+        conn_linger(shard, conn);
     } else if (result <= 0) {
         conn_close(shard, conn);
     }

@@ -318,8 +318,8 @@ static void answer_refused(struct shard *shard, struct conn *conn, const struct 
     request_problem(shard, conn,
                     &(struct http_problem){.fault = &fault,
                                            .retry_after_s = task->retry_after_s,
-                                           .has_index = is_batch,
-                                           .has_accepted = is_batch,
+                                           .has_index = is_batch && task->taken < task->event_count,
+                                           .has_accepted = is_batch || task->accepted > 0,
                                            .index = task->taken,
                                            .accepted = task->accepted});
 }

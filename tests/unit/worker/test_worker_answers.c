@@ -3,6 +3,8 @@
 // What the broker says itself: answers, pages, notices, also to those who do not take them at once.
 #include "fake_log.h"
 
+#include "worker/worker_internal.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +110,52 @@ Test(worker_answers, one_who_never_reads_is_closed_in_time)
     cr_assert_eq(fake_connections(), 0);
     close(client);
     fake_stop();
+}
+
+static void wait_until_asleep(void)
+{
+    do {
+        fake_run(20);
+    } while (!atomic_load(&fake_worker()->loop.asleep));
+}
+
+// When the only connection, which the worker has not in hand, is looked at.
+static uint32_t deadline(void)
+{
+    const struct conn_ring *ring = &fake_worker()->shard.rings[0];
+    for (uint32_t slot = 0; slot < ring->capacity; slot++) {
+        if (ring->conns[slot].state == CONN_REQUEST) {
+            return ring->conns[slot].timer.deadline_tick;
+        }
+    }
+    cr_assert_fail("there is no connection");
+    return 0;
+}
+
+// Not what the one before, or being idle, left of its time.
+Test(worker_answers, each_request_has_its_own_time)
+{
+    fake_start(&defaults);
+    struct fake_text text = {0};
+    int client = fake_connect("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 0);
+    fake_expect(client, &text, "ok\n");
+    wait_until_asleep();
+    uint32_t idle = deadline();
+    fake_run(100);
+    cr_assert_eq(send(client, "GET /he", 7, MSG_NOSIGNAL), 7);
+    for (int i = 0; i < 500 && pool_used(&fake_worker()->shard.contexts) == 0; i++) {
+        wait_until_asleep();
+    }
+    uint32_t begun = deadline();
+    cr_expect_gt(begun, idle);
+    fake_run(100);
+    cr_assert_eq(send(client, "al", 2, MSG_NOSIGNAL), 2);
+    fake_run(100);
+    wait_until_asleep();
+    cr_expect_eq(deadline(), begun, "its bytes do not prolong it");
+    close(client);
+    fake_stop();
+    fake_text_free(&text);
 }
 
 static struct log_transient *transient_make(char *frame, size_t length)

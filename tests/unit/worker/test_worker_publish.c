@@ -373,6 +373,24 @@ Test(worker_publish, errors_of_the_log_are_told)
     finish(client);
 }
 
+// Of one event that is to close its stream as well, the event may be written and the end not.
+Test(worker_publish, what_was_taken_is_told_of_one_event_too)
+{
+    start();
+    int client =
+        fake_connect(POST("/streams/a?action=close", "Content-Length: 5\r\n", "hello"), 0);
+    struct task *task = wait_tasks(1);
+    cr_assert(task->event_count == 1 && task->life == STREAM_CLOSED);
+    task->error = ERR_BACKPRESSURE_EXCEEDED;
+    task->accepted = 1;
+    task->taken = 1;
+    answer(task);
+    fake_expect(client, &text, "\"accepted\":1}");
+    cr_expect_eq(count_of("HTTP/1.1 429 "), 1);
+    cr_expect_eq(count_of("\"index\""), 0);
+    finish(client);
+}
+
 static struct task *ask(int client, const char *request)
 {
     uint32_t before = task_count;
@@ -468,6 +486,49 @@ Test(worker_publish, a_long_list_is_sent_whole)
     const char *at = strstr(text.bytes, "\r\n\r\n") + 4;
     cr_expect_eq(strncmp(at, list, LENGTH), 0);
     free(list);
+    finish(client);
+}
+
+// Its time limit was over before the log answered: another one holds for what it does not take.
+Test(worker_publish, one_who_takes_no_answer_is_closed_also_where_it_is_the_last)
+{
+    enum { LENGTH = TASK_JSON_BYTES_MAX };
+    const struct fake_options options = {.shard = {.request_timeout_ms = 200}};
+    start_with(&options);
+    int client = fake_connect("", 4096);
+    struct task *task = ask(client, "GET /streams?limit=2000 HTTP/1.1\r\nHost: x\r\n"
+                                    "Connection: close\r\n\r\n");
+    fake_run(400);
+    char *list = calloc(1, LENGTH);
+    cr_assert_not_null(list);
+    cr_assert_eq(buffer_append(&task->json, list, LENGTH), 0);
+    free(list);
+    answer(task);
+    for (int i = 0; i < 500 && fake_connections() > 0; i++) {
+        fake_run(10);
+    }
+    cr_expect_eq(fake_connections(), 0);
+    finish(client);
+}
+
+// It has said all that it will: no reason not to tell it the rest.
+Test(worker_publish, one_who_half_closes_gets_its_answer_whole)
+{
+    enum { LENGTH = TASK_JSON_BYTES_MAX };
+    start();
+    int client = fake_connect("", 4096);
+    struct task *task = ask(client, "GET /streams?limit=2000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    cr_assert_eq(shutdown(client, SHUT_WR), 0);
+    char *list = malloc(LENGTH);
+    cr_assert_not_null(list);
+    memset(list, 'l', LENGTH);
+    cr_assert_eq(buffer_append(&task->json, list, LENGTH), 0);
+    free(list);
+    answer(task);
+    fake_run(100);
+    cr_assert(fake_read(client, &text, NULL, FAKE_WAIT_MS));
+    const char *body = strstr(text.bytes, "\r\n\r\n") + 4;
+    cr_expect_eq(strspn(body, "l"), LENGTH);
     finish(client);
 }
 
