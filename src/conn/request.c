@@ -195,7 +195,7 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
 void request_time_out(struct shard *shard, struct conn *conn)
 {
     struct context *context = conn_context(shard, conn);
-    if (conn_has_send(shard, conn) || conn->outbox != NULL || context == NULL ||
+    if (owes_answer(shard, conn) || context == NULL ||
         !http_request_has_started(&context->request) || context->is_answered) {
         conn_close(shard, conn); // nothing was asked: nothing to answer
         return;

@@ -56,8 +56,8 @@ for round in 1 2 3 4; do
   timeout 60 socat -t 15 - "UNIX-CONNECT:$SOCKET" <"$RC_TMP/lines" >"$RC_TMP/answers" 2>/dev/null &
   socat_pid=$!
   helpers+=("$socat_pid")
-  has_some() { [ "$(wc -l <"$RC_TMP/answers")" -ge $((round * 100)) ]; }
-  patiently has_some || fail "no answers"
+  has_ends() { [ "$(grep -c '"done":true' "$RC_TMP/answers")" -gt $((round * 50)) ]; }
+  patiently has_ends || fail "no answers"
   broker_kill
   wait "$socat_pid" 2>/dev/null
   broker_start

@@ -377,8 +377,7 @@ Test(worker_publish, errors_of_the_log_are_told)
 Test(worker_publish, what_was_taken_is_told_of_one_event_too)
 {
     start();
-    int client =
-        fake_connect(POST("/streams/a?action=close", "Content-Length: 5\r\n", "hello"), 0);
+    int client = fake_connect(POST("/streams/a?action=close", "Content-Length: 5\r\n", "hello"), 0);
     struct task *task = wait_tasks(1);
     cr_assert(task->event_count == 1 && task->life == STREAM_CLOSED);
     task->error = ERR_BACKPRESSURE_EXCEEDED;
