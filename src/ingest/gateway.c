@@ -367,13 +367,19 @@ static uint64_t owner_of(const struct ingest *ingest, const struct task *task)
     return subject.length == 0 ? 0 : hash_stable(subject.at, subject.length);
 }
 
+// Whether a stream need not be made: by what the log has taken, not by what subscribers know by now.
+static bool is_there(const struct ingest *ingest, const struct task *task)
+{
+    struct log_stream_info info;
+    return log_find_stream(ingest->log, task->stream, &info) && info.is_there;
+}
+
 // The stream that an event is about to make gets its owner first.
 static enum step_result claim(struct ingest *ingest, struct task *task)
 {
     const struct stream_settings settings = {.parts = SETTINGS_OWNER,
                                              .owner = owner_of(ingest, task)};
-    struct log_stream_info info;
-    if (settings.owner == 0 || find(ingest, task, &info)) {
+    if (settings.owner == 0 || is_there(ingest, task)) {
         return STEP_DONE;
     }
     enum rc_error error = ERR_NONE;
@@ -462,7 +468,7 @@ static enum step_result take_turn(struct ingest *ingest, struct task *task, size
     switch (task->kind) {
     case TASK_PUBLISH: return publish(ingest, task, spent_bytes);
     case TASK_CREATE:
-        task->is_created = !find(ingest, task, &info);
+        task->is_created = !is_there(ingest, task);
         return give_control(ingest, task);
     case TASK_END: return give_control(ingest, task);
     case TASK_INFO:

@@ -369,6 +369,7 @@ static void describe(const struct log *log, const struct log_stream *stream,
         .interest = streams_interest(&log->streams, stream),
         .last_time_ms = stream->last_time_ms,
         .content_type = streams_content_type(&log->streams, stream),
+        .is_there = streams_is_there(stream),
         .is_awaited = stream->life == STREAM_OPEN && !streams_is_there(stream),
     };
     if (extra != NULL) {

@@ -170,7 +170,10 @@ struct log_stream_info {
     uint64_t last_time_ms;
     struct stream_settings settings; // 0 in them: as the broker is set
     struct slice content_type;       // empty: none is set; the log's memory, valid during the call
-    bool is_awaited;                 // nobody made it or published to it: subscribers wait for it
+    // By all that was appended, which is ahead of `state`: somebody made it or published to it. Else
+    // it was deleted, or subscribers wait for it (is_awaited).
+    bool is_there;
+    bool is_awaited;
 };
 // False where there is no such stream. Slices are valid until the log goes on.
 bool log_find_stream(const struct log *log, struct slice name, struct log_stream_info *info);

@@ -261,6 +261,8 @@ static struct log_stream_info describe(uint64_t place)
     }
     info.state.life = place == fake_log.ended_place ? fake_log.ended : STREAM_OPEN;
     info.is_awaited = place > 0 && place == fake_log.awaited_place;
+    info.is_there = !info.is_awaited && info.state.life != STREAM_DELETED &&
+                    (place == 0 || place != fake_log.deleted_place);
     return info;
 }
 

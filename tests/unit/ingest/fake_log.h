@@ -53,6 +53,7 @@ struct fake_log {
     uint64_t ended_place;  // of these one that has ended so,
     enum stream_life ended;
     uint64_t awaited_place; // and one that is not there; 0: none
+    uint64_t deleted_place; // a stream that was deleted, which nobody was told yet; 0: none
     bool bounds_owners;
     uint32_t full_count;          // appends that found no room
     uint32_t wait_ms;             // that its events are held

@@ -97,8 +97,15 @@ Test(gateway_streams, a_stream_has_an_owner)
     cr_expect_eq(record[1].level, ACK_RECEIVED);
     cr_expect_eq(record[2].kind, FAKE_EVENT);
     cr_expect_eq(record[3].kind, FAKE_EVENT);
+    fake_log.deleted_place = 1; // made anew by its next event
+    struct task *task = tasks_make_publish(0, "chat/2", 0, 1);
+    task->grant = grant;
+    cr_expect_eq(tasks_run(task)->accepted, 1);
+    cr_assert_eq(fake_log.count, 9);
+    cr_expect_eq(record[4].kind, FAKE_SET);
+    cr_expect_eq(record[4].settings.owner, record[0].settings.owner);
     fake_log.refusal = ERR_RATE_LIMITED;
-    struct task *task = tasks_make_publish(0, "new/2", 0, 1);
+    task = tasks_make_publish(0, "new/2", 0, 1);
     task->grant = grant;
     const struct task *answer = tasks_run(task);
     cr_expect_eq(answer->error, ERR_RATE_LIMITED);

@@ -122,8 +122,17 @@ Test(life, what_is_not_there_cannot_end)
         cr_expect_eq(end("awaited", life), ERR_STREAM_NOT_FOUND);
     }
     cr_expect_not(is_known("nowhere"));
+    cr_expect_not(find("awaited").is_there);
     cr_assert_eq(set("awaited", &nothing, ""), ERR_NONE);
     cr_expect_not(find("awaited").is_awaited);
+    cr_expect(find("awaited").is_there);
+    // At once, though readers are told later.
+    harness_settle();
+    cr_assert_eq(end("awaited", STREAM_DELETED), ERR_NONE);
+    cr_expect_not(find("awaited").is_there);
+    cr_expect_eq(life_of("awaited"), STREAM_OPEN);
+    cr_assert_eq(publish("awaited", "one"), ERR_NONE);
+    cr_expect(find("awaited").is_there);
     cr_expect_eq(end("awaited", STREAM_CLOSED), ERR_NONE);
 }
 
