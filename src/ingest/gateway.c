@@ -367,7 +367,8 @@ static uint64_t owner_of(const struct ingest *ingest, const struct task *task)
     return subject.length == 0 ? 0 : hash_stable(subject.at, subject.length);
 }
 
-// Whether a stream need not be made: by what the log has taken, not by what subscribers know by now.
+// Whether a stream need not be made: by what the log has taken, not by what subscribers know by
+// now.
 static bool is_there(const struct ingest *ingest, const struct task *task)
 {
     struct log_stream_info info;
@@ -467,9 +468,7 @@ static enum step_result take_turn(struct ingest *ingest, struct task *task, size
     }
     switch (task->kind) {
     case TASK_PUBLISH: return publish(ingest, task, spent_bytes);
-    case TASK_CREATE:
-        task->is_created = !is_there(ingest, task);
-        return give_control(ingest, task);
+    case TASK_CREATE: task->is_created = !is_there(ingest, task); return give_control(ingest, task);
     case TASK_END: return give_control(ingest, task);
     case TASK_INFO:
         return find(ingest, task, &info) ? STEP_DONE : refuse(task, ERR_STREAM_NOT_FOUND, 0, "");

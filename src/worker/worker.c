@@ -46,7 +46,7 @@ static void restart_windows(struct worker *worker, uint64_t id)
     for (uint32_t i = pool_next_live(&streams->pool, 0); i != POOL_INDEX_NONE;
          i = pool_next_live(&streams->pool, i + 1)) {
         struct stream *stream = stream_table_at(streams, i);
-        if (stream->state == STREAM_LIVE) {
+        if (stream->state == STREAM_LIVE && !stream->is_left) {
             stream_restart(streams, stream, id);
         }
     }

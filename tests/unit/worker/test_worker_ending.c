@@ -228,10 +228,11 @@ Test(worker_ending, made_anew_while_a_replay_is_under_way)
 {
     fake_start(&defaults);
     struct client keeps;
-    come(&keeps, "/events?stream=a&stream=b");
+    come(&keeps, "/events?stream=a&stream=b&envelope=0");
     for (int i = 0; i < 20; i++) {
         fake_publish_one("a", "old");
     }
+    fake_expect(keeps.socket, &keeps.text, "id: 20\n");
     fake_make_cold();
     struct client replay;
     fake_hold();
@@ -254,6 +255,28 @@ Test(worker_ending, made_anew_while_a_replay_is_under_way)
     go(&keeps);
     go(&replay);
     go(&now);
+    fake_stop();
+}
+
+Test(worker_ending, made_anew_while_one_is_parked_and_the_worker_is_lapped)
+{
+    fake_start(&defaults);
+    struct client parked;
+    come(&parked, "/streams/a?events_per_second=2&burst=1");
+    fake_publish_one("a", "one");
+    fake_publish_one("a", "two");
+    fake_expect(parked.socket, &parked.text, "data: one\n\n");
+    fake_set_life("a", STREAM_DELETED);
+    fake_set_life("a", STREAM_OPEN);
+    fake_run(20);
+    fake_lap(true, false);
+    fake_publish_one("a", "new");
+    fake_lap(false, false);
+    expect_all(&parked, "id: 1\ndata: one\n\n"
+                        "id: 2\nevent: gap\ndata: "
+                        "{\"from\":2,\"to\":2,\"reason\":\"expired\",\"resume\":2}\n\n"
+                        "id: 2\nevent: end\ndata: {\"stream\":\"a\",\"reason\":\"deleted\"}\n\n");
+    go(&parked);
     fake_stop();
 }
 
