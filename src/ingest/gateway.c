@@ -48,10 +48,14 @@ static enum step_result refuse(struct task *task, enum rc_error error, uint32_t 
 // Of an error that the log told.
 static enum step_result refuse_by_log(struct task *task, enum rc_error error)
 {
-    bool is_passing = error == ERR_LOG_ERROR || error == ERR_SHUTTING_DOWN;
-    // The only rate that the log knows.
-    const char *why =
-        error == ERR_RATE_LIMITED ? "the token's subject has as many streams as it may" : "";
+    int status = error_http_status(error);
+    bool is_passing = status == 429 || status == 503;
+    const char *why = "";
+    if (error == ERR_RATE_LIMITED) { // the only rate that the log knows
+        why = "the token's subject has as many streams as it may";
+    } else if (error == ERR_TOO_MANY_STREAMS) {
+        why = "the broker knows as many streams as it may";
+    }
     return refuse(task, error, is_passing ? GATEWAY_RETRY_LATER_S : 0, why);
 }
 

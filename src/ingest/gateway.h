@@ -42,7 +42,7 @@ enum {
     GATEWAY_WAITING_MAX = 1024,
     // When a client is told to come again.
     GATEWAY_RETRY_S = 1,
-    GATEWAY_RETRY_LATER_S = 5, // the log is broken, or the broker ends
+    GATEWAY_RETRY_LATER_S = 5, // the log is broken or full of streams, or the broker ends
 };
 
 // Tasks by their `next`.

@@ -485,7 +485,7 @@ static int load(struct opening *opening, char *message, size_t message_size)
     error = error != 0 ? error : take_segments(opening);
     if (error == -ENOSPC) {
         (void)snprintf(message, message_size,
-                       "the log holds more streams than streams_max allows (%u)",
+                       "the log holds more streams than --streams-max allows (%u)",
                        opening->log->options.streams_max);
     } else if (error != 0 && message[0] == '\0') {
         (void)snprintf(message, message_size, "the log cannot be loaded: %s", strerror(-error));

@@ -86,6 +86,7 @@ equal "$(http PUT /streams/of-alice/1)" "201 " "the first"
 equal "$(http POST /streams/of-alice/2 -d x)" "200 " "the second"
 equal "$(http POST /streams/of-alice/2 -d y)" "200 " "which is there"
 equal "$(http PUT /streams/of-alice/3)" "429 rate_limited" "the third"
+equal "$(header answer Retry-After)" 5 "when to come again"
 equal "$(http POST /streams/of-alice/3 -d x)" "429 rate_limited" "the third"
 equal "$(http POST /streams)" "429 rate_limited" "the third"
 answer /streams/of-bob/1 -X PUT -H "$(bearer bob)"
@@ -95,4 +96,10 @@ broker_start --auth-keys "$RC_TMP/secret.key" --streams-per-subject 2
 equal "$(http PUT /streams/of-alice/3)" "429 rate_limited" "the third after a kill"
 equal "$(http DELETE /streams/of-alice/1)" "204 " "deleting one"
 equal "$(http POST /streams)" "201 " "another in its place"
+broker_stop
+rm -rf "$DATA"
+broker_start --anonymous all --streams-max 1
+answer /streams -X POST
+problem /streams 503 too_many_streams -X POST
+equal "$(header answer Retry-After)" 5 "when to come again"
 broker_stop
