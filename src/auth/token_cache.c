@@ -24,6 +24,7 @@ struct token_cache {
     uint64_t seed;
     size_t count;
     size_t bytes;
+    uint64_t verified;
     struct list used;
     struct entry *buckets[]; // limits.tokens_max of them
 };
@@ -151,6 +152,7 @@ enum token_fault token_cache_verify(struct token_cache *cache, struct slice toke
         }
         forget(cache, entry);
     }
+    cache->verified++;
     enum token_fault fault = token_verify(cache->keyring, cache->rules, token, now_ms, grant);
     if (fault == TOKEN_OK) {
         keep(cache, hash, token, *grant);
@@ -163,6 +165,11 @@ void token_cache_set_keyring(struct token_cache *cache, struct keyring *keyring)
     forget_all(cache);
     keyring_release(cache->keyring);
     cache->keyring = keyring;
+}
+
+uint64_t token_cache_verified(const struct token_cache *cache)
+{
+    return cache->verified;
 }
 
 size_t token_cache_count(const struct token_cache *cache)

@@ -33,6 +33,8 @@ enum token_fault token_cache_verify(struct token_cache *cache, struct slice toke
 // were given out stay what they are, until they expire.
 void token_cache_set_keyring(struct token_cache *cache, struct keyring *keyring);
 
+// How many were verified so far, rather than found.
+uint64_t token_cache_verified(const struct token_cache *cache);
 size_t token_cache_count(const struct token_cache *cache);
 size_t token_cache_bytes(const struct token_cache *cache);
 

@@ -180,8 +180,11 @@ static bool verify(struct shard *shard, struct conn *conn, struct context *conte
     if (shard->tokens == NULL) {
         return refuse_token(shard, conn, "no keys are configured here, so no token is valid");
     }
+    uint64_t verified = token_cache_verified(shard->tokens);
     enum token_fault fault =
         token_cache_verify(shard->tokens, token, shard->unix_ms, &context->grant);
+    verified = token_cache_verified(shard->tokens) - verified;
+    shard->request_share_left -= (int32_t)verified * SHARE_OF_TOKEN;
     if (fault == TOKEN_MEMORY) {
         struct http_fault busy;
         http_fault_set(&busy, ERR_OVERLOADED, "%s", token_fault_text(fault));

@@ -21,18 +21,32 @@ void ask_begin(struct shard *shard, struct conn *conn, struct context *context)
 
 void ask_answered(struct shard *shard, struct task *chain)
 {
-    while (chain != NULL) {
-        struct context *context = context_of(chain);
-        chain = chain->next;
-        ASSERT(context->is_asking);
-        context->is_asking = false;
-        if (context->conn == CONN_NONE) {
-            request_free(shard, context);
-            continue;
+    list_push_back(&shard->answered, &chain->node);
+}
+
+static void answer(struct shard *shard, struct context *context)
+{
+    ASSERT(context->is_asking);
+    context->is_asking = false;
+    if (context->conn == CONN_NONE) {
+        request_free(shard, context);
+        return;
+    }
+    struct conn *conn = conn_at(shard, context->conn);
+    ASSERT(conn->state == CONN_ASKING && conn_context(shard, conn) == context);
+    conn->state = CONN_REQUEST;
+    task_answered(shard, conn, context);
+}
+
+void ask_go_on(struct shard *shard)
+{
+    struct list_node *node;
+    while (shard->request_share_left > 0 && (node = list_pop_front(&shard->answered)) != NULL) {
+        struct task *task = LIST_ENTRY(node, struct task, node);
+        if (task->next != NULL) {
+            list_push_front(&shard->answered, &task->next->node);
         }
-        struct conn *conn = conn_at(shard, context->conn);
-        ASSERT(conn->state == CONN_ASKING && conn_context(shard, conn) == context);
-        conn->state = CONN_REQUEST;
-        task_answered(shard, conn, context);
+        shard->request_share_left--;
+        answer(shard, context_of(task));
     }
 }

@@ -65,26 +65,27 @@ void conn_make_ready(struct shard *shard, struct conn *conn)
     conn->flags |= CONN_READY;
     conn->ready_next = CONN_NONE;
     uint32_t index = conn_index(shard, conn);
-    if (shard->ready_last == CONN_NONE) {
-        shard->ready_first = index;
+    struct ready *ready = conn->state == CONN_REQUEST ? &shard->requests : &shard->ready;
+    if (ready->last == CONN_NONE) {
+        ready->first = index;
     } else {
-        conn_at(shard, shard->ready_last)->ready_next = index;
+        conn_at(shard, ready->last)->ready_next = index;
     }
-    shard->ready_last = index;
-    shard->ready_count++;
+    ready->last = index;
+    ready->count++;
 }
 
-struct conn *conn_take_ready(struct shard *shard)
+struct conn *conn_take_ready(struct shard *shard, struct ready *ready)
 {
-    if (shard->ready_first == CONN_NONE) {
+    if (ready->first == CONN_NONE) {
         return NULL;
     }
-    struct conn *conn = conn_at(shard, shard->ready_first);
-    shard->ready_first = conn->ready_next;
-    if (shard->ready_first == CONN_NONE) {
-        shard->ready_last = CONN_NONE;
+    struct conn *conn = conn_at(shard, ready->first);
+    ready->first = conn->ready_next;
+    if (ready->first == CONN_NONE) {
+        ready->last = CONN_NONE;
     }
-    shard->ready_count--;
+    ready->count--;
     conn->flags &= ~(uint32_t)CONN_READY;
     return conn;
 }

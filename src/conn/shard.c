@@ -132,8 +132,9 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
     shard->tail = tail;
     shard->listener_fd = listener_fd;
     shard->options = *options;
-    shard->ready_first = CONN_NONE;
-    shard->ready_last = CONN_NONE;
+    shard->ready = (struct ready){.first = CONN_NONE, .last = CONN_NONE};
+    shard->requests = (struct ready){.first = CONN_NONE, .last = CONN_NONE};
+    list_init(&shard->answered);
     list_init(&shard->unasked);
     list_init(&shard->idle);
     list_init(&shard->waits[WAIT_HEADER].contexts);
@@ -294,6 +295,7 @@ void shard_begin_round(struct shard *shard)
 {
     shard_take_pressure(shard);
     shard->scan_records_left = SCAN_RECORDS_MAX;
+    shard->request_share_left = SHARD_REQUEST_SHARE;
     cold_round(&shard->cold);
     struct waiters woken = {0};
     history_round(&shard->histories, &woken);
@@ -303,7 +305,8 @@ void shard_begin_round(struct shard *shard)
 
 bool shard_needs_round(const struct shard *shard)
 {
-    return shard->ready_count > 0 || history_needs_round(&shard->histories) ||
+    return shard->ready.count > 0 || shard->requests.count > 0 ||
+           !list_is_empty(&shard->answered) || history_needs_round(&shard->histories) ||
            cold_needs_round(&shard->cold);
 }
 

@@ -63,6 +63,11 @@ enum {
     OUTBOX_BYTES_MAX =
         64 << 10,          // a connection that leaves more of broker-made bytes unread is closed
     RECEIVE_BUFFERS = 128, // of each ring
+    // What one round does for requests, and for answers to them, before subscribers have their turn
+    // again: a request or an answer is one, what takes longer counts as several.
+    SHARD_REQUEST_SHARE = 512,
+    SHARE_OF_TOKEN = 16,        // that is verified, and was not known
+    SHARE_BODY_BYTES = 1 << 10, // of a body count as one
 };
 
 struct shard_options {
@@ -101,6 +106,11 @@ struct conn_ring {
     uint32_t used;
     struct accept_set accept;
     struct buffers buffers;
+};
+
+// Connections in a queue, by index, first in first out; CONN_NONE ends it.
+struct ready {
+    uint32_t first, last, count;
 };
 
 struct shard_stats {
@@ -151,6 +161,7 @@ struct shard {
     // Tasks for the log thread that are not posted yet, in order; NULL: none.
     struct task *tasks;
     struct task **tasks_end; // where the next one is hung up
+    struct list answered;    // chains that came back, by the `node` of their first
 
     uint32_t requests_inflight; // subscriptions and look-ups with the log
     uint64_t *unsubscribed;     // stream numbers
@@ -166,6 +177,7 @@ struct shard {
     uint64_t now_ms; // monotonic
     uint64_t unix_ms;
     uint64_t scan_records_left; // that may still be looked at for those who lag, or passed over
+    int32_t request_share_left; // of SHARD_REQUEST_SHARE
 
     // The present batch of sends: what they point to, until it is flushed.
     uint32_t batch;
@@ -175,8 +187,9 @@ struct shard {
     struct msghdr *messages;
     uint8_t *scratch;
 
-    // Connections that have something to do, first in first out, by index; CONN_NONE ends it.
-    uint32_t ready_first, ready_last, ready_count;
+    // Connections that have something to do: those whose requests are read apart from the others.
+    struct ready ready;
+    struct ready requests;
 
     struct shard_stats stats;
 };
@@ -240,7 +253,8 @@ void conn_timer_due(struct shard *shard, struct conn *conn);
 // Queues it for conn_pump.
 void conn_make_ready(struct shard *shard, struct conn *conn);
 void conn_free_outbox(struct shard *shard, struct conn *conn);
-struct conn *conn_take_ready(struct shard *shard);
+// The next one of shard.ready or shard.requests; NULL: it is empty.
+struct conn *conn_take_ready(struct shard *shard, struct ready *ready);
 // Sends goodbye with a retry of retry_ms, and closes.
 void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms);
 // Tells it why a policy ends it, with the usual retry, and closes.
@@ -302,8 +316,9 @@ void answer_options(struct shard *shard, struct conn *conn, const struct context
 // --- ask.c: tasks for the log thread ---
 // Lends it the context's task, which says what is wanted; the connection waits for the answer.
 void ask_begin(struct shard *shard, struct conn *conn, struct context *context);
-// A chain of them came back.
+// A chain of them came back. ask_go_on answers their clients, as far as the round's share goes.
 void ask_answered(struct shard *shard, struct task *chain);
+void ask_go_on(struct shard *shard);
 
 // --- task.c: what is asked of the log thread ---
 void task_begin(struct context *context); // nothing is asked yet

@@ -206,6 +206,9 @@ static bool read_body(struct shard *shard, struct conn *conn, struct context *co
     const struct publish_defaults defaults = {.event = parameters->event,
                                               .event_bytes_max = shard->options.event_bytes_max,
                                               .events_max = events_max};
+    bool is_step = parameters->body == BODY_NDJSON && body.length > PUBLISH_STEP_BYTES;
+    shard->request_share_left -=
+        (int32_t)((is_step ? PUBLISH_STEP_BYTES : body.length) / SHARE_BODY_BYTES);
     struct publish_fault fault;
     enum publish_progress progress =
         publish_body_parse(parameters->body, body, &defaults, &context->batch, &fault);

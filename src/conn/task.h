@@ -73,7 +73,7 @@ struct task {
 
     uint32_t taken; // events given to the log: where an error stopped it, that one's index
 
-    // The log thread's own while it has it.
+    // The log thread's own while it has it; after that the worker's.
     struct list_node node;
     uint8_t stage;                     // ingest/gateway.h
     bool has_waited;                   // for room,

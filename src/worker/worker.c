@@ -175,16 +175,34 @@ static bool fan_out(struct worker *worker)
 
 static bool pump_ready(struct worker *worker)
 {
-    uint32_t count = worker->shard.ready_count;
+    struct shard *shard = &worker->shard;
+    uint32_t count = shard->ready.count;
     count = count < PUMPS_PER_ROUND_MAX ? count : PUMPS_PER_ROUND_MAX;
     for (uint32_t i = 0; i < count; i++) {
-        struct conn *conn = conn_take_ready(&worker->shard);
+        struct conn *conn = conn_take_ready(shard, &shard->ready);
         if (conn == NULL) {
             break;
         }
-        conn_pump(&worker->shard, conn);
+        conn_pump(shard, conn);
     }
-    return worker->shard.ready_count > 0;
+    return shard->ready.count > 0;
+}
+
+// Answers come before further requests. True when something is left for the next round.
+static bool pump_requests(struct worker *worker)
+{
+    struct shard *shard = &worker->shard;
+    ask_go_on(shard);
+    uint32_t count = shard->requests.count;
+    for (uint32_t i = 0; i < count && shard->request_share_left > 0; i++) {
+        struct conn *conn = conn_take_ready(shard, &shard->requests);
+        if (conn == NULL) {
+            break;
+        }
+        shard->request_share_left--;
+        conn_pump(shard, conn);
+    }
+    return shard->requests.count > 0 || !list_is_empty(&shard->answered);
 }
 
 bool worker_post_log(struct worker *worker, const struct log_message *message)
@@ -289,6 +307,7 @@ static bool on_round(void *context)
     shard_begin_round(shard);
     bool has_more = fan_out(worker);
     has_more |= pump_ready(worker);
+    has_more |= pump_requests(worker);
     shard_flush(shard);
     if (worker->is_stopping && !has_more) {
         has_more = !say_goodbye(worker);

@@ -49,7 +49,7 @@ Test(fan_out, visits_only_so_many_who_are_held_back)
     cr_assert(shard_fan_out(&shard, &stream, &left));
     cr_assert_eq(left, VISITS - SUBSCRIBERS % VISITS);
     cr_assert_eq(stream.pass_from, stream.last_id);
-    cr_assert_eq(shard.ready_count, 0, "they are left alone");
+    cr_assert_eq(shard.ready.count, 0, "they are left alone");
 }
 
 Test(fan_out, places_of_those_who_went_are_visits)

@@ -96,7 +96,7 @@ uint32_t fake_unsubscribes(void);
 struct worker *fake_worker(void);
 // What gets the tasks of HTTP clients, in chains, during fake_run.
 void fake_on_tasks(void (*take)(struct task *chain));
-void fake_answer_tasks(struct task *chain);
+void fake_answer_tasks(struct task *chain); // the worker is told with the next round
 uint16_t fake_port(void);
 void fake_round(uint64_t max_wait_ns); // of the log's loop
 
