@@ -172,40 +172,57 @@ static int print_workers(struct slice workers, FILE *out, bool colour)
     return error;
 }
 
-// What subscribers did not get, and why.
-static const struct {
+// Counters of workers that are told of where there is something to tell.
+struct tally {
     const char *key;
     const char *name;
-} losses[] = {
+};
+
+enum { TALLIES_MAX = 6 };
+
+// What subscribers did not get, and why.
+static const struct tally losses[TALLIES_MAX] = {
     {"dropped_oldest", "drop_oldest"}, {"dropped_newest", "drop_newest"},
     {"dropped_lowest", "drop_lowest"}, {"dropped_shed", "for want of memory"},
     {"lag_closes", "disconnected"},    {"stall_closes", "closed as stalled"},
 };
-enum { LOSSES = sizeof(losses) / sizeof(losses[0]) };
 
-static void add_losses(void *context, struct slice worker)
+// Who was turned away: a request with an error, whatever it asked for, a connection without one.
+static const struct tally refusals[TALLIES_MAX] = {
+    {"request_errors", "requests"},
+    {"refused", "connections"},
+    {"expiry_closes", "closed as their token expired"},
+};
+
+struct tally_sums {
+    const struct tally *tallies;
+    uint64_t sums[TALLIES_MAX];
+};
+
+static void add_tallies(void *context, struct slice worker)
 {
-    uint64_t *sums = context;
-    for (size_t i = 0; i < LOSSES; i++) {
-        sums[i] += json_value_number(worker, losses[i].key);
+    struct tally_sums *sums = context;
+    for (size_t i = 0; i < TALLIES_MAX && sums->tallies[i].key != NULL; i++) {
+        sums->sums[i] += json_value_number(worker, sums->tallies[i].key);
     }
 }
 
-// A line where there is something to tell.
-static void print_losses(struct slice workers, FILE *out, bool colour)
+static void print_tallies(const char *label, const struct tally tallies[TALLIES_MAX],
+                          struct slice workers, FILE *out, bool colour)
 {
-    uint64_t sums[LOSSES] = {0};
+    struct tally_sums sums = {.tallies = tallies};
     char text[LINE_BYTES_MAX] = "";
     int length = 0;
-    (void)json_value_each(workers, add_losses, sums);
-    for (size_t i = 0; i < LOSSES; i++) {
-        if (sums[i] > 0) {
-            length += snprintf(text + length, sizeof(text) - (size_t)length, "%s%s %llu",
-                               length > 0 ? ", " : "", losses[i].name, (unsigned long long)sums[i]);
+    (void)json_value_each(workers, add_tallies, &sums);
+    for (size_t i = 0; i < TALLIES_MAX; i++) {
+        if (sums.sums[i] > 0) {
+            length +=
+                snprintf(text + length, sizeof(text) - (size_t)length, "%s%s %llu",
+                         length > 0 ? ", " : "", tallies[i].name, (unsigned long long)sums.sums[i]);
         }
     }
     if (length > 0) {
-        print_line(out, colour, "too slow", "%s", text);
+        print_line(out, colour, label, "%s", text);
     }
 }
 
@@ -232,7 +249,8 @@ int status_print_summary(struct slice answer, FILE *out, bool colour)
     if (!json_value_member(answer, "workers", &part)) {
         return 0;
     }
-    print_losses(part, out, colour);
+    print_tallies("refused", refusals, part, out, colour);
+    print_tallies("too slow", losses, part, out, colour);
     return print_workers(part, out, colour);
 }
 

@@ -36,9 +36,10 @@ Test(status_print, summary)
         "\"memory\":{\"stage\":2,\"pressure\":\"shed\",\"changes\":3,\"used_bytes\":1782579200,"
         "\"limit_bytes\":2147483648,\"tcp_used_bytes\":0,\"tcp_limit_bytes\":0},"
         "\"workers\":[{\"connections\":2,\"streaming\":1,\"connecting\":1,\"events_sent\":20,"
-        "\"bytes_sent\":4096,\"dropped_lowest\":7,\"lag_closes\":1},{\"connections\":3,"
+        "\"bytes_sent\":4096,\"dropped_lowest\":7,\"lag_closes\":1,\"request_errors\":3},{"
+        "\"connections\":3,"
         "\"streaming\":3,\"events_sent\":5,"
-        "\"dropped_lowest\":5}]}";
+        "\"dropped_lowest\":5,\"request_errors\":1,\"expiry_closes\":2}]}";
     FILE *out = begin();
     cr_assert_eq(status_print_summary(slice_of(answer), out, false), 0);
     expect(out,
@@ -54,6 +55,7 @@ Test(status_print, summary)
            "over HTTP    9 events in 8 requests, 7 refused, 6 told to come again, 5 waits\n"
            "memory       1.7 GiB of 2.0 GiB (83 %), TCP of the machine not known\n"
            "             pressure: shed (stage 2), 3 changes\n"
+           "refused      requests 4, closed as their token expired 2\n"
            "too slow     drop_lowest 12, disconnected 1\n"
            "\n"
            "WORKER  CONNECTIONS  STREAMING  CONNECTING  THROTTLED  STREAMS  EVENTS    BYTES  SHORT "
