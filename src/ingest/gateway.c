@@ -45,18 +45,22 @@ static enum step_result refuse(struct task *task, enum rc_error error, uint32_t 
     return STEP_REFUSED;
 }
 
-// Of an error that the log told.
-static enum step_result refuse_by_log(struct task *task, enum rc_error error)
+// Of an error that the log or a worker told: of what passes, when to come again.
+static uint32_t retry_after_s(enum rc_error error)
 {
     int status = error_http_status(error);
-    bool is_passing = status == 429 || status == 503;
+    return status == 429 || status == 503 ? GATEWAY_RETRY_LATER_S : 0;
+}
+
+static enum step_result refuse_by_log(struct task *task, enum rc_error error)
+{
     const char *why = "";
     if (error == ERR_RATE_LIMITED) { // the only rate that the log knows
         why = "the token's subject has as many streams as it may";
     } else if (error == ERR_TOO_MANY_STREAMS) {
         why = "the broker knows as many streams as it may";
     }
-    return refuse(task, error, is_passing ? GATEWAY_RETRY_LATER_S : 0, why);
+    return refuse(task, error, retry_after_s(error), why);
 }
 
 static void answer(struct ingest *ingest, struct task *task)
@@ -191,7 +195,7 @@ static void ask(struct ingest *ingest, struct task *task)
         task->wants_reach = false; // the events are taken all the same
     } else {
         task->error = error;
-        task->retry_after_s = error == ERR_OVERLOADED ? GATEWAY_RETRY_LATER_S : 0;
+        task->retry_after_s = retry_after_s(error);
     }
     answer(ingest, task);
 }
@@ -217,7 +221,13 @@ void gateway_operation_done(struct operation *operation)
     struct task *task = operation->task;
     ASSERT(task->stage == STAGE_ASKING);
     task->reached = operation->reached;
-    task->error = operation->error;
+    if (operation->error != ERR_NONE) {
+        (void)refuse(task, operation->error, retry_after_s(operation->error),
+                     task->kind == TASK_RENEW && operation->error == ERR_FORBIDDEN
+                         ? "a fresh token has to be of the connection's subject (sub), and to "
+                           "allow reading all of its streams"
+                         : "");
+    }
     operation_free(operation);
     conclude(ingest, task);
 }

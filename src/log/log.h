@@ -170,8 +170,8 @@ struct log_stream_info {
     uint64_t last_time_ms;
     struct stream_settings settings; // 0 in them: as the broker is set
     struct slice content_type;       // empty: none is set; the log's memory, valid during the call
-    // By all that was appended, which is ahead of `state`: somebody made it or published to it. Else
-    // it was deleted, or subscribers wait for it (is_awaited).
+    // By all that was appended, which is ahead of `state`: somebody made it or published to it.
+    // Else it was deleted, or subscribers wait for it (is_awaited).
     bool is_there;
     bool is_awaited;
 };

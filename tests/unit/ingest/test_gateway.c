@@ -437,7 +437,9 @@ Test(gateway, a_fresh_token_for_a_connection)
     rig.errors[0] = ERR_FORBIDDEN;
     task = tasks_make(TASK_RENEW, 0, "");
     task->grant = grant;
-    cr_expect_eq(tasks_run(task)->error, ERR_FORBIDDEN);
+    const struct task *refused = tasks_run(task);
+    cr_expect_eq(refused->error, ERR_FORBIDDEN);
+    cr_expect_not_null(strstr(refused->detail, "subject (sub)"), "%s", refused->detail);
     rig.errors[0] = ERR_NONE;
     task = tasks_make(TASK_RENEW, 0, "");
     task->grant = grant;
