@@ -380,6 +380,9 @@ static enum http_progress refuse_unparsed(struct http_request *request, llhttp_e
     case HPE_INVALID_URL:
         text = "The request target has a character that must be percent-encoded";
         break;
+    case HPE_INVALID_CONSTANT:
+        text = "What follows the request target is not HTTP/1.1; a space in it is %20";
+        break;
     case HPE_INVALID_HEADER_TOKEN:
         text = "A header field has a character that it may not have";
         break;
