@@ -12,6 +12,7 @@ struct grant {
     bool may_broadcast;
     bool sees_all_types;
     uint64_t expires_ms;
+    size_t read_steps; // for each byte of a name
     struct slice subject;
     struct grant_patterns read;
     struct grant_patterns write;
@@ -79,6 +80,7 @@ struct grant *grant_create(const struct grant_terms *terms)
     grant->read = fill_patterns(&filling, &terms->read);
     grant->write = fill_patterns(&filling, &terms->write);
     grant->types = fill_patterns(&filling, &terms->types);
+    grant->read_steps = text_bytes(&grant->read);
     grant->subject = fill_text(&filling, terms->subject);
     ASSERT(filling.text == (uint8_t *)grant + bytes);
     return grant;
@@ -121,6 +123,11 @@ static bool any_matches(const struct grant_patterns *patterns, struct slice name
 bool grant_may_read(const struct grant *grant, struct slice stream)
 {
     return grant == NULL || any_matches(&grant->read, stream);
+}
+
+size_t grant_may_read_steps(const struct grant *grant, struct slice stream)
+{
+    return grant == NULL ? 0 : grant->read_steps * (1 + stream.length);
 }
 
 bool grant_may_write(const struct grant *grant, struct slice stream)

@@ -48,6 +48,8 @@ void grant_release(struct grant *grant);
 // Whether anybody without a token gets that far is decided before (the setting `anonymous`): NULL
 // reads and sees everything here, and neither writes nor broadcasts.
 bool grant_may_read(const struct grant *grant, struct slice stream);
+// What an answer may cost at the most, in steps of some nanoseconds each.
+size_t grant_may_read_steps(const struct grant *grant, struct slice stream);
 // Publish to it, create, close, cancel and delete it.
 bool grant_may_write(const struct grant *grant, struct slice stream);
 // Send to single connections, and to all of them.

@@ -2,7 +2,10 @@
 
 #include "wire/settings_json.h"
 
-enum { VISITS_AT_ONCE = 64 };
+enum {
+    VISITS_AT_ONCE = 64,
+    VISITS_STEPS = 4096, // of patterns, for each byte of the names
+};
 
 bool streams_json_is_there(const struct log_stream_info *info)
 {
@@ -47,7 +50,9 @@ static void list_stream(void *context, const struct log_stream_info *info)
 {
     struct page *page = context;
     struct task *task = page->task;
-    page->spent_bytes += task->grant == NULL ? 0 : STREAMS_JSON_GRANT_BYTES;
+    page->spent_bytes += task->grant == NULL ? 0
+                                             : STREAMS_JSON_GRANT_BYTES +
+                                                   grant_may_read_steps(task->grant, info->name);
     if (streams_json_is_there(info) && grant_may_read(task->grant, info->name)) {
         streams_json_write(&page->writer, info, NULL);
         task->listed++;
@@ -64,12 +69,21 @@ static uint32_t room_of(const struct task *task)
     return room < left ? (uint32_t)room : left;
 }
 
+// Few where there are many patterns: what they cost is known only afterwards.
+static uint32_t visits_at_once(const struct task *task)
+{
+    size_t steps = grant_may_read_steps(task->grant, slice_empty());
+    size_t visits = steps > VISITS_STEPS ? 1 : VISITS_STEPS / (steps > 0 ? steps : 1);
+    return visits < VISITS_AT_ONCE ? (uint32_t)visits : VISITS_AT_ONCE;
+}
+
 bool streams_json_page(const struct log *log, struct task *task, size_t *spent_bytes,
                        size_t most_bytes)
 {
     struct buffer *json = &task->json;
     struct page page = {.task = task, .writer = json_writer_on(json)};
     bool is_whole = room_of(task) == 0;
+    uint32_t visits_max = visits_at_once(task);
     if (task->looked == 0) {
         buffer_append_text(json, "{\"streams\":[");
     }
@@ -79,8 +93,8 @@ bool streams_json_page(const struct log *log, struct task *task, size_t *spent_b
         size_t length_before = buffer_length(json);
         page.spent_bytes = 0;
         uint64_t next =
-            log_visit_streams(log, task->prefix, task->place,
-                              left < VISITS_AT_ONCE ? left : VISITS_AT_ONCE, list_stream, &page);
+            log_visit_streams(log, task->prefix, task->place, left < visits_max ? left : visits_max,
+                              list_stream, &page);
         uint32_t looks = next > task->place ? (uint32_t)(next - task->place) : LOG_VISIT_LOOKS;
         task->looked += looks;
         task->place = next;

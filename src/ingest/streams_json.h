@@ -16,8 +16,9 @@ enum {
     STREAMS_JSON_LOOKS_MAX = 65536,
     // What a look comes to in a round's share of bytes (ingest/gateway.h).
     STREAMS_JSON_LOOK_BYTES = 16,
-    STREAMS_JSON_END_BYTES = 64,    // of a page, behind its streams
-    STREAMS_JSON_GRANT_BYTES = 256, // where its name is held against patterns
+    STREAMS_JSON_END_BYTES = 64, // of a page, behind its streams
+    // Where its name is held against patterns, and one more for each step of that.
+    STREAMS_JSON_GRANT_BYTES = 256,
 };
 
 // Whether clients are to know of it: it was made or published to, and is not deleted.

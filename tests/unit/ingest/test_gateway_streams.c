@@ -258,6 +258,31 @@ Test(gateway_streams, lists_tell_what_may_be_read)
     grant_release(grant);
 }
 
+Test(gateway_streams, many_patterns_take_many_turns)
+{
+    enum { PATTERNS = 64 };
+    struct slice patterns[PATTERNS];
+    for (int i = 0; i < PATTERNS; i++) {
+        patterns[i] = slice_of("**a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b");
+    }
+    const struct grant_terms terms = {.read = {patterns, PATTERNS}};
+    struct grant *grant = grant_create(&terms);
+    fake_log.more_streams = 1000;
+    struct task *task = make_list("", 1000, 0);
+    task->grant = grant;
+    tasks_give(task);
+    rig_round();
+    tasks_collect();
+    cr_expect_eq(tasks_answer_count, 0); // the round is others', too
+    for (int i = 0; i < 10000 && tasks_answer_count == 0; i++) {
+        rig_round();
+        tasks_collect();
+    }
+    cr_assert_eq(tasks_answer_count, 1);
+    cr_expect_str_eq(json_of(&tasks_answers[0]), "{\"streams\":[]}");
+    grant_release(grant);
+}
+
 Test(gateway_streams, a_list_has_turns_and_an_end)
 {
     fake_log.more_streams = 2 * STREAMS_JSON_LOOKS_MAX;
