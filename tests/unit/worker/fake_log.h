@@ -30,6 +30,7 @@ struct fake_event {
 struct fake_options {
     struct shard_options shard; // zero members get values fit for tests
     uint32_t inbox_capacity;
+    uint32_t log_inbox_capacity;
     uint32_t features_masked; // LOOP_FEATURE_*
 };
 

@@ -1,7 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
-// What many requests at once take of a round: no more than their share, so that subscribers do not
-// wait for all of them.
+// Many requests at once: what they take of a round, and what the log's inbox does not take of them.
 #include "fake_log.h"
 
 #include "worker/worker_internal.h"
@@ -12,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS = 2 * SHARD_REQUEST_SHARE };
+enum { CLIENTS = SHARD_REQUEST_SHARE + SHARD_REQUEST_SHARE / 2 };
 
 static struct task *first;
 static struct task **last = &first;
@@ -27,6 +26,16 @@ static void take(struct task *chain)
         last = &task->next;
         task_count++;
     }
+}
+
+// Until the worker has looked at so many; the log is not run meanwhile.
+static void wait_requests(uint64_t count)
+{
+    const volatile uint64_t *requests = &fake_worker()->shard.stats.requests;
+    for (int i = 0; i < 5000 && *requests < count; i++) {
+        usleep(1000);
+    }
+    cr_assert_eq(*requests, count);
 }
 
 static void wait_until_asleep(void)
@@ -99,4 +108,52 @@ Test(worker_share, news_do_not_wait_for_many_answers)
     close(subscriber);
     fake_stop();
     fake_text_free(&text);
+}
+
+// Of many subscriptions there is no room for the tasks, nor for all subscriptions.
+Test(worker_share, what_a_full_inbox_does_not_take_goes_out_later)
+{
+    enum { EACH = 40 };
+    struct fake_options options = {.log_inbox_capacity = 16};
+    fake_start(&options);
+    fake_on_tasks(take);
+    int subscribers[EACH];
+    int askers[EACH];
+    for (uint32_t i = 0; i < EACH; i++) {
+        char target[32];
+        snprintf(target, sizeof(target), "/streams/%u", i);
+        subscribers[i] = fake_get(target, "");
+        char request[64];
+        snprintf(request, sizeof(request), "DELETE /streams/%02u HTTP/1.1\r\nHost: x\r\n\r\n", i);
+        askers[i] = fake_connect(request, 0);
+        wait_requests(2 * i + 2);
+    }
+    close(askers[EACH / 2]); // its task goes all the same
+    for (int i = 0; i < 1000 && task_count < EACH; i++) {
+        fake_run(5);
+    }
+    cr_assert_eq(task_count, EACH);
+    uint32_t next = 0;
+    for (const struct task *task = first; task != NULL; task = task->next) {
+        char name[16];
+        snprintf(name, sizeof(name), "%02u", next++);
+        cr_expect(slice_equal_text(task->stream, name), "in their order");
+    }
+    fake_answer_tasks(first);
+    for (uint32_t i = 0; i < EACH; i++) {
+        struct fake_text text = {0};
+        fake_expect(subscribers[i], &text, "retry: 5000\n\n");
+        fake_text_free(&text);
+        if (i != EACH / 2) {
+            fake_expect(askers[i], &text, "HTTP/1.1 204 ");
+            close(askers[i]);
+            fake_text_free(&text);
+        }
+        close(subscribers[i]);
+    }
+    for (int i = 0; i < 1000 && pool_used(&fake_worker()->shard.contexts) > 0; i++) {
+        fake_run(5);
+    }
+    cr_expect_eq(pool_used(&fake_worker()->shard.contexts), 0);
+    fake_stop();
 }
