@@ -51,7 +51,7 @@ enum log_message_kind {
     // stream's last block, and before what is published to it anew. Readers are told of the last
     // state alone: one that is lapped or whose inbox is full within seconds, later ones of the
     // stream by its state. It may have been deleted and made anew in between: then its number of
-    // deletions has changed.
+    // deletions has changed, and blocks with events of what is new may have come before.
     LOG_CHANGED = 22,
     // from here on: other kinds, defined by worker, ingest and app; the log passes them over
     LOG_MESSAGE_OTHER = 64,
