@@ -198,8 +198,8 @@ static void checkpoint_missing(struct recovery *recovery, const struct listing *
     if (was_there) {
         struct recovery_fault fault = fault_in(RECOVERY_FAULT_CHECKPOINT, CHECKPOINT_NAME);
         recovery_report(recovery, &recovery->visitor, &fault,
-                        "is missing: all blocks are read instead; settings and numbers of streams "
-                        "without events are lost");
+                        "is missing: all blocks are read instead; settings, ends and numbers of "
+                        "streams without events are lost");
     }
 }
 
@@ -234,8 +234,8 @@ static int checkpoint_read(struct recovery *recovery, const struct listing *list
         return fail_version(message, message_size, CHECKPOINT_NAME);
     case CHECKPOINT_CORRUPT:
         recovery_report(recovery, &recovery->visitor, &fault,
-                        "is corrupt: all blocks are read instead; settings and numbers of streams "
-                        "without events are lost");
+                        "is corrupt: all blocks are read instead; settings, ends and numbers of "
+                        "streams without events are lost");
         checkpoint_drop(recovery);
         return 0;
     }
