@@ -13,6 +13,8 @@ void ask_begin(struct shard *shard, struct conn *conn, struct context *context)
     ASSERT(conn->state == CONN_REQUEST && !context->is_asking);
     conn->state = CONN_ASKING; // without a time limit: the log thread bounds what it waits for
     context->is_asking = true;
+    shard->asking_count++;
+    shard_note_less(shard);
     context->task.worker = shard->options.worker;
     context->task.next = NULL;
     *shard->tasks_end = &context->task;
@@ -28,6 +30,7 @@ static void answer(struct shard *shard, struct context *context)
 {
     ASSERT(context->is_asking);
     context->is_asking = false;
+    shard->asking_count--;
     if (context->conn == CONN_NONE) {
         request_free(shard, context);
         return;

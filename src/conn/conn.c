@@ -106,15 +106,29 @@ static void take_address(struct conn_cold *cold, const struct sockaddr *address)
     }
 }
 
+// Those whose tasks are with the log thread take room, but are not what the worker is busy with.
+static bool is_crowded(const struct shard *shard)
+{
+    uint32_t room = (SHARD_CONTEXTS_MAX - shard->asking_count) / 4;
+    return shard->is_stopping || pool_used(&shard->contexts) - shard->asking_count >= 3 * room;
+}
+
+void shard_note_less(struct shard *shard)
+{
+    if (shard->is_crowded && !is_crowded(shard)) {
+        shard_choose_accepting(shard);
+    }
+}
+
 // One ring accepts at a time, the first with room: so that few connections live in few rings.
 void shard_choose_accepting(struct shard *shard)
 {
-    bool is_crowded = shard->is_stopping || pool_used(&shard->contexts) >= SHARD_STARTS_PAUSE;
+    shard->is_crowded = is_crowded(shard);
     bool is_chosen = false;
     for (uint32_t i = 0; i < shard->ring_count; i++) {
         struct conn_ring *ring = &shard->rings[i];
         bool has_room = ring->used + 2 * ACCEPT_ARMED_MAX < ring->capacity;
-        if (has_room && !is_chosen && !is_crowded) {
+        if (has_room && !is_chosen && !shard->is_crowded) {
             is_chosen = true;
             accept_resume(&ring->accept);
         } else if (!ring->accept.paused) {

@@ -111,9 +111,7 @@ void request_free(struct shard *shard, struct context *context)
     end_wait(shard, context);
     request_release(context);
     pool_free(&shard->contexts, context);
-    if (pool_used(&shard->contexts) + 1 == SHARD_STARTS_PAUSE) {
-        shard_choose_accepting(shard); // no longer crowded
-    }
+    shard_note_less(shard);
 }
 
 static struct context *open_context(struct shard *shard, struct conn *conn)
@@ -183,7 +181,9 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
     }
     if (conn->state == CONN_CLOSING) {
         conn_proceed_close(shard, conn);
-    } else if (result == -ENOBUFS || (conn->state == CONN_LINGER && result > 0)) {
+    } else if (result == -ENOBUFS && conn->state == CONN_REQUEST) {
+        conn_make_ready(shard, conn); // asks again in its turn: where many come, most find none
+    } else if (conn->state == CONN_LINGER && (result > 0 || result == -ENOBUFS)) {
         request_arm_receive(shard, conn);
     } else if (result == 0 && conn->state == CONN_REQUEST && owes_answer(shard, conn)) {
         conn_linger(shard, conn);
@@ -431,11 +431,12 @@ static bool feed(struct shard *shard, struct conn *conn, struct context *context
 
 void request_progress(struct shard *shard, struct conn *conn)
 {
-    if ((conn->flags & CONN_REFUSED) != 0) {
+    struct context *context = conn_context(shard, conn);
+    if ((conn->flags & CONN_REFUSED) != 0 &&
+        (context != NULL || conn_cold_of(shard, conn)->refusal == REFUSAL_BUSY)) {
         refuse(shard, conn);
         return;
     }
-    struct context *context = conn_context(shard, conn);
     if (context != NULL && context->is_reading) {
         task_ask(shard, conn, context);
         return;

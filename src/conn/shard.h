@@ -53,6 +53,9 @@ enum {
     SHARD_STARTS_PAUSE = SHARD_CONTEXTS_MAX / 4 * 3,
     SHARD_WAITS_HEADER_MAX = SHARD_STARTS_PAUSE / 6, // one more: the oldest one's time is over
     SHARD_WAITS_BODY_MAX = SHARD_STARTS_PAUSE / 3,
+    // As many wait for the log; one more is told to come back. However long it takes, there is room
+    // for those who do not need it.
+    SHARD_ASKING_MAX = SHARD_CONTEXTS_MAX / 8 * 7,
     SHARD_REQUESTS_MAX = 256,      // subscriptions and look-ups with the log at once: the quota
     SHARD_PIECES_MAX = 16384,      // iovecs of one batch of sends
     SHARD_MESSAGES_MAX = 4096,     // vectored sends of one batch
@@ -130,6 +133,7 @@ struct shard {
     uint32_t ring_count;
     uint32_t conn_count; // slots in use
     bool is_stopping;    // no new connections
+    bool is_crowded;     // no connections are accepted for now
     bool is_in_batch;    // between the first queued send and shard_flush
     struct conn_ring rings[LOOP_RINGS_MAX];
     struct pool contexts;
@@ -161,6 +165,7 @@ struct shard {
     // Tasks for the log thread that are not posted yet, in order; NULL: none.
     struct task *tasks;
     struct task **tasks_end; // where the next one is hung up
+    uint32_t asking_count;   // contexts whose task is not answered
     struct list answered;    // chains that came back, by the `node` of their first
 
     uint32_t requests_inflight; // subscriptions and look-ups with the log
@@ -206,6 +211,8 @@ uint32_t shard_ring_descriptors(const struct shard_options *options);
 void shard_start_accepting(struct shard *shard);
 // Pauses and resumes the rings' accepts as room asks for.
 void shard_choose_accepting(struct shard *shard);
+// There are fewer requests that need the worker: it may be crowded no longer.
+void shard_note_less(struct shard *shard);
 
 // --- conn.c: slots, timers, closing ---
 static inline uint32_t conn_index(const struct shard *shard, const struct conn *conn)

@@ -306,7 +306,9 @@ static bool make_task(struct shard *shard, struct conn *conn, struct context *co
 
 void task_ask(struct shard *shard, struct conn *conn, struct context *context)
 {
-    if (make_task(shard, conn, context)) {
+    if (shard->asking_count >= SHARD_ASKING_MAX) {
+        admit_refuse(shard, conn, "as many requests wait for the log as may");
+    } else if (make_task(shard, conn, context)) {
         ask_begin(shard, conn, context);
     }
 }

@@ -298,9 +298,8 @@ void fake_start(const struct fake_options *options)
     cr_assert_geq(fake.file, 0);
     log_tail_segment_set(fake.tail, 1, fake.file, FAKE_SALT);
     char error[LOOP_ERROR_SIZE];
-    struct loop_config config = {.name = "log",
-                                 .inbox_capacity = options->log_inbox_capacity,
-                                 .callbacks = {.on_message = on_message}};
+    struct loop_config config = {.name = "log", .callbacks = {.on_message = on_message}};
+    config.inbox_capacity = options->log_inbox_capacity;
     cr_assert_eq(loop_init(&fake.loop, &config, error, sizeof(error)), 0, "%s", error);
     cr_assert_eq(loop_start(&fake.loop, error, sizeof(error)), 0, "%s", error);
     struct listen_address address;

@@ -1,6 +1,7 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
-// Many clients that send slowly, or take no answers: they keep nobody out.
+// Many clients that send slowly, take no answers, or wait for a log that gives none: they keep
+// nobody out.
 #include "fake_log.h"
 
 #include <criterion/criterion.h>
@@ -10,11 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SLOW = SHARD_WAITS_HEADER_MAX + 1 };
+enum { SLOW = SHARD_WAITS_HEADER_MAX + 1, ASKING = SHARD_ASKING_MAX };
 #define HALF   "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "
 #define HEALTH "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
-static int slow[SLOW];
+static int slow[ASKING];
 static struct fake_text text;
 
 static void begin(void)
@@ -95,4 +96,34 @@ Test(worker_crowd, who_asks_on_without_taking_its_answers_is_slow_as_well)
     expect_health(client);
     close(client);
     close_slow(SLOW);
+}
+
+static uint32_t task_count;
+
+static void keep(struct task *chain)
+{
+    for (struct task *task = chain; task != NULL; task = task->next) {
+        task_count++;
+    }
+}
+
+Test(worker_crowd, who_waits_for_the_log_keeps_nobody_out)
+{
+    fake_on_tasks(keep);
+    connect_slow(ASKING, "DELETE /streams/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (int i = 0; i < 1000 && task_count < ASKING; i++) {
+        fake_run(5);
+    }
+    cr_assert_eq(task_count, ASKING);
+    int refused = fake_connect("DELETE /streams/a HTTP/1.1\r\nHost: x\r\n\r\n", 0);
+    fake_expect(refused, &text, "HTTP/1.1 503 ");
+    close(refused);
+    int client = fake_connect(HEALTH, 0);
+    expect_health(client);
+    int subscriber = fake_get("/streams/a", "");
+    fake_text_free(&text);
+    fake_expect(subscriber, &text, "retry: 5000\n\n");
+    close(subscriber);
+    close(client);
+    close_slow(ASKING);
 }
