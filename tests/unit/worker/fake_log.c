@@ -447,8 +447,7 @@ void fake_discard(const char *name)
 
 void fake_set_flow(const char *name, const struct stream_flow *flow)
 {
-    struct fake_stream *stream = find_stream(slice_of(name), false);
-    cr_assert_not_null(stream);
+    struct fake_stream *stream = find_stream(slice_of(name), true);
     stream->flow = *flow;
     tell_change(stream);
     loop_submit(&fake.loop);
