@@ -192,12 +192,44 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
     }
 }
 
+struct refusal {
+    enum rc_error error;
+    int status; // 0: the error's own
+    const char *detail;
+};
+
+static const struct refusal refusals[] = {
+    [REFUSAL_CONNECTIONS] = {ERR_TOO_MANY_CONNECTIONS, 0,
+                             "the broker holds as many connections as it may"},
+    [REFUSAL_ADDRESS] = {ERR_TOO_MANY_CONNECTIONS, 429,
+                         "your address has as many connections as it may"},
+    [REFUSAL_BUSY] = {ERR_TOO_MANY_CONNECTIONS, 0,
+                      "the broker reads as many requests at once as it may"},
+    [REFUSAL_STOPPING] = {ERR_SHUTTING_DOWN, 0, "the broker is stopping"},
+};
+
+// Whether something was asked that an answer can be given to.
+static bool awaits_answer(const struct shard *shard, const struct conn *conn)
+{
+    const struct context *context = conn_context(shard, conn);
+    return !owes_answer(shard, conn) && (conn->flags & CONN_GOODBYE) == 0 && context != NULL &&
+           http_request_has_started(&context->request) && !context->is_answered;
+}
+
+void request_send_away(struct shard *shard, struct conn *conn)
+{
+    if (!awaits_answer(shard, conn)) {
+        conn_close(shard, conn);
+        return;
+    }
+    request_fail_with(shard, conn, ERR_SHUTTING_DOWN, refusals[REFUSAL_STOPPING].detail,
+                      RETRY_AFTER_BUSY_S);
+}
+
 void request_time_out(struct shard *shard, struct conn *conn)
 {
-    struct context *context = conn_context(shard, conn);
-    if (owes_answer(shard, conn) || context == NULL ||
-        !http_request_has_started(&context->request) || context->is_answered) {
-        conn_close(shard, conn); // nothing was asked: nothing to answer
+    if (!awaits_answer(shard, conn)) {
+        conn_close(shard, conn);
         return;
     }
     if (conn->state == CONN_STARTING) {
@@ -342,22 +374,6 @@ static void wait_for_more(struct shard *shard, struct conn *conn, struct context
     request_arm_receive(shard, conn);
     request_wait(shard, context);
 }
-
-struct refusal {
-    enum rc_error error;
-    int status; // 0: the error's own
-    const char *detail;
-};
-
-static const struct refusal refusals[] = {
-    [REFUSAL_CONNECTIONS] = {ERR_TOO_MANY_CONNECTIONS, 0,
-                             "the broker holds as many connections as it may"},
-    [REFUSAL_ADDRESS] = {ERR_TOO_MANY_CONNECTIONS, 429,
-                         "your address has as many connections as it may"},
-    [REFUSAL_BUSY] = {ERR_TOO_MANY_CONNECTIONS, 0,
-                      "the broker reads as many requests at once as it may"},
-    [REFUSAL_STOPPING] = {ERR_SHUTTING_DOWN, 0, "the broker is stopping"},
-};
 
 // Refused whatever its request says, but for the page that is to see the answer.
 static void refuse(struct shard *shard, struct conn *conn)

@@ -290,6 +290,8 @@ void request_release(struct context *context);
 void request_next(struct shard *shard, struct conn *conn, struct context *context);
 void request_arm_receive(struct shard *shard, struct conn *conn);
 void request_time_out(struct shard *shard, struct conn *conn);
+// The broker stops: what it asked, and is not with the log thread, is refused.
+void request_send_away(struct shard *shard, struct conn *conn);
 void request_received(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                       int32_t result, uint32_t cqe_flags);
 

@@ -274,6 +274,19 @@ static bool is_to_be_sent_away(const struct conn *conn)
            conn->state != CONN_LINGER;
 }
 
+static void send_away(struct shard *shard, struct conn *conn)
+{
+    if (conn->state != CONN_ACTIVE) {
+        request_send_away(shard, conn);
+        return;
+    }
+    uint64_t spread = prng_below(&shard->prng, GOODBYE_SPREAD_MS);
+    conn_flow_release(shard, conn);
+    if (conn->state != CONN_FREE) { // handlers may have ended it
+        conn_goodbye(shard, conn, shard->options.retry_ms + (uint32_t)spread);
+    }
+}
+
 // A slice of the connections is sent away. True when all were.
 static bool say_goodbye(struct worker *worker)
 {
@@ -288,11 +301,7 @@ static bool say_goodbye(struct worker *worker)
         }
         struct conn *conn = &ring->conns[worker->stop_slot++];
         if (is_to_be_sent_away(conn)) {
-            uint64_t spread = prng_below(&shard->prng, GOODBYE_SPREAD_MS);
-            conn_flow_release(shard, conn);
-            if (conn->state != CONN_FREE) { // handlers may have ended it
-                conn_goodbye(shard, conn, shard->options.retry_ms + (uint32_t)spread);
-            }
+            send_away(shard, conn);
             said++;
         }
     }

@@ -259,3 +259,29 @@ Test(worker_answers, the_end_does_not_wait_for_one_who_takes_nothing)
     fake_text_free(&text);
     free(transient);
 }
+
+// It is told so, and that nothing of it was taken.
+Test(worker_answers, a_request_that_the_end_finds_half_read_is_answered)
+{
+    fake_start(&defaults);
+    struct fake_text text = {0};
+    int body =
+        fake_connect("POST /streams/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel", 0);
+    int header = fake_connect("POST /streams/a HT", 0);
+    int idle = fake_connect("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 0);
+    fake_expect(idle, &text, "ok\n");
+    fake_run(50);
+    fake_stop();
+    char bytes[1024];
+    for (int i = 0; i < 2; i++) {
+        int client = i == 0 ? body : header;
+        ssize_t length = recv(client, bytes, sizeof(bytes) - 1, 0);
+        cr_assert_gt(length, 0);
+        bytes[length] = 0;
+        cr_expect_not_null(strstr(bytes, "\"code\":\"shutting_down\""), "%s", bytes);
+        close(client);
+    }
+    cr_expect_eq(recv(idle, bytes, sizeof(bytes), 0), 0);
+    close(idle);
+    fake_text_free(&text);
+}
