@@ -59,6 +59,7 @@ Test(token_cache, the_same_token_is_the_same_grant)
     struct grant *first = verified(cache, &token);
     cr_assert_eq(verified(cache, &token), first);
     cr_assert_eq(token_cache_count(cache), 1);
+    cr_assert_eq(token_cache_verified(cache), 1);
     token_cache_destroy(cache);
     buffer_free(&token);
 }
@@ -74,6 +75,7 @@ Test(token_cache, bad_tokens_are_not_kept)
     cr_assert_eq(token_cache_verify(cache, slice_from(huge, sizeof(huge)), NOW_MS, &grant),
                  TOKEN_TOO_LONG);
     cr_assert_eq(token_cache_count(cache), 0);
+    cr_assert_eq(token_cache_verified(cache), 2);
     cr_assert_null(grant);
     token_cache_destroy(cache);
     buffer_free(&token);
