@@ -414,7 +414,7 @@ Test(log, subscribers_leave_places_to_those_who_publish)
     harness_prepare(1);
     harness.options.streams_max = STREAMS;
     cr_assert(harness_open());
-    char name[16];
+    char name[24];
     uint32_t awaited = 0;
     for (int i = 0; i < STREAMS; i++) {
         snprintf(name, sizeof name, "awaited/%d", i);
