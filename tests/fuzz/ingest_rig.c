@@ -104,33 +104,33 @@ enum log_append_result log_append(struct log *log, const struct event *event, en
     return take(level, producer, reference, error);
 }
 
-enum log_append_result log_set_stream(struct log *log, struct slice stream,
+enum log_append_result log_set_stream(struct log *log, struct slice name,
                                       const struct stream_settings *settings,
                                       struct slice content_type, enum ack_level level,
                                       uint64_t producer, uint64_t reference, enum rc_error *error)
 {
     (void)log;
     static uint8_t record[SETTINGS_RECORD_BYTES_MAX];
-    ASSERT(event_name_is_valid(stream));
+    ASSERT(event_name_is_valid(name));
     ASSERT(settings_encode(settings, content_type, record) >= SETTINGS_BYTES);
     return take(level, producer, reference, error);
 }
 
-enum log_append_result log_discard_stream(struct log *log, struct slice stream,
-                                          enum ack_level level, uint64_t producer,
-                                          uint64_t reference, enum rc_error *error)
+enum log_append_result log_discard_stream(struct log *log, struct slice name, enum ack_level level,
+                                          uint64_t producer, uint64_t reference,
+                                          enum rc_error *error)
 {
     (void)log;
-    ASSERT(event_name_is_valid(stream));
+    ASSERT(event_name_is_valid(name));
     return take(level, producer, reference, error);
 }
 
-enum log_append_result log_end_stream(struct log *log, struct slice stream, enum stream_life life,
+enum log_append_result log_end_stream(struct log *log, struct slice name, enum stream_life life,
                                       enum ack_level level, uint64_t producer, uint64_t reference,
                                       enum rc_error *error)
 {
     (void)log;
-    ASSERT(event_name_is_valid(stream) && life != STREAM_OPEN);
+    ASSERT(event_name_is_valid(name) && life != STREAM_OPEN);
     return take(level, producer, reference, error);
 }
 
