@@ -282,12 +282,8 @@ section_http() {
   for ((round = 1; round <= rounds; round++)); do
     for size in 64 200; do
       progress "http, round $round of $rounds"
-      if [ $((round % 2)) = 0 ]; then run "floor-post-$size" ingest --bare --workers "$workers" --size "$size" "${load[@]}"; fi
-      run "ringcast-post-$size" ingest --publish "$url" --pid "$broker" --size "$size" "${load[@]}"
-      if [ $((round % 2)) = 1 ]; then run "floor-post-$size" ingest --bare --workers "$workers" --size "$size" "${load[@]}"; fi
-      run "ringcast-http-$size" fanout --url "$url" --publish "$url/streams/{stream}" --pid "$broker" --connections 1000 \
-        --size "$size" --rate 25 --duration 2500ms --warmup 500ms
-      run "floor-http-$size" fanout --bare --workers "$workers" --connections 1000 --size "$size" --rate 25 \
+      pair "post-$size" ingest 1 --size "$size" --publish "$url" "${load[@]}"
+      pair "http-$size" fanout 1 --connections 1000 --size "$size" --publish "$url/streams/{stream}" --rate 25 \
         --duration 2500ms --warmup 500ms
     done
   done
