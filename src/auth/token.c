@@ -19,7 +19,10 @@ const char *token_fault_text(enum token_fault fault)
 
 // ---- the three parts ---------------------------------------------------------------------------
 
-enum { PART_BYTES_MAX = TOKEN_BYTES_MAX / 4 * 3 };
+enum {
+    PART_BYTES_MAX = TOKEN_BYTES_MAX / 4 * 3,
+    ALGORITHM_NAME_BYTES_MAX = 32, // where it is written with escapes
+};
 
 struct part {
     size_t length;
@@ -73,17 +76,15 @@ static const char *const member_names[MEMBERS] = {"alg", "kid", "typ", "crit"};
 
 static enum token_fault read_algorithm(struct json_scanner *scanner, struct header *header)
 {
-    struct json_string name;
-    if (!json_read_string(scanner, &name)) {
+    struct json_string string;
+    struct slice name;
+    uint8_t scratch[ALGORITHM_NAME_BYTES_MAX];
+    if (!json_read_string(scanner, &string)) {
         return TOKEN_HEADER;
     }
-    for (unsigned i = 0; i < ALGORITHMS; i++) {
-        if (json_string_is(name, algorithm_name((enum algorithm)i))) {
-            header->algorithm = (enum algorithm)i;
-            return TOKEN_OK;
-        }
-    }
-    return TOKEN_ALGORITHM;
+    bool is_known = json_string_slice(string, scratch, sizeof(scratch), &name) &&
+                    algorithm_from_name(name, &header->algorithm);
+    return is_known ? TOKEN_OK : TOKEN_ALGORITHM;
 }
 
 static enum token_fault read_key_id(struct json_scanner *scanner, struct header *header)
