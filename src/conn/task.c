@@ -165,14 +165,20 @@ bool task_prepare(struct shard *shard, struct conn *conn, struct context *contex
 
 // --- what the body says ---
 
+static struct http_fault body_fault(enum rc_error error, const char *message, size_t position)
+{
+    struct http_fault fault;
+    http_fault_set(&fault, error, "%s", message);
+    if (position != MEMBER_POSITION_NONE) {
+        http_fault_set_position(&fault, position);
+    }
+    return fault;
+}
+
 static void fail_body(struct shard *shard, struct conn *conn, const struct publish_fault *found,
                       bool is_batch)
 {
-    struct http_fault fault;
-    http_fault_set(&fault, found->error, "%s", found->message);
-    if (found->position != MEMBER_POSITION_NONE) {
-        http_fault_set_position(&fault, found->position);
-    }
+    struct http_fault fault = body_fault(found->error, found->message, found->position);
     request_problem(
         shard, conn,
         &(struct http_problem){.fault = &fault, .has_index = is_batch, .index = found->index});
@@ -259,11 +265,7 @@ static bool ask_create(struct shard *shard, struct conn *conn, struct context *c
     context->has_texts = true;
     if (!settings_json_parse(body_slice(&context->body), &context->texts, &task->settings,
                              &task->content_type, &found)) {
-        struct http_fault fault;
-        http_fault_set(&fault, found.error, "%s", found.message);
-        if (found.position != MEMBER_POSITION_NONE) {
-            http_fault_set_position(&fault, found.position);
-        }
+        struct http_fault fault = body_fault(found.error, found.message, found.position);
         request_fail(shard, conn, &fault, NULL, 0);
         return false;
     }
