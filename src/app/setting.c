@@ -31,6 +31,50 @@ __attribute__((format(printf, 2, 3))) static int complain(const struct complaint
     return -EINVAL;
 }
 
+size_t settings_count(const struct setting_table *table)
+{
+    size_t count = 0;
+    for (size_t i = 0; table->sections[i] != NULL; i++) {
+        count += table->sections[i]->count;
+    }
+    return count;
+}
+
+const struct setting *settings_at(const struct setting_table *table, size_t index)
+{
+    const struct setting_section *const *section = table->sections;
+    while (*section != NULL && index >= (*section)->count) {
+        index -= (*section)->count;
+        section++;
+    }
+    ASSERT(*section != NULL);
+    return &(*section)->settings[index];
+}
+
+const struct setting *settings_find(const struct setting_table *table, struct slice key)
+{
+    size_t count = settings_count(table);
+    for (size_t i = 0; i < count; i++) {
+        const struct setting *setting = settings_at(table, i);
+        if (slice_equal_text(key, setting->key)) {
+            return setting;
+        }
+    }
+    return NULL;
+}
+
+void setting_place_name(const struct setting_section *section, const struct setting *setting,
+                        char name[SETTING_PLACE_SIZE])
+{
+    ASSERT(section->name != NULL);
+    int length = snprintf(name, SETTING_PLACE_SIZE, "%s.%s", section->name,
+                          setting->name != NULL ? setting->name : setting->key);
+    ASSERT(length > 0 && length < SETTING_PLACE_SIZE);
+    for (char *at = name; *at != 0; at++) {
+        *at = *at == '-' ? '_' : *at;
+    }
+}
+
 static void *setting_place(const struct setting *setting, void *target)
 {
     return (uint8_t *)target + setting->offset;
@@ -101,16 +145,16 @@ static int take_number(const struct setting *setting, uint64_t *place, const cha
     if (!parsed) {
         return complain(complaint, "'%s' %s", value, number_example(setting->kind));
     }
-    bool is_none = number == 0 && (setting->checks & SETTING_ZERO_IS_NONE) != 0;
+    bool is_none = number == 0 && (setting->traits & SETTING_ZERO_IS_NONE) != 0;
     if (!is_none && (number < setting->minimum || number > setting->maximum)) {
         char low[SETTING_VALUE_SIZE];
         char high[SETTING_VALUE_SIZE];
         setting_format_number(setting->kind, setting->minimum, low);
         setting_format_number(setting->kind, setting->maximum, high);
         return complain(complaint, "%s is out of range; allowed is %s to %s%s", value, low, high,
-                        (setting->checks & SETTING_ZERO_IS_NONE) != 0 ? ", or 0 for none" : "");
+                        (setting->traits & SETTING_ZERO_IS_NONE) != 0 ? ", or 0 for none" : "");
     }
-    if (!is_none && (setting->checks & SETTING_POWER_OF_TWO) != 0 && !is_power_of_two(number)) {
+    if (!is_none && (setting->traits & SETTING_POWER_OF_TWO) != 0 && !is_power_of_two(number)) {
         return complain(complaint, "%s is not a power of two", value);
     }
     *place = number;
@@ -241,8 +285,9 @@ int setting_take(const struct setting *setting, void *target, const char *value,
 void settings_set_defaults(const struct setting_table *table, void *target)
 {
     char message[SETTING_MESSAGE_SIZE];
-    for (size_t i = 0; i < table->count; i++) {
-        const struct setting *setting = &table->settings[i];
+    size_t settings = settings_count(table);
+    for (size_t i = 0; i < settings; i++) {
+        const struct setting *setting = settings_at(table, i);
         if (setting->default_text != NULL) {
             ASSERT(setting_take(setting, target, setting->default_text, setting->key, message,
                                 sizeof(message)) == 0);
@@ -292,14 +337,16 @@ static const char *find_variable(const struct setting *setting, char own[SETTING
 int settings_take_environment(const struct setting_table *table, void *target, char *message,
                               size_t message_size)
 {
-    for (size_t i = 0; i < table->count; i++) {
+    size_t settings = settings_count(table);
+    for (size_t i = 0; i < settings; i++) {
         char own[SETTING_VARIABLE_SIZE];
-        const char *name = find_variable(&table->settings[i], own);
+        const struct setting *setting = settings_at(table, i);
+        const char *name = find_variable(setting, own);
         if (name == NULL) {
             continue;
         }
-        int result = setting_take(&table->settings[i], target, paths_variable(name), name, message,
-                                  message_size);
+        int result =
+            setting_take(setting, target, paths_variable(name), name, message, message_size);
         if (result != 0) {
             return result;
         }
@@ -307,35 +354,28 @@ int settings_take_environment(const struct setting_table *table, void *target, c
     return 0;
 }
 
-static const struct setting *find_key(const struct setting_table *table, struct slice key)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        if (slice_equal_text(key, table->settings[i].key)) {
-            return &table->settings[i];
-        }
-    }
-    return NULL;
-}
-
 static const struct setting *find_letter(const struct setting_table *table, char letter)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->settings[i].letter == letter) {
-            return &table->settings[i];
+    size_t settings = settings_count(table);
+    for (size_t i = 0; i < settings; i++) {
+        const struct setting *setting = settings_at(table, i);
+        if (setting->letter == letter) {
+            return setting;
         }
     }
     return NULL;
 }
 
-enum { KEYS_MAX = 64 };
+enum { KEYS_MAX = 256 };
 
 static int complain_of_unknown(const struct setting_table *table, struct slice key, char *message,
                                size_t message_size)
 {
     const char *names[KEYS_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < table->count && count < KEYS_MAX; i++) {
-        names[count++] = table->settings[i].key;
+    size_t count = settings_count(table);
+    ASSERT(count <= KEYS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = settings_at(table, i)->key;
     }
     const char *nearest = text_nearest(key, names, count);
     (void)snprintf(message, message_size, "there is no option --" SLICE_FORMAT "%s%s%s",
@@ -354,7 +394,7 @@ static int take_flag(const struct setting_table *table, void *target, int argc, 
     if (argument[1] == '-') {
         struct slice rest = slice_of(argument + 2);
         struct slice key = slice_split(&rest, '=');
-        setting = find_key(table, key);
+        setting = settings_find(table, key);
         if (setting == NULL) {
             return complain_of_unknown(table, key, message, message_size);
         }

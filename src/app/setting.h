@@ -1,12 +1,14 @@
-// A table of settings: from it come the flags, the environment variables, the defaults, the checks
-// and the --help of a command. Every command of ringcast has one; that of `ringcast serve` is in
-// app/options.c.
+// A table of settings: from it come the flags, the environment variables, the keys of the
+// configuration file, the defaults, the checks and the --help of a command. Every command of
+// ringcast has one; that of `ringcast serve` is in app/options.c.
 //
 // A setting lives in a struct of the command's own, at `offset`, as the C type that its kind names.
 // Text is borrowed from argv, the environment or the table, and so lives as long as the process.
 // One thread.
 #ifndef RINGCAST_APP_SETTING_H
 #define RINGCAST_APP_SETTING_H
+
+#include "base/bytes.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,17 +46,19 @@ struct setting_texts {
     const char *texts[SETTING_TEXTS_MAX];
 };
 
-// Which values of a number are good beside minimum to maximum.
+// What else is true of a setting.
 enum {
     SETTING_ZERO_IS_NONE = 1 << 0, // 0 is allowed too and means no bound (the help says so)
-    SETTING_POWER_OF_TWO = 1 << 1,
+    SETTING_POWER_OF_TWO = 1 << 1, // other numbers are refused
+    SETTING_RELOADS = 1 << 2,      // a reload changes it; without: only a restart does
 };
 
 struct setting {
-    const char *key; // as in --key; RINGCAST_KEY in the environment
-    char letter;     // as in -k; 0: none
+    const char *key;  // as in --key; RINGCAST_KEY in the environment
+    const char *name; // in its section of the file; NULL: the key with _ for -
+    char letter;      // as in -k; 0: none
     enum setting_kind kind;
-    unsigned checks; // SETTING_ZERO_IS_NONE and so on
+    unsigned traits; // SETTING_ZERO_IS_NONE and so on
     size_t offset;   // in the command's struct
     // Names of variables in the environment that count where RINGCAST_KEY is not set, the first one
     // first; ends with NULL. NULL: none.
@@ -68,13 +72,40 @@ struct setting {
     const char *help;           // half a sentence without a full stop
 };
 
-struct setting_table {
+// Settings that belong together.
+struct setting_section {
+    const char *name;  // [name] in the file, as "streaming.sse"; NULL: not in a file
+    const char *title; // half a sentence; NULL where name is
     const struct setting *settings;
     size_t count;
-    const char *usage;       // "ringcast serve [options]"
-    const char *description; // a sentence or a few lines
-    const char *epilogue;    // NULL: none
 };
+
+struct setting_table {
+    const struct setting_section *const *sections; // ends with NULL
+    const char *usage;                             // "ringcast serve [options]"
+    const char *description;                       // a sentence or a few lines
+    const char *epilogue;                          // NULL: none
+};
+
+// The sections of a table whose settings are in one array and in no file.
+#define SETTING_SECTION_ALONE(array)                                                  \
+    ((const struct setting_section *const[]){                                         \
+        &(const struct setting_section){.settings = (array),                          \
+                                        .count = sizeof(array) / sizeof((array)[0])}, \
+        NULL})
+
+// All settings of a table, one section after the other: for (i = 0; i < settings_count(table);
+// i++).
+size_t settings_count(const struct setting_table *table);
+const struct setting *settings_at(const struct setting_table *table, size_t index);
+
+// The setting of --key; NULL: there is none.
+const struct setting *settings_find(const struct setting_table *table, struct slice key);
+
+// Where a setting stands in the file: "streaming.sse.retry_interval".
+enum { SETTING_PLACE_SIZE = 96 };
+void setting_place_name(const struct setting_section *section, const struct setting *setting,
+                        char name[SETTING_PLACE_SIZE]);
 
 // Fills in all defaults. The table's own defaults are good (asserted).
 void settings_set_defaults(const struct setting_table *table, void *target);

@@ -54,7 +54,7 @@ static void describe(const struct setting *setting, char text[HELP_TEXT_SIZE])
     if (setting->choices != NULL) {
         used = append_choices(text, used, setting);
     }
-    bool is_none = (setting->checks & SETTING_ZERO_IS_NONE) != 0;
+    bool is_none = (setting->traits & SETTING_ZERO_IS_NONE) != 0;
     const char *standard =
         setting->default_note != NULL ? setting->default_note : setting->default_text;
     if (setting->kind == SETTING_SWITCH) {
@@ -114,12 +114,22 @@ static void write_setting(FILE *out, const struct setting *setting)
     write_wrapped(out, text, HELP_COLUMN);
 }
 
+static void write_section(FILE *out, const struct setting_section *section)
+{
+    if (section->name != NULL) {
+        (void)fprintf(out, "\n[%s] %s\n", section->name, section->title);
+    }
+    for (size_t i = 0; i < section->count; i++) {
+        write_setting(out, &section->settings[i]);
+    }
+}
+
 void settings_write_help(const struct setting_table *table, bool with_environment, FILE *out)
 {
     (void)fprintf(out, "Usage: %s\n\n%s\n\nOptions (and what they are when not given):\n",
                   table->usage, table->description);
-    for (size_t i = 0; i < table->count; i++) {
-        write_setting(out, &table->settings[i]);
+    for (size_t i = 0; table->sections[i] != NULL; i++) {
+        write_section(out, table->sections[i]);
     }
     (void)fprintf(out, "  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
     if (with_environment) {

@@ -22,8 +22,6 @@ struct tool_options {
         .help = "the log's directory"                                                              \
     }
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
 static const struct setting dump_settings[] = {
     DATA_DIRECTORY,
     {.key = "stream",
@@ -43,7 +41,7 @@ static const struct setting dump_settings[] = {
     {.key = "limit",
      .letter = 'n',
      .kind = SETTING_COUNT,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(dump.limit),
      .value_name = "COUNT",
      .default_text = "0",
@@ -83,16 +81,14 @@ enum verb { VERB_DUMP, VERB_VERIFY, VERB_REPAIR, VERB_COUNT };
 static const char *const verbs[VERB_COUNT] = {"dump", "verify", "repair"};
 
 static const struct setting_table tables[VERB_COUNT] = {
-    [VERB_DUMP] = {.settings = dump_settings,
-                   .count = COUNT_OF(dump_settings),
+    [VERB_DUMP] = {.sections = SETTING_SECTION_ALONE(dump_settings),
                    .usage = "ringcast log dump [options]",
                    .description =
                        "Prints the events that stand in the log, oldest first: log position, id, "
                        "time,\nstream:sequence, type, data. Works beside a running broker.",
                    .epilogue = "Exit status: 0; 1 the log is damaged or cannot be read; 2 wrong "
                                "usage."},
-    [VERB_VERIFY] = {.settings = verify_settings,
-                     .count = COUNT_OF(verify_settings),
+    [VERB_VERIFY] = {.sections = SETTING_SECTION_ALONE(verify_settings),
                      .usage = "ringcast log verify [options]",
                      .description =
                          "Reads the whole log and checks headers, checksums, order, indexes "
@@ -100,8 +96,7 @@ static const struct setting_table tables[VERB_COUNT] = {
                          "running broker.",
                      .epilogue = "Exit status: 0 no faults; 1 faults, or it cannot be read; 2 "
                                  "wrong usage."},
-    [VERB_REPAIR] = {.settings = repair_settings,
-                     .count = COUNT_OF(repair_settings),
+    [VERB_REPAIR] = {.sections = SETTING_SECTION_ALONE(repair_settings),
                      .usage = "ringcast log repair [options]",
                      .description =
                          "Brings a damaged log into order while no broker runs: cuts torn ends, "

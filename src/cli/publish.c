@@ -93,7 +93,7 @@ static const struct setting settings[] = {
      .help = "the events' correlation id"},
     {.key = "ttl",
      .kind = SETTING_DURATION,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(ttl_ms),
      .default_text = "0",
      .minimum = 1,
@@ -123,7 +123,7 @@ static const struct setting settings[] = {
      .help = "give up when nothing was acknowledged for so long"},
     {.key = "wait",
      .kind = SETTING_DURATION,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(wait_ms),
      .default_text = "0",
      .minimum = 1,
@@ -132,8 +132,7 @@ static const struct setting settings[] = {
 };
 
 static const struct setting_table table = {
-    .settings = settings,
-    .count = sizeof(settings) / sizeof(settings[0]),
+    .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast publish [options] STREAM [DATA...]",
     .description = "Publishes each DATA as one event of the stream; without DATA, each line of "
                    "standard input.\nPrints the id and the sequence of the last one.",

@@ -79,8 +79,7 @@ static const struct setting settings[] = {
 };
 
 static const struct setting_table table = {
-    .settings = settings,
-    .count = sizeof(settings) / sizeof(settings[0]),
+    .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast status [options]",
     .description = "Shows what the broker does: its log, producers and subscribers; with "
                    "--connections or\n--streams a list of those, with --connection all of one.",

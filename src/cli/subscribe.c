@@ -53,7 +53,7 @@ static const struct setting settings[] = {
     {.key = "count",
      .letter = 'n',
      .kind = SETTING_COUNT,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(count),
      .default_text = "0",
      .minimum = 1,
@@ -70,7 +70,7 @@ static const struct setting settings[] = {
      .help = "at the end, print `last id N` on standard error, for a later --from"},
     {.key = "idle",
      .kind = SETTING_DURATION,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(idle_ms),
      .default_text = "90s",
      .minimum = 1000,
@@ -84,8 +84,7 @@ static const struct setting settings[] = {
 };
 
 static const struct setting_table table = {
-    .settings = settings,
-    .count = sizeof(settings) / sizeof(settings[0]),
+    .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast subscribe [options] STREAM...",
     .description = "Prints the events of one or more streams as they come, until Ctrl-C. A lost "
                    "connection is\nresumed after the last event seen, so that nothing is missed.",

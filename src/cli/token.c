@@ -4,9 +4,8 @@
 
 #include <string.h>
 
-#define AT(member)      offsetof(struct token_options, member)
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define YEAR_MS         (366 * 24 * UINT64_C(3600) * 1000)
+#define AT(member) offsetof(struct token_options, member)
+#define YEAR_MS    (366 * 24 * UINT64_C(3600) * 1000)
 
 // In the order of enum algorithm, behind what is not said.
 static const char *const algorithms[] = {"auto", "HS256", "RS256", "ES256", "EdDSA", NULL};
@@ -65,7 +64,7 @@ static const struct setting make_settings[] = {
     {.key = "expires",
      .letter = 'e',
      .kind = SETTING_DURATION,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(expires_ms),
      .default_text = "1h",
      .minimum = 1000,
@@ -123,21 +122,18 @@ enum verb { VERB_MAKE, VERB_INSPECT, VERB_KEY, VERB_COUNT };
 static const char *const verbs[VERB_COUNT] = {"make", "inspect", "key"};
 
 static const struct setting_table tables[VERB_COUNT] = {
-    [VERB_MAKE] = {.settings = make_settings,
-                   .count = COUNT_OF(make_settings),
+    [VERB_MAKE] = {.sections = SETTING_SECTION_ALONE(make_settings),
                    .usage = "ringcast token make --key FILE [options]",
                    .description = "Prints a signed token (JWT).",
                    .epilogue = "In patterns * stands for anything but /, ** for anything."},
-    [VERB_INSPECT] = {.settings = inspect_settings,
-                      .count = COUNT_OF(inspect_settings),
+    [VERB_INSPECT] = {.sections = SETTING_SECTION_ALONE(inspect_settings),
                       .usage = "ringcast token inspect [options] [TOKEN]",
                       .description = "Shows what a token says, and with --key whether it is good. "
                                      "Without an operand it is\nread from standard input, where "
                                      "other users do not see it.",
                       .epilogue = "Exit status: 0 good, or not checked; 1 not good; 2 wrong "
                                   "usage."},
-    [VERB_KEY] = {.settings = key_settings,
-                  .count = COUNT_OF(key_settings),
+    [VERB_KEY] = {.sections = SETTING_SECTION_ALONE(key_settings),
                   .usage = "ringcast token key [options] NAME",
                   .description = "Makes a new key: NAME.pem for --auth-keys of the broker and "
                                  "NAME.private.pem for\n`ringcast token make`; with --alg HS256 "

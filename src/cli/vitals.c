@@ -49,7 +49,7 @@ static const struct setting settings[] = {
     {.key = "count",
      .letter = 'n',
      .kind = SETTING_COUNT,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(count),
      .default_text = "0",
      .minimum = 1,
@@ -68,8 +68,7 @@ static const struct setting settings[] = {
 };
 
 static const struct setting_table table = {
-    .settings = settings,
-    .count = sizeof(settings) / sizeof(settings[0]),
+    .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast vitals [options]",
     .description = "Publishes this machine's readings from /proc as JSON, to the streams "
                    "system/cpu, system/memory,\nsystem/disk and system/network, until Ctrl-C.",

@@ -14,15 +14,10 @@ static char message[SETTING_MESSAGE_SIZE];
 
 static void take(const char *key, const char *value)
 {
-    for (size_t i = 0; i < options_table.count; i++) {
-        const struct setting *setting = &options_table.settings[i];
-        if (strcmp(setting->key, key) == 0) {
-            cr_assert_eq(setting_take(setting, &options, value, key, message, sizeof(message)), 0,
-                         "%s", message);
-            return;
-        }
-    }
-    cr_assert_fail("no setting %s", key);
+    const struct setting *setting = settings_find(&options_table, slice_of(key));
+    cr_assert_not_null(setting, "no setting %s", key);
+    cr_assert_eq(setting_take(setting, &options, value, key, message, sizeof(message)), 0, "%s",
+                 message);
 }
 
 static void setup(void)
@@ -179,12 +174,7 @@ Test(options, limits_of_a_client)
 
 Test(options, every_overflow_policy_is_a_choice)
 {
-    const struct setting *setting = NULL;
-    for (size_t i = 0; i < options_table.count; i++) {
-        if (strcmp(options_table.settings[i].key, "lag-policy") == 0) {
-            setting = &options_table.settings[i];
-        }
-    }
+    const struct setting *setting = settings_find(&options_table, slice_of("lag-policy"));
     cr_assert_not_null(setting);
     for (unsigned i = 0; i < OVERFLOW_POLICIES - OVERFLOW_DROP_OLDEST; i++) {
         options.lag_policy = i;
@@ -203,31 +193,49 @@ Test(options, strategies_are_policies)
     } strategies[] = {
         {"pause", OVERFLOW_BLOCK}, {"drop", OVERFLOW_DROP_NEWEST}, {"buffer", OVERFLOW_DISCONNECT}};
     options.lag_policy = OVERFLOW_DISCONNECT - OVERFLOW_DROP_OLDEST;
-    for (size_t i = 0; i < options_table.count; i++) {
-        const struct setting *setting = &options_table.settings[i];
-        if (strcmp(setting->key, "backpressure-threshold") == 0) {
-            cr_assert_eq(setting_take(setting, &options, "100", "x", message, sizeof(message)), 0);
-            cr_assert_eq(options_flow(&options).threshold, 100 * 1000);
-        }
-        for (size_t n = 0; strcmp(setting->key, "backpressure-strategy") == 0 && n < 3; n++) {
-            cr_assert_eq(setting_take(setting, &options, strategies[n].strategy, "x", message,
-                                      sizeof(message)),
-                         0);
-            cr_assert_eq(options_overflow(&options).policy, strategies[n].policy);
-        }
+    take("backpressure-threshold", "100");
+    cr_assert_eq(options_flow(&options).threshold, 100 * 1000);
+    for (size_t i = 0; i < sizeof(strategies) / sizeof(strategies[0]); i++) {
+        take("backpressure-strategy", strategies[i].strategy);
+        cr_assert_eq(options_overflow(&options).policy, strategies[i].policy);
     }
 }
 
 Test(options, keys_and_places_are_each_used_once)
 {
-    for (size_t i = 0; i < options_table.count; i++) {
-        const struct setting *one = &options_table.settings[i];
+    size_t count = settings_count(&options_table);
+    cr_assert_lt(count, 256);
+    for (size_t i = 0; i < count; i++) {
+        const struct setting *one = settings_at(&options_table, i);
         cr_assert_lt(one->offset, sizeof(struct options));
-        for (size_t j = i + 1; j < options_table.count; j++) {
-            cr_assert_str_neq(one->key, options_table.settings[j].key);
-            cr_assert_neq(one->offset, options_table.settings[j].offset, "%s", one->key);
+        for (size_t j = i + 1; j < count; j++) {
+            const struct setting *other = settings_at(&options_table, j);
+            cr_assert_str_neq(one->key, other->key);
+            cr_assert_neq(one->offset, other->offset, "%s", one->key);
         }
     }
+}
+
+// No two settings stand in one place of the file, and none where a section is.
+Test(options, places_in_the_file_are_each_used_once)
+{
+    static char names[256][SETTING_PLACE_SIZE];
+    size_t count = 0;
+    for (size_t i = 0; options_table.sections[i] != NULL; i++) {
+        const struct setting_section *section = options_table.sections[i];
+        for (size_t j = 0; section->name != NULL && j < section->count; j++) {
+            setting_place_name(section, &section->settings[j], names[count]);
+            for (size_t k = 0; k < count; k++) {
+                cr_assert_str_neq(names[count], names[k]);
+            }
+            for (size_t k = 0; options_table.sections[k] != NULL; k++) {
+                const char *other = options_table.sections[k]->name;
+                cr_assert(other == NULL || strcmp(other, names[count]) != 0);
+            }
+            count++;
+        }
+    }
+    cr_assert_gt(count, 60);
 }
 
 static void refuse(const char *expected)

@@ -35,7 +35,7 @@ static const struct setting settings[] = {
      .help = "what it is called"},
     {.key = "count",
      .kind = SETTING_COUNT,
-     .checks = SETTING_ZERO_IS_NONE,
+     .traits = SETTING_ZERO_IS_NONE,
      .offset = AT(count),
      .default_text = "10",
      .minimum = 5,
@@ -43,7 +43,7 @@ static const struct setting settings[] = {
      .help = "how many"},
     {.key = "some-size",
      .kind = SETTING_SIZE,
-     .checks = SETTING_POWER_OF_TWO,
+     .traits = SETTING_POWER_OF_TWO,
      .offset = AT(size),
      .default_text = "64KiB",
      .minimum = 1024,
@@ -73,8 +73,7 @@ static const struct setting settings[] = {
 };
 
 static const struct setting_table table = {
-    .settings = settings,
-    .count = sizeof(settings) / sizeof(settings[0]),
+    .sections = SETTING_SECTION_ALONE(settings),
     .usage = "sample [options]",
     .description = "A sample.",
     .epilogue = "The end.",
