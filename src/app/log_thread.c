@@ -202,6 +202,8 @@ static bool open_log(struct log_thread *thread, char *message, size_t message_si
         .flow = options_flow(options),
         .readers = thread->options.readers,
         .reader_reserve = WORKER_INBOX_RESERVE,
+        .progress = thread->options.progress,
+        .progress_context = thread->options.progress_context,
     };
     const struct log_callbacks callbacks = {
         .context = thread,

@@ -25,6 +25,8 @@ struct log_thread_options {
     unsigned readers; // workers
     int notice_fd; // an eventfd that is written when main shall look: drained, or ended by itself
     const struct pressure_board *pressure; // borrowed
+    void (*progress)(void *context);       // called again and again while the log recovers
+    void *progress_context;
 };
 
 // NULL, with one line in message (LISTEN_ERROR_SIZE bytes), where anything cannot be had. Blocks:

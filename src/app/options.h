@@ -48,6 +48,7 @@ struct options {
     struct setting_ids socket_allow_uid;
     struct setting_ids socket_allow_gid;
     const char *data_dir; // NULL: paths_default_data
+    const char *user;     // NULL: who starts it
     uint64_t workers;     // 0: one a core
     uint64_t connections_max;
     uint64_t connections_per_address;    // 0: no bound

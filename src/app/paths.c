@@ -22,10 +22,24 @@ static const char *directory_variable(const char *name)
     return value != NULL && value[0] == '/' ? value : NULL;
 }
 
+// A directory that the service manager made for us: the first one of its variable, systemd.exec(5).
+static const char *service_directory(const char *name, char directory[PATHS_SIZE])
+{
+    const char *value = directory_variable(name);
+    if (value == NULL) {
+        return NULL;
+    }
+    int length = snprintf(directory, PATHS_SIZE, "%.*s", (int)strcspn(value, ":"), value);
+    return length < (int)PATHS_SIZE ? directory : NULL;
+}
+
 void paths_default_socket(char path[PATHS_SIZE])
 {
+    const char *service = service_directory("RUNTIME_DIRECTORY", (char[PATHS_SIZE]){0});
     const char *runtime = directory_variable("XDG_RUNTIME_DIR");
-    if (geteuid() == 0) {
+    if (service != NULL) {
+        (void)snprintf(path, PATHS_SIZE, "%.490s/ringcast.sock", service);
+    } else if (geteuid() == 0) {
         (void)snprintf(path, PATHS_SIZE, "%s", root_socket);
     } else if (runtime != NULL) {
         (void)snprintf(path, PATHS_SIZE, "%s/ringcast.sock", runtime);
@@ -49,9 +63,12 @@ void paths_find_socket(char path[PATHS_SIZE])
 
 void paths_default_data(char path[PATHS_SIZE])
 {
+    const char *service = service_directory("STATE_DIRECTORY", (char[PATHS_SIZE]){0});
     const char *state = directory_variable("XDG_STATE_HOME");
     const char *home = directory_variable("HOME");
-    if (geteuid() == 0) {
+    if (service != NULL) {
+        (void)snprintf(path, PATHS_SIZE, "%s", service);
+    } else if (geteuid() == 0) {
         (void)snprintf(path, PATHS_SIZE, "/var/lib/ringcast");
     } else if (state != NULL) {
         (void)snprintf(path, PATHS_SIZE, "%s/ringcast", state);

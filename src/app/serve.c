@@ -9,9 +9,12 @@
 #include "app/key_watch.h"
 #include "app/log_thread.h"
 #include "app/memory_watch.h"
+#include "app/notify.h"
 #include "app/options.h"
 #include "app/paths.h"
+#include "app/privileges.h"
 #include "app/system_limits.h"
+#include "app/watchdog.h"
 #include "app/worker_set.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -34,6 +37,7 @@ enum {
     RETRY_MS = 10,         // an order that a full inbox did not take is given again
     WAIT_MS_MAX = 3600 * 1000,
     DIRECTORY_MODE = 0755,
+    DATA_DIRECTORY_MODE = 0750,
     MESSAGE_SIZE = 512,
 };
 STATIC_ASSERT(DRAIN_MS_MAX + GOODBYE_MS_MAX < SHUTDOWN_MS_MAX, "the end is over in time");
@@ -53,6 +57,10 @@ struct server {
     uint64_t files_max;
     int notice_fd;
     int signal_fd;
+    struct privileges privileges;
+    struct notify notify;
+    struct notify_sockets handed;
+    struct watchdog watchdog;
     struct log_thread *log_thread;
     struct worker_set *worker_set;
     struct memory_watch memory;
@@ -72,6 +80,40 @@ static int fail(const char *message)
 
 // --- start ---
 
+static bool make_parents(const char *path, char *message)
+{
+    int error = paths_make_parents(path, DIRECTORY_MODE);
+    if (error != 0) {
+        (void)snprintf(message, MESSAGE_SIZE, "cannot make the directories of %.300s: %s", path,
+                       strerrordesc_np(-error));
+    }
+    return error == 0;
+}
+
+// Those that are missing are the user's whose broker this is to be.
+static bool make_directories(const struct server *server, char *message)
+{
+    const struct privileges *privileges = &server->privileges;
+    char directory[PATHS_SIZE];
+    (void)snprintf(directory, sizeof(directory), "%s", server->socket_path);
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL && slash != directory) {
+        *slash = 0;
+        if (!make_parents(directory, message) ||
+            !privileges_make_directory(privileges, directory, DIRECTORY_MODE, message,
+                                       MESSAGE_SIZE)) {
+            return false;
+        }
+    }
+    if (!make_parents(server->data_dir, message)) {
+        return false;
+    }
+    return !privileges->is_wanted ||
+           (privileges_make_directory(privileges, server->data_dir, DATA_DIRECTORY_MODE, message,
+                                      MESSAGE_SIZE) &&
+            privileges_check_owner(privileges, server->data_dir, message, MESSAGE_SIZE));
+}
+
 static bool set_paths(struct server *server, char *message)
 {
     const struct options *options = &server->options;
@@ -84,14 +126,8 @@ static bool set_paths(struct server *server, char *message)
             (void)snprintf(message, MESSAGE_SIZE, "this path is too long: %.64s...", given[i]);
             return false;
         }
-        int error = paths_make_parents(paths[i], DIRECTORY_MODE);
-        if (error != 0) {
-            (void)snprintf(message, MESSAGE_SIZE, "cannot make the directories of %.300s: %s",
-                           paths[i], strerrordesc_np(-error));
-            return false;
-        }
     }
-    return true;
+    return make_directories(server, message);
 }
 
 // Signals come through a descriptor, to the main thread alone.
@@ -167,6 +203,12 @@ static bool listen_for_subscribers(struct server *server, char *message)
     return server->worker_set != NULL;
 }
 
+static void on_progress(void *context)
+{
+    struct server *server = context;
+    notify_extend(&server->notify, clock_monotonic_ms());
+}
+
 static bool open_log(struct server *server, char *message)
 {
     const struct log_thread_options options = {
@@ -176,6 +218,8 @@ static bool open_log(struct server *server, char *message)
         .readers = server->workers,
         .notice_fd = server->notice_fd,
         .pressure = &server->memory.board,
+        .progress = on_progress,
+        .progress_context = server,
     };
     server->log_thread = log_thread_create(&options, message, MESSAGE_SIZE);
     return server->log_thread != NULL;
@@ -183,35 +227,57 @@ static bool open_log(struct server *server, char *message)
 
 static bool prepare(struct server *server, char *message)
 {
-    if (!take_signals(server, message) || !check_limits(server, message) ||
-        !set_paths(server, message)) {
+    notify_open(&server->notify);
+    if (!notify_take_sockets(&server->handed, message, MESSAGE_SIZE) ||
+        !privileges_find(&server->privileges, server->options.user, message, MESSAGE_SIZE) ||
+        !take_signals(server, message) || !check_limits(server, message) ||
+        !set_paths(server, message) ||
+        !privileges_become(&server->privileges, message, MESSAGE_SIZE)) {
         return false;
     }
     memory_watch_open(&server->memory, "", server->options.memory_limit_bytes,
                       server->options.memory_watch == OPTIONS_MEMORY_ON);
     if (!listen_for_subscribers(server, message) || !open_log(server, message) ||
         !worker_set_create(server->worker_set, log_thread_loop(server->log_thread),
-                           log_thread_tail(server->log_thread), message, MESSAGE_SIZE)) {
+                           log_thread_tail(server->log_thread), message, MESSAGE_SIZE) ||
+        !privileges_finish(message, MESSAGE_SIZE)) {
         return false;
     }
     log_thread_set_readers(server->log_thread, worker_set_loops(server->worker_set));
     return true;
 }
 
+static void watch_threads(struct server *server)
+{
+    watchdog_open(&server->watchdog, &server->notify, clock_monotonic_ms());
+    watchdog_add(&server->watchdog, log_thread_loop(server->log_thread));
+    for (unsigned i = 0; i < server->workers; i++) {
+        watchdog_add(&server->watchdog, worker_set_loops(server->worker_set)[i]);
+    }
+}
+
 static bool start_threads(struct server *server, char *message)
 {
+    watch_threads(server);
     return log_thread_start(server->log_thread, message, MESSAGE_SIZE) == 0 &&
            worker_set_start(server->worker_set, message, MESSAGE_SIZE);
 }
 
-static void tell_ready(const struct server *server)
+static void tell_ready(struct server *server)
 {
     char address[LISTEN_ADDRESS_TEXT_SIZE];
     worker_set_address(server->worker_set, address);
-    (void)printf("ringcast %s listening on http://%s, producers at %s, data in %s, %u worker%s\n",
-                 RC_VERSION_STRING, address, server->socket_path, server->data_dir, server->workers,
-                 server->workers == 1 ? "" : "s");
+    char line[MESSAGE_SIZE + (2 * PATHS_SIZE)];
+    (void)snprintf(line, sizeof(line),
+                   "listening on http://%s, producers at %s, data in %s, %u worker%s", address,
+                   server->socket_path, server->data_dir, server->workers,
+                   server->workers == 1 ? "" : "s");
+    (void)printf("ringcast %s %s\n", RC_VERSION_STRING, line);
     (void)fflush(stdout);
+    notify_ready(&server->notify, line);
+    if (geteuid() == 0) {
+        LOG_WARN("serve", "this runs as root; with --user NAME it runs as that user");
+    }
 }
 
 // --- the end ---
@@ -224,6 +290,7 @@ static void enter(struct server *server, enum phase phase, uint64_t limit_ms)
 
 static void begin_end(struct server *server)
 {
+    notify_stopping(&server->notify);
     log_thread_stop(server->log_thread);
     enter(server, PHASE_DRAINING, DRAIN_MS_MAX);
 }
@@ -310,6 +377,7 @@ static int wait_ms(const struct server *server)
     if (is_running) {
         until_ms = server->memory.next_ms < server->keys.next_ms ? server->memory.next_ms
                                                                  : server->keys.next_ms;
+        until_ms = server->watchdog.next_ms < until_ms ? server->watchdog.next_ms : until_ms;
     }
     uint64_t left_ms = now_ms < until_ms ? until_ms - now_ms : 0;
     return left_ms < WAIT_MS_MAX ? (int)left_ms : WAIT_MS_MAX;
@@ -339,6 +407,9 @@ static void run(struct server *server)
         look_at_threads(server);
         look_at_memory(server);
         look_at_keys(server, false);
+        if (server->phase == PHASE_RUNNING) {
+            watchdog_look(&server->watchdog, clock_monotonic_ms());
+        }
         proceed_end(server);
     }
 }

@@ -285,6 +285,12 @@ bool loop_post(struct loop *target, struct loop *self, const void *message, uint
 // above.
 void loop_wake(struct loop *target, struct loop *self);
 
+// Whether no round has begun since a loop_wake. Any thread.
+static inline bool loop_is_woken(const struct loop *loop)
+{
+    return atomic_load_explicit(&loop->woken, memory_order_relaxed);
+}
+
 // How many messages wait, for metrics. Any thread.
 static inline size_t loop_inbox_count(const struct loop *loop)
 {

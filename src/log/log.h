@@ -34,6 +34,8 @@ struct log_options {
     unsigned readers;
     uint32_t
         reader_reserve; // slots of a reader's inbox kept free for answers (its quota of requests)
+    void (*progress)(void *context); // called by log_open as it gets on; or NULL
+    void *progress_context;
 };
 
 // How far the slowest reader of a stream that blocks is behind: below its threshold, from there on,

@@ -227,6 +227,13 @@ static void take_record(struct opening *opening, const uint8_t *block,
         (stream->is_made || record->kind == RECORD_SETTINGS) && stream->life != STREAM_DELETED;
 }
 
+static void tell_progress(const struct log *log)
+{
+    if (log->options.progress != NULL) {
+        log->options.progress(log->options.progress_context);
+    }
+}
+
 static void on_block(void *context, const struct recovery_segment *from, uint64_t position,
                      const uint8_t *block)
 {
@@ -234,6 +241,7 @@ static void on_block(void *context, const struct recovery_segment *from, uint64_
     struct log *log = opening->log;
     const struct block_header *header = block_header_of(block);
     struct segment *segment = need_segment(opening, from);
+    tell_progress(log);
     if (segment == NULL || header->last_id <= segment->facts.last_id) {
         return;
     }
@@ -274,6 +282,7 @@ static int take_sealed(struct opening *opening, size_t index)
     struct log *log = opening->log;
     const struct recovery_segment *from = &opening->recovery.segments[index];
     struct segment *segment = need_segment(opening, from);
+    tell_progress(log);
     if (segment == NULL) {
         return opening->failure;
     }

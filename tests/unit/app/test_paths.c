@@ -39,3 +39,17 @@ Test(paths, the_socket_is_found_by_its_variable)
     cr_assert_str_neq(path, "/somewhere/else.sock");
     cr_assert_eq(path[0], '/');
 }
+
+Test(paths, a_service_has_its_directories_from_the_manager)
+{
+    char path[PATHS_SIZE];
+    (void)setenv("RUNTIME_DIRECTORY", "/run/one:/run/two", 1);
+    (void)setenv("STATE_DIRECTORY", "/var/lib/one", 1);
+    paths_default_socket(path);
+    cr_assert_str_eq(path, "/run/one/ringcast.sock");
+    paths_default_data(path);
+    cr_assert_str_eq(path, "/var/lib/one");
+    (void)setenv("STATE_DIRECTORY", "relative", 1);
+    paths_default_data(path);
+    cr_assert_str_neq(path, "relative");
+}
