@@ -14,11 +14,22 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum {
+    LOGGER_FIELD_BYTES_MAX = 256,  // of one field's text
+    LOGGER_FIELDS_BYTES_MAX = 512, // of all of a line, as they stand there
+    LOGGER_MODULE_BYTES_MAX = 32,
+    LOGGER_PREFIX_BYTES_MAX = 192, // time, level, module and what was left out
+};
+STATIC_ASSERT(LOGGER_FIELDS_BYTES_MAX + LOGGER_PREFIX_BYTES_MAX < LOGGER_LINE_BYTES_MAX,
+              "there is room for the message");
+
 enum logger_colour { LOGGER_COLOUR_UNKNOWN, LOGGER_COLOUR_OFF, LOGGER_COLOUR_ON };
 
 static _Atomic int logger_level_now = LOGGER_INFO;
 static _Atomic int logger_descriptor = STDERR_FILENO;
 static _Atomic int logger_colour;
+static _Atomic int logger_format_now = LOGGER_TEXT;
+static _Atomic bool logger_is_journal;
 static _Atomic uint64_t logger_dropped_total;
 static _Atomic uint64_t logger_dropped_untold;
 
@@ -34,6 +45,11 @@ static const struct logger_style logger_styles[] = {
     [LOGGER_ERROR] = {"ERROR", "\033[31m"},
 };
 
+static const char *const logger_level_names[] = {
+    [LOGGER_DEBUG] = "debug", [LOGGER_INFO] = "info", [LOGGER_WARN] = "warn",
+    [LOGGER_ERROR] = "error", [LOGGER_OFF] = "off",
+};
+
 void logger_set_level(enum logger_level level)
 {
     logger_level_now = (int)level;
@@ -46,17 +62,44 @@ bool logger_is_enabled(enum logger_level level)
 
 bool logger_level_from_text(struct slice text, enum logger_level *level)
 {
-    static const char *const names[] = {
-        [LOGGER_DEBUG] = "debug", [LOGGER_INFO] = "info", [LOGGER_WARN] = "warn",
-        [LOGGER_ERROR] = "error", [LOGGER_OFF] = "off",
-    };
     for (int i = LOGGER_DEBUG; i <= LOGGER_OFF; i++) {
-        if (slice_equal_text(text, names[i])) {
+        if (slice_equal_text(text, logger_level_names[i])) {
             *level = (enum logger_level)i;
             return true;
         }
     }
     return false;
+}
+
+void logger_set_format(enum logger_format format)
+{
+    logger_format_now = (int)format;
+}
+
+enum logger_format logger_format(void)
+{
+    return (enum logger_format)atomic_load_explicit(&logger_format_now, memory_order_relaxed);
+}
+
+void logger_find_journal(const char *stream)
+{
+    unsigned long long device = 0;
+    unsigned long long inode = 0;
+    struct stat status;
+    logger_is_journal = stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+                        fstat(logger_descriptor, &status) == 0 && status.st_dev == device &&
+                        status.st_ino == inode;
+}
+
+struct slice logger_priority(enum logger_level level)
+{
+    // syslog's numbers
+    static const char *const priorities[] = {[LOGGER_DEBUG] = "<7>",
+                                             [LOGGER_INFO] = "<6>",
+                                             [LOGGER_WARN] = "<4>",
+                                             [LOGGER_ERROR] = "<3>"};
+    ASSERT(level >= LOGGER_DEBUG && level < LOGGER_OFF);
+    return logger_is_journal ? slice_of(priorities[level]) : slice_empty();
 }
 
 void logger_set_descriptor(int descriptor)
@@ -111,82 +154,138 @@ static bool logger_send(int descriptor, struct iovec line)
     return written == (ssize_t)line.iov_len;
 }
 
-// Where a line is put together; what does not fit is cut off. One byte stays free for the end.
-struct logger_line {
-    char text[LOGGER_LINE_BYTES_MAX];
-    size_t length;
-};
-
-#define LOGGER_TEXT_BYTES_MAX (LOGGER_LINE_BYTES_MAX - 1)
-
-__attribute__((format(printf, 2, 0))) static void logger_line_vprintf(struct logger_line *line,
-                                                                      const char *format,
-                                                                      va_list arguments)
+static void logger_send_line(struct slice bytes, uint64_t untold)
 {
-    size_t room = sizeof(line->text) - line->length;
-    int length = vsnprintf(line->text + line->length, room, format, arguments);
-    if (length > 0) {
-        size_t added = (size_t)length < room ? (size_t)length : room - 1;
-        line->length += added;
-    }
-}
-
-__attribute__((format(printf, 2, 3))) static void logger_line_printf(struct logger_line *line,
-                                                                     const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    logger_line_vprintf(line, format, arguments);
-    va_end(arguments);
-}
-
-static void logger_line_send(struct logger_line *line, uint64_t untold)
-{
-    ASSERT(line->length <= LOGGER_TEXT_BYTES_MAX);
-    line->text[line->length++] = '\n';
-    struct iovec bytes = {.iov_base = line->text, .iov_len = line->length};
-    if (!logger_send(logger_descriptor, bytes)) {
+    struct iovec line = {.iov_base = (void *)(uintptr_t)bytes.at, .iov_len = bytes.length};
+    if (!logger_send(logger_descriptor, line)) {
         logger_dropped_total++;
         logger_dropped_untold += untold + 1;
     }
 }
 
-// left_out: how many lines of this place were suppressed before this one.
-__attribute__((format(printf, 4, 0))) static void logger_vwrite(enum logger_level level,
-                                                                const char *module,
-                                                                uint64_t left_out,
-                                                                const char *format,
-                                                                va_list arguments)
+// What a line says.
+struct logger_message {
+    enum logger_level level;
+    const char *module;
+    struct slice text;
+    struct logger_fields fields;
+    uint64_t lost;     // lines before it
+    uint64_t left_out; // lines of this place that were suppressed before it
+};
+
+static void logger_put_fields(struct logger_line *line, const struct logger_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct logger_field *field = &fields->all[i];
+        if (field->is_number) {
+            logger_line_u64(line, field->key, field->number);
+        } else if (field->text.length > 0) {
+            logger_line_text(line, field->key, field->text, LOGGER_FIELD_BYTES_MAX);
+        }
+    }
+}
+
+// What stands before the text: in `into`, cut to what fits.
+static struct slice logger_format_prefix(const struct logger_message *message, char *into,
+                                         size_t bytes)
+{
+    const struct logger_style *style = &logger_styles[message->level];
+    bool has_colour = logger_has_colour(logger_descriptor);
+    struct buffer prefix;
+    buffer_wrap(&prefix, into, bytes);
+    if (!logger_is_journal) {
+        char time[TEXT_RFC3339_BYTES];
+        text_format_rfc3339(clock_realtime_ms(), time);
+        buffer_printf(&prefix, "%s %s%s%s ", time, has_colour ? style->colour : "", style->name,
+                      has_colour ? "\033[0m" : "");
+    }
+    buffer_printf(&prefix, "%.*s: ", LOGGER_MODULE_BYTES_MAX, message->module);
+    if (message->lost > 0) {
+        buffer_printf(&prefix, "[%llu lines lost] ", (unsigned long long)message->lost);
+    }
+    if (message->left_out > 0) {
+        buffer_printf(&prefix, "[%llu like it left out] ", (unsigned long long)message->left_out);
+    }
+    ASSERT(buffer_failure(&prefix) == 0);
+    return buffer_slice(&prefix);
+}
+
+static void logger_put_text(struct logger_line *line, const struct logger_message *message)
+{
+    char prefix[LOGGER_PREFIX_BYTES_MAX];
+    logger_line_plain(line, logger_format_prefix(message, prefix, sizeof(prefix)));
+    size_t start = line->length;
+    logger_line_plain(line, message->text);
+    // Text from outside must neither begin a new line nor drive the terminal.
+    utf8_make_printable((uint8_t *)line->at + start, line->length - start);
+}
+
+static void logger_put_members(struct logger_line *line, const struct logger_message *message)
+{
+    char time[TEXT_RFC3339_BYTES];
+    size_t length = text_format_rfc3339(clock_realtime_ms(), time);
+    logger_line_open(line);
+    logger_line_text(line, "time", slice_from(time, length), length);
+    logger_line_text(line, "level", slice_of(logger_level_names[message->level]), SIZE_MAX);
+    logger_line_text(line, "module", slice_of(message->module), LOGGER_MODULE_BYTES_MAX);
+    if (message->lost > 0) {
+        logger_line_u64(line, "lines_lost", message->lost);
+    }
+    if (message->left_out > 0) {
+        logger_line_u64(line, "left_out", message->left_out);
+    }
+    logger_line_text(line, "message", message->text, SIZE_MAX);
+}
+
+static void logger_send_message(const struct logger_message *message)
+{
+    char memory[LOGGER_LINE_BYTES_MAX];
+    char fields_memory[LOGGER_FIELDS_BYTES_MAX];
+    enum logger_format format = logger_format();
+    struct logger_line line;
+    struct logger_line fields;
+    // The fields first: the message is cut to what they leave.
+    logger_line_begin(&fields, format, fields_memory, sizeof(fields_memory));
+    fields.has_member = true;
+    logger_put_fields(&fields, &message->fields);
+    logger_line_begin(&line, format, memory, sizeof(memory) - fields.length);
+    logger_line_plain(&line, logger_priority(message->level));
+    if (format == LOGGER_TEXT) {
+        logger_put_text(&line, message);
+    } else {
+        logger_put_members(&line, message);
+    }
+    memcpy(memory + line.length, fields_memory, fields.length);
+    line.length += fields.length;
+    logger_send_line(logger_line_end(&line), message->lost);
+}
+
+__attribute__((format(printf, 5, 0))) static void logger_vwrite(
+    enum logger_level level, const char *module, struct logger_fields fields, uint64_t left_out,
+    const char *format, va_list arguments)
 {
     ASSERT(level >= LOGGER_DEBUG && level < LOGGER_OFF);
     int errno_kept = errno;
-    const struct logger_style *style = &logger_styles[level];
-    bool has_colour = logger_has_colour(logger_descriptor);
-    char time[TEXT_RFC3339_BYTES];
-    text_format_rfc3339(clock_realtime_ms(), time);
-    struct logger_line line = {.length = 0};
-    logger_line_printf(&line, "%s %s%s%s %s: ", time, has_colour ? style->colour : "", style->name,
-                       has_colour ? "\033[0m" : "", module);
-    uint64_t untold = atomic_exchange(&logger_dropped_untold, 0);
-    if (untold > 0) {
-        logger_line_printf(&line, "[%llu lines lost] ", (unsigned long long)untold);
-    }
-    if (left_out > 0) {
-        logger_line_printf(&line, "[%llu like it left out] ", (unsigned long long)left_out);
-    }
-    size_t message_start = line.length;
-    logger_line_vprintf(&line, format, arguments);
-    // Text from outside must neither begin a new line nor drive the terminal.
-    utf8_make_printable((uint8_t *)line.text + message_start, line.length - message_start);
-    logger_line_send(&line, untold);
+    char text[LOGGER_LINE_BYTES_MAX];
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    size_t kept = length < 0 ? 0 : (size_t)length;
+    kept = kept < sizeof(text) ? kept : sizeof(text) - 1;
+    const struct logger_message message = {.level = level,
+                                           .module = module,
+                                           .text = slice_from(text, kept),
+                                           .fields = fields,
+                                           .lost = atomic_exchange(&logger_dropped_untold, 0),
+                                           .left_out = left_out};
+    logger_send_message(&message);
     errno = errno_kept;
 }
 
-void logger_write(enum logger_level level, const char *module, const char *format, ...)
+void logger_write(enum logger_level level, const char *module, struct logger_fields fields,
+                  const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    logger_vwrite(level, module, 0, format, arguments);
+    logger_vwrite(level, module, fields, 0, format, arguments);
     va_end(arguments);
 }
 
@@ -203,10 +302,10 @@ bool logger_site_take(struct logger_site *site, uint64_t interval_ms)
 }
 
 void logger_write_site(struct logger_site *site, enum logger_level level, const char *module,
-                       const char *format, ...)
+                       struct logger_fields fields, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    logger_vwrite(level, module, atomic_exchange(&site->suppressed, 0), format, arguments);
+    logger_vwrite(level, module, fields, atomic_exchange(&site->suppressed, 0), format, arguments);
     va_end(arguments);
 }

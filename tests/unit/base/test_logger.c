@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // The seam: this program's time stands still until a test moves it.
@@ -112,6 +113,112 @@ Test(logger, cuts_long_lines)
     cr_assert_eq(strchr(line, '\n') - line, LOGGER_LINE_BYTES_MAX - 1);
     LOG_INFO(text, "%s", text);
     cr_assert_eq(strlen(written()), LOGGER_LINE_BYTES_MAX);
+}
+
+static void close_formats(void)
+{
+    logger_set_format(LOGGER_TEXT);
+    logger_find_journal(NULL);
+    close_pipe();
+}
+
+TestSuite(logger_formats, .init = open_pipe, .fini = close_formats);
+
+Test(logger_formats, has_fields)
+{
+    struct slice name = slice_of("chat/42");
+    LOG_INFO_WITH("x", LOGGER_FIELDS(logger_text("stream", name), logger_number("id", 7)),
+                  "told %u times", 2U);
+    cr_assert_str_eq(written(), TIME " INFO  x: told 2 times stream=chat/42 id=7\n");
+    LOG_WARN_WITH("x", LOGGER_FIELDS(logger_text("none", slice_empty())), "nothing");
+    cr_assert_str_eq(written(), TIME " WARN  x: nothing\n");
+    LOG_ERROR_WITH("x", LOGGER_FIELDS(logger_text("a", slice_of("two words\n=\""))), "quoted");
+    cr_assert_str_eq(written(), TIME " ERROR x: quoted a=\"two words\\n=\\\"\"\n");
+    LOG_DEBUG_WITH("x", LOGGER_FIELDS(logger_number("n", 1)), "not at first");
+    cr_assert_str_eq(written(), "");
+}
+
+Test(logger_formats, writes_logfmt)
+{
+    logger_set_format(LOGGER_LOGFMT);
+    cr_assert_eq(logger_format(), LOGGER_LOGFMT);
+    LOG_WARN_WITH("log", LOGGER_FIELDS(logger_number("segment", 3)), "rolled");
+    cr_assert_str_eq(written(), "time=" TIME " level=warn module=log message=rolled segment=3\n");
+    LOG_INFO("log", "two words");
+    cr_assert_str_eq(written(), "time=" TIME " level=info module=log message=\"two words\"\n");
+}
+
+Test(logger_formats, writes_json)
+{
+    logger_set_format(LOGGER_JSON);
+    LOG_ERROR_WITH("log",
+                   LOGGER_FIELDS(logger_text("file", slice_of("a\"b")), logger_number("n", 3)),
+                   "it's\n\x1b \xff");
+    cr_assert_str_eq(written(), "{\"time\":\"" TIME "\",\"level\":\"error\",\"module\":\"log\","
+                                "\"message\":\"it's\\n\\u001b \xef\xbf\xbd\","
+                                "\"file\":\"a\\\"b\",\"n\":3}\n");
+}
+
+Test(logger_formats, says_what_was_left_out_in_members)
+{
+    logger_set_format(LOGGER_JSON);
+    static struct logger_site site;
+    cr_assert(logger_site_take(&site, 1000));
+    cr_assert_not(logger_site_take(&site, 1000));
+    logger_write_site(&site, LOGGER_INFO, "x", LOGGER_NO_FIELDS, "m");
+    cr_assert_str_eq(written(), "{\"time\":\"" TIME "\",\"level\":\"info\",\"module\":\"x\","
+                                "\"left_out\":1,\"message\":\"m\"}\n");
+}
+
+// A message is cut, its fields are not.
+Test(logger_formats, keeps_fields_of_long_messages)
+{
+    static const char *const ends[] = {
+        [LOGGER_TEXT] = "x stream=a\n",
+        [LOGGER_LOGFMT] = "x\" stream=a\n",
+        [LOGGER_JSON] = "x\",\"stream\":\"a\"}\n",
+    };
+    char text[3 * LOGGER_LINE_BYTES_MAX];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (enum logger_format format = LOGGER_TEXT; format <= LOGGER_JSON; format++) {
+        logger_set_format(format);
+        LOG_INFO_WITH("x", LOGGER_FIELDS(logger_text("stream", slice_of("a"))), "%s", text);
+        const char *line = written();
+        cr_assert_eq(strlen(line), LOGGER_LINE_BYTES_MAX, "%d: %zu", (int)format, strlen(line));
+        cr_assert_str_eq(line + strlen(line) - strlen(ends[format]), ends[format]);
+        LOG_INFO_WITH(text,
+                      LOGGER_FIELDS(logger_text("a", slice_of(text)),
+                                    logger_text("b", slice_of(text)),
+                                    logger_text("c", slice_of(text))),
+                      "%s", text);
+        cr_assert_leq(strlen(written()), LOGGER_LINE_BYTES_MAX);
+    }
+}
+
+Test(logger_formats, tells_the_journal_priorities)
+{
+    struct stat status;
+    char stream[64];
+    cr_assert_eq(fstat(pipe_ends[1], &status), 0);
+    snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+             (unsigned long long)status.st_ino + 1);
+    logger_find_journal(stream);
+    cr_assert_eq(logger_priority(LOGGER_INFO).length, 0);
+    snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+             (unsigned long long)status.st_ino);
+    logger_find_journal(stream);
+    LOG_WARN_WITH("x", LOGGER_FIELDS(logger_number("n", 1)), "plain");
+    cr_assert_str_eq(written(), "<4>x: plain n=1\n");
+    logger_set_format(LOGGER_LOGFMT);
+    LOG_ERROR("x", "worse");
+    cr_assert_str_eq(written(), "<3>time=" TIME " level=error module=x message=worse\n");
+    logger_set_format(LOGGER_JSON);
+    LOG_INFO("x", "m");
+    cr_assert_str_eq(written(), "<6>{\"time\":\"" TIME
+                                "\",\"level\":\"info\",\"module\":\"x\",\"message\":\"m\"}\n");
+    logger_find_journal("nonsense");
+    cr_assert_eq(logger_priority(LOGGER_INFO).length, 0);
 }
 
 static void log_every_second(void)
