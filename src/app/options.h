@@ -103,6 +103,7 @@ struct options {
     unsigned memory_watch;       // enum options_memory_watch
     uint64_t memory_limit_bytes; // 0: a share of the machine's, where no control group has one
     unsigned log_level;          // enum logger_level
+    unsigned log_format;         // enum logger_format
     uint64_t worker_inbox;
     uint64_t log_inbox;
     uint64_t ring_descriptors; // 0: as many as the limit of open files allows

@@ -9,6 +9,7 @@
 
 enum { INBOX_MAX = 1 << 20 };
 
+static const char *const log_formats[] = {"text", "logfmt", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 // In the order of the bits of LOOP_FEATURE_*, and one for several.
 static const char *const kernel_features[] = {
@@ -24,6 +25,8 @@ STATIC_ASSERT(LOOP_FEATURE_SINGLE_ISSUER == 1 << 0 && LOOP_FEATURE_DEFER_TASKRUN
               "the names stand in the order of the bits");
 STATIC_ASSERT(WORKER_INBOX_RESERVE < 2 * SHARD_REQUESTS_MAX, "the least inbox has room for blocks");
 STATIC_ASSERT(LOGGER_DEBUG == 0 && LOGGER_OFF == 4, "the choices of log-level are the levels");
+STATIC_ASSERT(LOGGER_TEXT == 0 && LOGGER_LOGFMT == 1 && LOGGER_JSON == 2,
+              "the choices of log-format are the formats");
 
 // clang-format off: tables, one setting a block
 static const struct setting log_settings[] = {
@@ -126,6 +129,14 @@ static const struct setting logging_settings[] = {
      .default_text = "info",
      .choices = log_levels,
      .help = "the least that is told on standard error"},
+    {.key = "log-format",
+     .name = "format",
+     .kind = SETTING_CHOICE,
+     .traits = SETTING_RELOADS,
+     .offset = AT(log_format),
+     .default_text = "text",
+     .choices = log_formats,
+     .help = "how a line is written"},
 };
 
 const struct setting_section section_logging = {

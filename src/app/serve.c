@@ -26,6 +26,7 @@
 #include <ringcast/version.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -465,6 +466,8 @@ int cli_serve(int argc, char **argv)
         return 2;
     }
     logger_set_level((enum logger_level)server.options.log_level);
+    logger_set_format((enum logger_format)server.options.log_format);
+    logger_find_journal(getenv("JOURNAL_STREAM"));
     unsigned cores = system_limits_cores();
     cores = cores < WORKERS_MAX ? cores : WORKERS_MAX;
     server.workers = server.options.workers != 0 ? (unsigned)server.options.workers : cores;

@@ -83,12 +83,14 @@ enum logger_format logger_format(void)
 
 void logger_find_journal(const char *stream)
 {
-    unsigned long long device = 0;
-    unsigned long long inode = 0;
+    struct slice inode_text = stream == NULL ? slice_empty() : slice_of(stream);
+    struct slice device_text = slice_split(&inode_text, ':');
+    uint64_t device = 0;
+    uint64_t inode = 0;
     struct stat status;
-    logger_is_journal = stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-                        fstat(logger_descriptor, &status) == 0 && status.st_dev == device &&
-                        status.st_ino == inode;
+    logger_is_journal =
+        text_parse_u64(device_text, &device) && text_parse_u64(inode_text, &inode) &&
+        fstat(logger_descriptor, &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
 struct slice logger_priority(enum logger_level level)

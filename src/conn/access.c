@@ -2,6 +2,7 @@
 
 #include "auth/token_cache.h"
 #include "base/logger.h"
+#include "conn/client_address.h"
 #include "conn/shard.h"
 #include "http/cookie.h"
 #include "http/response.h"
@@ -144,10 +145,15 @@ static bool check_origin(struct shard *shard, struct conn *conn, const struct co
         return true;
     }
     if (policy->origins->count == 0) {
-        LOGGER_EVERY(WARNING_INTERVAL_MS, LOGGER_WARN, "http",
-                     "a page of '" SLICE_FORMAT "' was refused; no origin is allowed (see "
-                     "--allow-origins)",
-                     SLICE_ARGUMENTS(origin));
+        char address[CLIENT_ADDRESS_TEXT_BYTES];
+        char made[REQUEST_ID_MADE_BYTES_MAX];
+        LOGGER_EVERY_WITH(
+            WARNING_INTERVAL_MS, LOGGER_WARN, "http",
+            LOGGER_FIELDS(
+                logger_text("origin", origin),
+                logger_text("address", client_address_text(conn_cold_of(shard, conn), address)),
+                logger_text("request", request_id(shard, context, made))),
+            "a page was refused; no origin is allowed (see --allow-origins)");
     }
     return refuse(shard, conn, ERR_FORBIDDEN,
                   "pages of this origin may not ask: it is none of --allow-origins");

@@ -20,6 +20,23 @@ static bool is_next_clear(const struct context *context)
              http_request_content_length(request) <= HTTP_BODY_BYTES_MAX));
 }
 
+// What the client gave as its request's id; empty where that is none.
+static struct slice given_id(const struct context *context)
+{
+    struct slice given = http_request_field(&context->request, HTTP_FIELD_REQUEST_ID);
+    return given.length > 0 && request_id_is_valid(given) ? given : slice_empty();
+}
+
+struct slice request_id(const struct shard *shard, const struct context *context,
+                        char made[REQUEST_ID_MADE_BYTES_MAX])
+{
+    if (context == NULL) {
+        return request_id_make(shard->request_life, shard->request_number, made);
+    }
+    struct slice given = given_id(context);
+    return given.length > 0 ? given : request_id_make(shard->request_life, context->number, made);
+}
+
 struct http_answer request_answer(const struct shard *shard, struct context *context)
 {
     bool has_list = shard->options.access->origins->count > 0;
@@ -27,7 +44,8 @@ struct http_answer request_answer(const struct shard *shard, struct context *con
     return (struct http_answer){.is_keep_alive = context->request.is_keep_alive &&
                                                  is_next_clear(context) && !shard->is_stopping,
                                 .is_head = http_request_is_head(&context->request),
-                                .cors = has_list ? &context->cors : NULL};
+                                .cors = has_list ? &context->cors : NULL,
+                                .request_id = given_id(context)};
 }
 
 static struct http_answer answer_form(const struct shard *shard, const struct conn *conn)
@@ -117,8 +135,10 @@ bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json)
 void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem)
 {
     struct answer answer;
+    char made[REQUEST_ID_MADE_BYTES_MAX];
     shard->stats.request_errors++;
     if (answer_begin(shard, conn, 0, &answer)) {
+        answer.form.request_id = request_id(shard, conn_context(shard, conn), made);
         http_response_problem(&answer.out, &answer.form, problem);
         answer_send(shard, conn, &answer);
     }

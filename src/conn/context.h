@@ -50,6 +50,8 @@ struct context {
     uint64_t start_ids[CONNECTION_STREAMS_MAX];
     uint64_t gap_from;
     uint64_t gap_to;
+    uint64_t number;   // of the request, see shard.request_number
+    uint64_t began_ns; // monotonic
     struct http_route route;
     struct grant *grant;   // a reference; NULL: it came without a token
     struct http_cors cors; // of its answer

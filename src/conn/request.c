@@ -34,6 +34,8 @@ static void begin_request(struct shard *shard, struct context *context)
     http_request_set_header_max(&context->request, shard->options.header_bytes_max);
     context->phase = CONTEXT_HEADER;
     context->is_answered = false;
+    context->number = ++shard->request_number;
+    context->began_ns = loop_now_ns(shard->loop);
     body_begin(&context->body, &shard->bodies);
     task_begin(context);
 }
@@ -146,6 +148,7 @@ static void take_bytes(struct shard *shard, struct conn *conn, const uint8_t *by
 {
     struct context *context = open_context(shard, conn);
     if (context == NULL) {
+        shard->request_number++;
         conn->flags |= CONN_REFUSED;
         conn_cold_of(shard, conn)->refusal = REFUSAL_BUSY;
     } else {

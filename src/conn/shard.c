@@ -146,6 +146,7 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
     bodies_init(&shard->bodies, BODIES_BYTES_MAX);
     bodies_init(&shard->answers, ANSWERS_BYTES_MAX);
     prng_seed(&shard->prng, random_u64());
+    shard->request_life = random_u64();
     agents_init(&shard->agents);
     renditions_init(&shard->renditions, RENDITION_BYTES_MAX);
     int result = add_rings(shard, error, error_size);

@@ -16,6 +16,7 @@
 #include "flow/rules.h"
 #include "flow/sweep.h"
 #include "http/request.h"
+#include "http/request_id.h"
 #include "http/response.h"
 #include "http/subscribe.h"
 #include "io/accept.h"
@@ -197,6 +198,10 @@ struct shard {
     struct ready requests;
 
     struct shard_stats stats;
+
+    // Requests' ids, where their clients give none: made when they are told.
+    uint64_t request_life;   // random
+    uint64_t request_number; // of the newest
 };
 
 // All on the worker's thread. shard_init may fail with one clear line; the shard is large and must
@@ -308,6 +313,10 @@ void answer_send(struct shard *shard, struct conn *conn, const struct answer *an
 // An answer that is large: a copy of it is kept until it is sent. False, and nothing is done, where
 // there is no room for that.
 bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json);
+// The request's id: the client's or, written into `made`, one of ours. context: NULL where a
+// request is refused for which there was none.
+struct slice request_id(const struct shard *shard, const struct context *context,
+                        char made[REQUEST_ID_MADE_BYTES_MAX]);
 // What its answer has in common with all others; valid until the request's end.
 struct http_answer request_answer(const struct shard *shard, struct context *context);
 // Answers with a problem document.

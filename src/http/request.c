@@ -1,5 +1,7 @@
 #include "http/request.h"
 
+#include "http/request_id.h"
+
 #include <llhttp.h>
 
 STATIC_ASSERT(sizeof(llhttp_t) <= HTTP_PARSER_BYTES, "the parser lives in the request object");
@@ -42,6 +44,7 @@ static const struct field fields[HTTP_FIELD_COUNT] = {
     [HTTP_FIELD_PRODUCER_SEQ] = {NAMED("Producer-Seq"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
     [HTTP_FIELD_EVENT_TYPE] = {NAMED("Event-Type"), RULE_ONCE, TYPE_BYTES_MAX},
     [HTTP_FIELD_ACK] = {NAMED("Ack"), RULE_ONCE, HTTP_SHORT_BYTES_MAX},
+    [HTTP_FIELD_REQUEST_ID] = {NAMED("X-Request-Id"), RULE_LIST_CUT, REQUEST_ID_BYTES_MAX + 1},
 };
 
 #define BIT(field) (UINT32_C(1) << HTTP_FIELD_##field)
@@ -53,7 +56,7 @@ static const uint32_t fields_of_length[HTTP_NAME_BYTES + 1] = {
     [6] = BIT(ACCEPT) | BIT(ORIGIN) | BIT(EXPECT) | BIT(COOKIE),
     [10] = BIT(USER_AGENT) | BIT(EVENT_TYPE),
     [11] = BIT(PRODUCER_ID),
-    [12] = BIT(CONTENT_TYPE) | BIT(PRODUCER_SEQ),
+    [12] = BIT(CONTENT_TYPE) | BIT(PRODUCER_SEQ) | BIT(REQUEST_ID),
     [13] = BIT(LAST_EVENT_ID) | BIT(AUTHORIZATION),
     [14] = BIT(CONTENT_LENGTH) | BIT(PRODUCER_EPOCH),
     [16] = BIT(CONTENT_ENCODING),

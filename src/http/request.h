@@ -57,6 +57,7 @@ enum http_field {
     HTTP_FIELD_PRODUCER_SEQ,
     HTTP_FIELD_EVENT_TYPE,
     HTTP_FIELD_ACK,
+    HTTP_FIELD_REQUEST_ID, // X-Request-Id; what is longer than one may be is kept cut: no id
     HTTP_FIELD_COUNT,
 };
 

@@ -5,6 +5,7 @@
 #include "base/percent.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "http/request_id.h"
 #include "http/route.h"
 
 #include <stdio.h>
@@ -16,16 +17,17 @@
 
 // Of our fields, those that scripts of other origins may read, and those that they may send.
 #define EXPOSED_FIELDS                                                                \
-    "Location, Retry-After, WWW-Authenticate, Ringcast-Connection-Id, Ringcast-Gap, " \
-    "Ringcast-State, Ringcast-Last-Id, Ringcast-Last-Sequence, Ringcast-Content-Type"
+    "Location, Retry-After, WWW-Authenticate, X-Request-Id, Ringcast-Connection-Id, " \
+    "Ringcast-Gap, Ringcast-State, Ringcast-Last-Id, Ringcast-Last-Sequence, "        \
+    "Ringcast-Content-Type"
 #define ACCEPTED_FIELDS                                                                          \
     "Authorization, Content-Type, Last-Event-ID, Event-Type, Ack, Producer-Id, Producer-Epoch, " \
-    "Producer-Seq"
+    "Producer-Seq, X-Request-Id"
 #define PREFLIGHT_MAX_AGE_S "86400"
 
 enum {
     // The largest problem document: the detail's quotes and backslashes double.
-    PROBLEM_BYTES_MAX = 640 + 2 * HTTP_FAULT_DETAIL_BYTES,
+    PROBLEM_BYTES_MAX = 640 + REQUEST_ID_BYTES_MAX + 2 * HTTP_FAULT_DETAIL_BYTES,
     PUBLISHED_BYTES_MAX = 256,
     // A name's escapes in JSON, or in a URL: 3 for each byte; but two for a quote or backslash.
     CREATED_BYTES_MAX = 64 + 2 * NAME_BYTES_MAX,
@@ -75,10 +77,10 @@ static void write_cors(struct buffer *out, const struct http_cors *cors)
     }
 }
 
-// Status line and the fields that each answer has: Date (RFC 9110 section 6.6.1), Connection, those
-// of CORS.
+// Status line and the fields that each answer has: Date (RFC 9110 section 6.6.1), Connection, its
+// request's id, those of CORS.
 static void write_start(struct buffer *out, int status, bool is_keep_alive,
-                        const struct http_cors *cors)
+                        const struct http_answer *answer)
 {
     char date[TEXT_HTTP_DATE_BYTES];
     text_format_http_date(clock_realtime_ms(), date);
@@ -90,9 +92,25 @@ static void write_start(struct buffer *out, int status, bool is_keep_alive,
     buffer_append(out, date, sizeof(date));
     buffer_append_text(out, is_keep_alive ? "\r\nConnection: keep-alive\r\n"
                                           : "\r\nConnection: close\r\n");
-    if (cors != NULL) {
-        write_cors(out, cors);
+    if (answer->request_id.length > 0) {
+        buffer_append_text(out, "X-Request-Id: ");
+        buffer_append_slice(out, answer->request_id);
+        buffer_append_text(out, "\r\n");
     }
+    if (answer->cors != NULL) {
+        write_cors(out, answer->cors);
+    }
+}
+
+int http_response_status(struct slice response)
+{
+    static const struct slice version = SLICE_LITERAL("HTTP/1.1 ");
+    enum { STATUS_DIGITS = 3 };
+    uint64_t status = 0;
+    ASSERT(slice_starts_with(response, version) &&
+           response.length > version.length + STATUS_DIGITS &&
+           text_parse_u64(slice_from(response.at + version.length, STATUS_DIGITS), &status));
+    return (int)status;
 }
 
 static void write_field(struct buffer *out, const char *name, struct slice value)
@@ -126,7 +144,7 @@ static int write_body(struct buffer *out, const struct http_answer *answer, cons
 int http_response_stream(struct buffer *out, const struct http_answer *answer,
                          const struct http_stream_start *start)
 {
-    write_start(out, 200, false, answer->cors);
+    write_start(out, 200, false, answer);
     buffer_append_text(out, "Content-Type: text/event-stream\r\n"
                             "Cache-Control: no-cache\r\n"
                             "X-Accel-Buffering: no\r\n"
@@ -145,7 +163,8 @@ int http_response_stream(struct buffer *out, const struct http_answer *answer,
     return notice_start_write(out, start->resume_id, start->retry_ms);
 }
 
-static void write_problem_json(struct buffer *out, const struct http_problem *problem)
+static void write_problem_json(struct buffer *out, const struct http_problem *problem,
+                               struct slice request_id)
 {
     const struct http_fault *fault = problem->fault;
     const char *code = error_code(fault->error);
@@ -173,6 +192,10 @@ static void write_problem_json(struct buffer *out, const struct http_problem *pr
     if (problem->has_accepted) {
         json_write_member_u64(&writer, "accepted", problem->accepted);
     }
+    if (request_id.length > 0) {
+        json_write_key(&writer, "request_id");
+        json_write_string(&writer, request_id);
+    }
     json_write_object_close(&writer);
     buffer_append_byte(out, '\n');
 }
@@ -183,10 +206,10 @@ int http_response_problem(struct buffer *out, const struct http_answer *answer,
     uint8_t storage[PROBLEM_BYTES_MAX];
     struct buffer body;
     buffer_wrap(&body, storage, sizeof(storage));
-    write_problem_json(&body, problem);
+    write_problem_json(&body, problem, answer->request_id);
     ASSERT(buffer_failure(&body) == 0);
 
-    write_start(out, http_fault_status(problem->fault), answer->is_keep_alive, answer->cors);
+    write_start(out, http_fault_status(problem->fault), answer->is_keep_alive, answer);
     if (problem->allow != NULL) {
         write_field(out, "Allow", slice_of(problem->allow));
     }
@@ -227,13 +250,13 @@ int http_response_published(struct buffer *out, const struct http_answer *answer
     json_write_object_close(&writer);
     buffer_append_byte(&body, '\n');
     ASSERT(buffer_failure(&body) == 0);
-    write_start(out, published->is_numbered ? 200 : 202, answer->is_keep_alive, answer->cors);
+    write_start(out, published->is_numbered ? 200 : 202, answer->is_keep_alive, answer);
     return write_body(out, answer, "application/json", buffer_slice(&body));
 }
 
 int http_response_json(struct buffer *out, const struct http_answer *answer, struct slice json)
 {
-    write_start(out, 200, answer->is_keep_alive, answer->cors);
+    write_start(out, 200, answer->is_keep_alive, answer);
     return write_body(out, answer, "application/json", json);
 }
 
@@ -264,7 +287,7 @@ int http_response_created(struct buffer *out, const struct http_answer *answer, 
     json_write_object_close(&writer);
     buffer_append_byte(&body, '\n');
     ASSERT(buffer_failure(&body) == 0);
-    write_start(out, is_created ? 201 : 200, answer->is_keep_alive, answer->cors);
+    write_start(out, is_created ? 201 : 200, answer->is_keep_alive, answer);
     buffer_append_text(out, "Location: /streams/");
     percent_encode(out, name, has_dot_segment(name) ? "" : "/");
     buffer_append_text(out, "\r\n");
@@ -274,7 +297,7 @@ int http_response_created(struct buffer *out, const struct http_answer *answer, 
 int http_response_facts(struct buffer *out, const struct http_answer *answer,
                         const struct http_stream_facts *facts)
 {
-    write_start(out, 200, answer->is_keep_alive, answer->cors);
+    write_start(out, 200, answer->is_keep_alive, answer);
     write_field(out, "Ringcast-State", slice_of(stream_life_name(facts->life)));
     write_field_u64(out, "Ringcast-Last-Id", facts->last_id);
     write_field_u64(out, "Ringcast-Last-Sequence", facts->last_sequence);
@@ -291,7 +314,7 @@ int http_response_options(struct buffer *out, const struct http_answer *answer, 
 {
     char text[HTTP_METHODS_TEXT_BYTES];
     struct slice allowed = slice_of(http_methods_text(methods, text));
-    write_start(out, 200, answer->is_keep_alive, answer->cors);
+    write_start(out, 200, answer->is_keep_alive, answer);
     write_field(out, "Allow", allowed);
     if (answer->cors != NULL && answer->cors->origin.length > 0) {
         write_field(out, "Access-Control-Allow-Methods", allowed);
@@ -304,7 +327,7 @@ int http_response_options(struct buffer *out, const struct http_answer *answer, 
 int http_response_asset(struct buffer *out, const struct http_answer *answer,
                         const char *content_type, struct slice body)
 {
-    write_start(out, 200, answer->is_keep_alive, answer->cors);
+    write_start(out, 200, answer->is_keep_alive, answer);
     write_field(out, "Content-Type", slice_of(content_type));
     write_field_u64(out, "Content-Length", body.length);
     buffer_append_text(out, "Cache-Control: no-cache\r\n"
@@ -325,12 +348,12 @@ int http_response_text(struct buffer *out, const struct http_answer *answer, con
     buffer_append_text(&line, text);
     buffer_append_byte(&line, '\n');
     ASSERT(buffer_failure(&line) == 0);
-    write_start(out, 200, answer->is_keep_alive, answer->cors);
+    write_start(out, 200, answer->is_keep_alive, answer);
     return write_body(out, answer, "text/plain; charset=utf-8", buffer_slice(&line));
 }
 
 int http_response_no_content(struct buffer *out, const struct http_answer *answer)
 {
-    write_start(out, 204, answer->is_keep_alive, answer->cors);
+    write_start(out, 204, answer->is_keep_alive, answer);
     return buffer_append_text(out, "Cache-Control: no-store\r\n\r\n");
 }

@@ -25,6 +25,7 @@ struct http_answer {
     bool is_keep_alive;           // else Connection: close
     bool is_head;                 // without the body; or the caller sends it from where it stands
     const struct http_cors *cors; // NULL: nothing is said of origins
+    struct slice request_id;      // goes out as X-Request-Id; empty: it is not told
 };
 
 // 100 (Continue), to send before the answer.
@@ -42,9 +43,12 @@ struct http_stream_start {
 int http_response_stream(struct buffer *out, const struct http_answer *answer,
                          const struct http_stream_start *start);
 
-// A problem document (RFC 9457, application/problem+json) with type, title, status, detail, code
-// and, where there is one, the position of the fault, the index of the event that is faulty, and
-// how many of a batch were taken.
+// The status of an answer, or of the beginning of one, that a function of this header wrote.
+int http_response_status(struct slice response);
+
+// A problem document (RFC 9457, application/problem+json) with type, title, status, detail, code,
+// the answer's request_id and, where there is one, the position of the fault, the index of the
+// event that is faulty, and how many of a batch were taken.
 struct http_problem {
     const struct http_fault *fault; // its detail may be empty
     const char *allow;              // for 405 (http_methods_text), else NULL

@@ -1,8 +1,8 @@
 // What an operator is told of a connection.
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/json_writer.h"
+#include "conn/client_address.h"
 #include "conn/connection_id.h"
 #include "conn/flow.h"
 #include "conn/grant.h"
@@ -27,12 +27,12 @@ static const char *state_name(const struct shard *shard, const struct conn *conn
 
 static void write_address(struct json_writer *writer, const struct conn_cold *cold)
 {
-    char host[INET6_ADDRSTRLEN] = "";
-    if (cold->family == AF_INET || cold->family == AF_INET6) {
-        inet_ntop(cold->family, cold->address, host, sizeof(host));
-    }
-    char text[INET6_ADDRSTRLEN + 16];
-    snprintf(text, sizeof(text), cold->family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, cold->port);
+    char address[CLIENT_ADDRESS_TEXT_BYTES];
+    struct slice host = client_address_text(cold, address);
+    char text[CLIENT_ADDRESS_TEXT_BYTES + 16];
+    snprintf(text, sizeof(text),
+             cold->family == AF_INET6 ? "[" SLICE_FORMAT "]:%u" : SLICE_FORMAT ":%u",
+             SLICE_ARGUMENTS(host), cold->port);
     json_write_key(writer, "address");
     json_write_text(writer, text);
 }

@@ -193,6 +193,7 @@ Test(request, keeps_each_field_in_any_case)
         {"Producer-Seq", HTTP_FIELD_PRODUCER_SEQ},
         {"Event-Type", HTTP_FIELD_EVENT_TYPE},
         {"Ack", HTTP_FIELD_ACK},
+        {"X-Request-Id", HTTP_FIELD_REQUEST_ID},
     };
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         for (int letter_case = 0; letter_case < 3; letter_case++) {

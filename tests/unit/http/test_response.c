@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "http/request_id.h"
 #include "http/route.h"
 
 #include <criterion/criterion.h>
@@ -88,6 +89,16 @@ Test(response, problem)
         "{\"type\":\"urn:ringcast:error:invalid_parameter\",\"title\":\"A parameter has an "
         "invalid value\",\"status\":400,\"code\":\"invalid_parameter\",\"detail\":\"from is "
         "\\\"x\\\\y\\\"\",\"position\":12}\n");
+}
+
+Test(response, problem_tells_the_request_id)
+{
+    struct http_fault fault = {.error = ERR_NOT_FOUND};
+    const struct http_answer answer = {.request_id = SLICE_LITERAL("abc-1")};
+    cr_expect_eq(http_response_problem(&out, &answer, &(struct http_problem){.fault = &fault}), 0);
+    cr_expect(holds("\r\nX-Request-Id: abc-1\r\n"));
+    cr_expect(holds(",\"code\":\"not_found\",\"request_id\":\"abc-1\"}\n"));
+    cr_expect_eq(http_response_status(buffer_slice(&out)), 404);
 }
 
 Test(response, problem_without_a_body)
@@ -356,12 +367,28 @@ Test(response, cors_on_every_answer)
     }
 }
 
+Test(response, request_id_on_every_answer_that_has_one)
+{
+    for (unsigned kind = 0; kind <= 8; kind++) {
+        begin();
+        const struct http_answer answer = {.request_id = SLICE_LITERAL("a.b_c-1")};
+        cr_expect_eq(write_kind(kind, &answer), 0);
+        cr_expect(holds("\r\nX-Request-Id: a.b_c-1\r\n"), "%u", kind);
+        cr_expect_geq(http_response_status(buffer_slice(&out)), 200);
+        begin();
+        cr_expect_eq(write_kind(kind, &closing), 0);
+        cr_expect_not(holds("X-Request-Id"), "%u", kind);
+    }
+}
+
 Test(response, the_largest_fits)
 {
+    char id[REQUEST_ID_BYTES_MAX];
+    memset(id, 'i', sizeof(id));
     char origin[HTTP_ORIGIN_BYTES_MAX];
     memset(origin, 'o', sizeof(origin));
     struct http_cors cors = {.origin = slice_from(origin, sizeof(origin))};
-    struct http_answer answer = {.cors = &cors};
+    struct http_answer answer = {.cors = &cors, .request_id = slice_from(id, sizeof(id))};
     char name[NAME_BYTES_MAX];
     memset(name, '"', sizeof(name));
     char bounded[HTTP_RESPONSE_BYTES_MAX];
