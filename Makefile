@@ -57,14 +57,14 @@ LANGUAGE := -std=gnu11 -D_GNU_SOURCE
 compile_flags = $(LANGUAGE) $(INCLUDES) $(LLHTTP_INCLUDES) -g -fno-omit-frame-pointer \
                 $(optimize_$(SANITIZE)) $(WARNINGS) $(EXTRA_CFLAGS) $(CFLAGS)
 link_flags = $(link_$(SANITIZE)) -Wl,--as-needed $(LDFLAGS)
-LDLIBS := -luring -lcurl -lcrypto -lpthread -lm
+LDLIBS := -luring -lcurl -lssl -lcrypto -lpthread -lm
 # The daemon's allocator. Sanitizers bring their own.
 DAEMON_LIBS := $(if $(SANITIZE),,-Wl,--no-as-needed -ljemalloc -Wl,--as-needed)
 
 # ---- sources -----------------------------------------------------------------------------------
 
 # The one-way order: a layer includes, and its tests link, only itself and those to its left.
-LAYERS := base ring io event log wire filter http auth flow stream conn worker ingest app cli
+LAYERS := base ring io tls event log wire filter http auth flow stream conn worker ingest app cli
 
 only = $(if $(ONLY),$(foreach path,$(1),$(if $(findstring $(ONLY),$(path)),$(path))),$(1))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

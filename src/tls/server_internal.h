@@ -1,0 +1,20 @@
+// What server.c and session.c share.
+#ifndef RINGCAST_TLS_SERVER_INTERNAL_H
+#define RINGCAST_TLS_SERVER_INTERNAL_H
+
+#include "tls/server.h"
+#include "tls/tickets.h"
+
+#include <stdatomic.h>
+
+struct tls_server {
+    atomic_uint references;
+    size_t count;
+    SSL_CTX *contexts[TLS_PAIRS_MAX]; // a reference on each
+    struct tls_tickets tickets;
+};
+
+// Whose handshake this is. session.c sees to it that it is there for as long as it goes on.
+const struct tls_server *tls_session_server(const SSL *ssl);
+
+#endif

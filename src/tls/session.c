@@ -1,0 +1,236 @@
+#include "tls/session.h"
+
+#include "base/assert.h"
+#include "tls/server_internal.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    // Records under one key: far below what AES-GCM bears (RFC 8446, 5.5).
+    RECORDS_OF_KEY_MAX = 1 << 22,
+};
+
+struct tls_session {
+    SSL *ssl;
+    struct tls_server *server; // a reference, until the handshake is over
+    const char *fault;
+    uint32_t records; // since the keys were last changed
+    // During a call:
+    struct slice input;
+    struct buffer *out;
+};
+
+const struct tls_server *tls_session_server(const SSL *ssl)
+{
+    const struct tls_session *session = SSL_get_app_data(ssl);
+    ASSERT(session != NULL && session->server != NULL);
+    return session->server;
+}
+
+// --- what OpenSSL reads from and writes to ---
+
+static int bio_read(BIO *bio, char *into, int size)
+{
+    struct tls_session *session = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    size_t length = session->input.length;
+    length = length < (size_t)size ? length : (size_t)size;
+    if (length == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    memcpy(into, session->input.at, length);
+    session->input = slice_after(session->input, length);
+    return (int)length;
+}
+
+static int bio_write(BIO *bio, const char *bytes, int length)
+{
+    struct tls_session *session = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (session->out == NULL || buffer_room(session->out) < (size_t)length) {
+        BIO_set_retry_write(bio); // which ends it: no valid answer is so long
+        return -1;
+    }
+    buffer_append(session->out, bytes, (size_t)length);
+    return length;
+}
+
+static long bio_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
+}
+
+static BIO_METHOD *method;
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+
+// Lives as long as the process.
+static void make_method(void)
+{
+    method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "ringcast");
+    if (method != NULL &&
+        (BIO_meth_set_read(method, bio_read) != 1 || BIO_meth_set_write(method, bio_write) != 1 ||
+         BIO_meth_set_ctrl(method, bio_control) != 1)) {
+        BIO_meth_free(method);
+        method = NULL;
+    }
+}
+
+// --- life ---
+
+struct tls_session *tls_session_create(struct tls_server *server)
+{
+    ASSERT(server->count > 0);
+    (void)pthread_once(&method_once, make_method);
+    struct tls_session *session = calloc(1, sizeof(*session));
+    BIO *bio = method == NULL ? NULL : BIO_new(method);
+    SSL *ssl = SSL_new(server->contexts[0]);
+    if (session == NULL || bio == NULL || ssl == NULL || SSL_set_app_data(ssl, session) != 1) {
+        ERR_clear_error();
+        SSL_free(ssl);
+        BIO_free(bio);
+        free(session);
+        return NULL;
+    }
+    BIO_set_data(bio, session);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_accept_state(ssl);
+    session->ssl = ssl;
+    session->server = tls_server_hold(server);
+    return session;
+}
+
+void tls_session_free(struct tls_session *session)
+{
+    if (session != NULL) {
+        // Else OpenSSL locks the context, to forget a session that it does not keep.
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(session->ssl);
+        tls_server_release(session->server);
+        free(session);
+    }
+}
+
+// --- receiving ---
+
+static void note_fault(struct tls_session *session, int error)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    if (error == SSL_ERROR_WANT_WRITE) {
+        reason = "the answer would be too long";
+    }
+    session->fault = reason != NULL ? reason : "broken off";
+    ERR_clear_error();
+}
+
+static enum tls_progress judge(struct tls_session *session, int result)
+{
+    int error = SSL_get_error(session->ssl, result);
+    switch (error) {
+    case SSL_ERROR_WANT_READ: return TLS_NEED_MORE;
+    case SSL_ERROR_ZERO_RETURN: return TLS_OVER;
+    default: note_fault(session, error); return TLS_FAILED;
+    }
+}
+
+enum tls_progress tls_session_read(struct tls_session *session, struct slice *input,
+                                   struct buffer *out, uint8_t *plain, size_t size, size_t *length)
+{
+    ERR_clear_error();
+    session->input = *input;
+    session->out = out;
+    *length = 0;
+    int result = SSL_read_ex(session->ssl, plain, size, length);
+    enum tls_progress progress = result == 1 ? TLS_PLAIN : judge(session, result);
+    *input = session->input;
+    session->input = slice_empty();
+    session->out = NULL;
+    if (session->server != NULL && SSL_is_init_finished(session->ssl)) {
+        tls_server_release(session->server); // the SSL has its own hold on its context
+        session->server = NULL;
+    }
+    return progress;
+}
+
+bool tls_session_has_pending(const struct tls_session *session)
+{
+    return SSL_has_pending(session->ssl) == 1;
+}
+
+bool tls_session_is_established(const struct tls_session *session)
+{
+    return session->server == NULL;
+}
+
+bool tls_session_is_resumed(const struct tls_session *session)
+{
+    return SSL_session_reused(session->ssl) == 1;
+}
+
+const char *tls_session_version(const struct tls_session *session)
+{
+    return SSL_get_version(session->ssl);
+}
+
+const char *tls_session_cipher(const struct tls_session *session)
+{
+    return SSL_get_cipher_name(session->ssl);
+}
+
+const char *tls_session_fault(const struct tls_session *session)
+{
+    return session->fault != NULL ? session->fault : "no fault";
+}
+
+// --- sending ---
+
+// Under TLS 1.3 the keys change before they have sealed too much.
+static bool keep_keys_fresh(struct tls_session *session, size_t plain_bytes)
+{
+    session->records += (uint32_t)(plain_bytes / TLS_RECORD_BYTES_MAX) + 1;
+    if (session->records < RECORDS_OF_KEY_MAX || SSL_version(session->ssl) != TLS1_3_VERSION) {
+        return true;
+    }
+    session->records = 0;
+    return SSL_key_update(session->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1;
+}
+
+bool tls_session_write(struct tls_session *session, struct slice plain, struct buffer *out)
+{
+    ASSERT(tls_session_is_established(session) && plain.length > 0);
+    ERR_clear_error();
+    session->out = out;
+    size_t written = 0;
+    int result = 0;
+    if (session->fault == NULL && keep_keys_fresh(session, plain.length)) {
+        result = SSL_write_ex(session->ssl, plain.at, plain.length, &written);
+    }
+    session->out = NULL;
+    if (result != 1) {
+        note_fault(session, SSL_get_error(session->ssl, result));
+        return false;
+    }
+    ASSERT(written == plain.length);
+    return true;
+}
+
+bool tls_session_close(struct tls_session *session, struct buffer *out)
+{
+    if (!tls_session_is_established(session) || session->fault != NULL ||
+        (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN) != 0) {
+        return false;
+    }
+    ERR_clear_error();
+    session->out = out;
+    int result = SSL_shutdown(session->ssl);
+    session->out = NULL;
+    ERR_clear_error();
+    return result >= 0;
+}
