@@ -6,7 +6,7 @@ set -eu
 
 build=(gcc libc6-dev make liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev node-llhttp)
 test=("${build[@]}" libcriterion-dev clang libclang-rt-14-dev curl jq socat
-  netcat-openbsd procps iproute2 nftables)
+  netcat-openbsd openssl procps iproute2 nftables)
 lint=("${test[@]}" clang-format clang-tidy shellcheck)
 browser=("${build[@]}" chromium fonts-dejavu-core)
 bench=("${build[@]}" procps)

@@ -120,7 +120,8 @@ static void measure(struct tally *tally, const struct options *options, struct p
         (void)pthread_setname_np(producer->thread, "producer");
     }
     sleep_until(record_from_ns);
-    tally->has_server = options->pid != 0 && usage_read_family(&before[0], options->pid) == 0;
+    tally->has_server =
+        options->server.count > 0 && usage_read_family(&before[0], &options->server) == 0;
     (void)usage_read(&before[1], getpid());
     uint64_t acknowledged = acknowledged_by_all(producers, started);
     for (uint32_t i = 0; i < started; i++) {
@@ -129,7 +130,7 @@ static void measure(struct tally *tally, const struct options *options, struct p
     tally->elapsed_ns = clock_monotonic_ns() - record_from_ns;
     (void)usage_read(&after[1], getpid());
     usage_difference(&tally->generator, &before[1], &after[1]);
-    if (tally->has_server && usage_read_family(&after[0], options->pid) == 0) {
+    if (tally->has_server && usage_read_family(&after[0], &options->server) == 0) {
         usage_difference(&tally->server, &before[0], &after[0]);
     }
     tally->acknowledged = acknowledged_by_all(producers, started) - acknowledged;
@@ -283,7 +284,7 @@ static enum status run_bare(const struct options *options)
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", bare.port);
     struct options to_bare = *options;
     to_bare.publish = url;
-    to_bare.pid = bare.pid;
+    to_bare.server = usage_process(bare.pid);
     enum status status = run(&to_bare, &producer_kind_http);
     bare_stop(&bare);
     return status;

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "payload.h"
+#include "secure.h"
 #include "stalled.h"
 
 #include "base/bytes.h"
@@ -22,6 +23,7 @@ enum option_kind {
     OPTION_PID,
     OPTION_ACK,
     OPTION_HEADER,
+    OPTION_TLS,    // a version
     OPTION_SWITCH, // takes no value
 };
 
@@ -41,7 +43,11 @@ struct option_entry {
 static const struct option_entry entries[] = {
     {"url", OPTION_TEXT, AT(url), 0, 0, "URL",
      "where to subscribe: http://HOST:PORT[/PATH]; {stream} in PATH is the stream's name, {number} "
-     "its number; /streams/{stream} without a path; or redis://HOST:PORT, nats://HOST:PORT"},
+     "its number; /streams/{stream} without a path; the same with https://; or redis://HOST:PORT, "
+     "nats://HOST:PORT"},
+    {"tls-ca", OPTION_TEXT, AT(tls_ca), 0, 0, "FILE",
+     "of https: certificates, one of which has to vouch for the server; else nothing is verified"},
+    {"tls-version", OPTION_TLS, AT(tls_version), 0, 0, "V", "of https: 1.2 or 1.3, and no other"},
     {"publish", OPTION_TEXT, AT(publish), 0, 0, "WHERE",
      "unix:PATH, a ringcast broker's socket; http://HOST:PORT/PATH, a POST for each event, with "
      "{stream} and {number} in PATH; redis:HOST:PORT; nats:HOST:PORT; exec:COMMAND, started by "
@@ -79,8 +85,10 @@ static const struct option_entry entries[] = {
      "the same before that, unmeasured"},
     {"settle", OPTION_DURATION, AT(settle_ms), 0, 3600 * 1000, "TIME",
      "pause between the last subscriber's header and the first event"},
-    {"pid", OPTION_PID, AT(pid), 1, INT_MAX, "PID",
-     "the server's process, to measure what it and its children use"},
+    {"pid", OPTION_PID, AT(server), 1, INT_MAX, "PID",
+     "the server's process, to measure what it and its children use; may repeat, where several "
+     "make "
+     "the server, such as a proxy and what is behind it"},
     {"window", OPTION_COUNT, AT(window), 1, 1 << 20, "EVENTS",
      "how many are on their way at --rate 0, or unanswered in ingest"},
     {"batch", OPTION_COUNT, AT(batch), 1, OPTIONS_BATCH_MAX, "EVENTS",
@@ -199,6 +207,18 @@ static bool take_header(struct options_headers *headers, const char *value)
     return true;
 }
 
+static bool take_process(struct usage_processes *processes, const struct option_entry *entry,
+                         const char *value)
+{
+    uint64_t id = 0;
+    if (processes->count == USAGE_PROCESSES_MAX || !text_parse_u64(slice_of(value), &id) ||
+        id < entry->minimum || id > entry->maximum) {
+        return false;
+    }
+    processes->ids[processes->count++] = (pid_t)id;
+    return true;
+}
+
 static bool take_share(double *share, const char *value)
 {
     char *end = NULL;
@@ -215,11 +235,12 @@ static bool take_value(struct options *options, const struct option_entry *entry
     case OPTION_SHARE: return take_share(place, value);
     case OPTION_ACK: return take_ack(place, value);
     case OPTION_HEADER: return take_header(place, value);
+    case OPTION_TLS: *(const char **)place = value; return secure_knows_version(value);
+    case OPTION_PID: return take_process(place, entry, value);
     case OPTION_SWITCH: *(bool *)place = true; return true;
     case OPTION_COUNT:
     case OPTION_SIZE:
-    case OPTION_DURATION:
-    case OPTION_PID: return take_number(entry, place, value);
+    case OPTION_DURATION: return take_number(entry, place, value);
     }
     return false;
 }

@@ -2,12 +2,13 @@
 #ifndef RINGCAST_LOADGEN_OPTIONS_H
 #define RINGCAST_LOADGEN_OPTIONS_H
 
+#include "usage.h"
+
 #include <ringcast/client.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 enum {
     OPTIONS_HEADERS_MAX = 8,
@@ -28,12 +29,14 @@ struct options_headers {
 };
 
 struct options {
-    const char *url;     // NULL: our own bare server
-    const char *publish; // "unix:PATH", "http://..." and so on: outlet.c
-    const char *body;    // the template of what is published; NULL: the data
-    const char *output;  // the file for the JSON; NULL: none
-    const char *html;    // the file for the report; NULL: none
-    const char *stream;  // the name's template
+    const char *url;         // NULL: our own bare server
+    const char *publish;     // "unix:PATH", "http://..." and so on: outlet.c
+    const char *body;        // the template of what is published; NULL: the data
+    const char *output;      // the file for the JSON; NULL: none
+    const char *html;        // the file for the report; NULL: none
+    const char *stream;      // the name's template
+    const char *tls_ca;      // a file; NULL: the server's certificate is not looked at
+    const char *tls_version; // "1.2" or "1.3"; NULL: either
     struct options_headers headers;
     struct options_headers publish_headers;
     uint32_t publish_connections;
@@ -61,7 +64,7 @@ struct options {
     uint64_t duration_ms;
     uint64_t warmup_ms;
     uint64_t settle_ms;
-    pid_t pid; // 0: not given
+    struct usage_processes server; // none: not given
     enum rc_ack ack;
     bool bare;
     bool is_slow; // subscribers may stall or be throttled; the bare server does not wait for one

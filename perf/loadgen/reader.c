@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,28 +90,71 @@ void reader_receive(struct reader *reader, uint32_t index, uint32_t bytes)
     sqe->user_data = loop_tag(OP_RECEIVE, index, 0);
 }
 
+// Until its header has come, each is like the healthy ones.
+static struct subscriber_ledger *ledger_of(struct reader *reader,
+                                           const struct subscriber *subscriber)
+{
+    bool is_opening = subscriber->state == SUBSCRIBER_WAITING;
+    return &reader->ledgers[is_opening ? GROUP_HEALTHY : subscriber->group];
+}
+
+void reader_give_up(struct reader *reader, uint32_t index, const char *format, ...)
+{
+    struct subscriber *subscriber = &reader->subscribers[index];
+    bool was_waiting =
+        subscriber->state == SUBSCRIBER_CONNECTING || subscriber->state == SUBSCRIBER_WAITING;
+    char text[FINDINGS_TEXT_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    findings_note(&ledger_of(reader, subscriber)->findings, "%s", text);
+    subscriber_fail(reader, subscriber, !was_waiting);
+    if (was_waiting) {
+        opening_end(reader, subscriber);
+    }
+}
+
+void reader_send(struct reader *reader, uint32_t index)
+{
+    struct reader_attempt *attempt = &reader->attempts[reader->subscribers[index].attempt];
+    struct slice rest = buffer_slice(&attempt->output);
+    if (attempt->is_sending || rest.length == 0) {
+        return;
+    }
+    struct io_uring_sqe *sqe = loop_sqe(&reader->loop, reader_ring_of(reader, index));
+    io_uring_prep_send(sqe, reader_descriptor_of(reader, index), rest.at, rest.length,
+                       MSG_NOSIGNAL | MSG_WAITALL);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = loop_tag(OP_SEND, index, 0);
+    attempt->is_sending = true;
+}
+
 static void on_connect(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
                        int32_t result, uint32_t cqe_flags)
 {
+    (void)loop;
+    (void)ring;
     (void)cqe_flags;
     struct reader *reader = context;
     uint32_t index = loop_tag_slot(user_data);
     struct subscriber *subscriber = &reader->subscribers[index];
-    struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
     if (result < 0) {
-        findings_note(&reader->ledgers[GROUP_HEALTHY].findings, "connecting subscriber %u: %s",
-                      reader->config.first + index, strerror(-result));
-        subscriber_fail(reader, subscriber, false);
-        opening_end(reader, subscriber);
+        reader_give_up(reader, index, "connecting subscriber %u: %s", reader->config.first + index,
+                       strerror(-result));
         return;
     }
     subscriber->state = SUBSCRIBER_WAITING;
-    struct io_uring_sqe *sqe = loop_sqe(loop, ring);
-    io_uring_prep_send(sqe, reader_descriptor_of(reader, index), attempt->request,
-                       attempt->request_length, MSG_NOSIGNAL | MSG_WAITALL);
-    sqe->flags |= IOSQE_FIXED_FILE;
-    sqe->user_data = loop_tag(OP_SEND, index, 0);
-    attempt->is_sending = true;
+    if (reader->secure != NULL) {
+        reader_secure_begin(reader, index);
+    } else {
+        struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
+        (void)buffer_append(&attempt->output, attempt->request, attempt->request_length);
+        reader_send(reader, index);
+    }
+    if (subscriber->state == SUBSCRIBER_FAILED) {
+        return;
+    }
     reader_receive(reader, index, subscriber->group == GROUP_STALLED ? READER_BUFFER_BYTES : 0);
 }
 
@@ -121,18 +165,17 @@ static void on_send(void *context, struct loop *loop, unsigned ring, uint64_t us
     (void)ring;
     (void)cqe_flags;
     struct reader *reader = context;
-    struct subscriber *subscriber = &reader->subscribers[loop_tag_slot(user_data)];
+    uint32_t index = loop_tag_slot(user_data);
+    struct subscriber *subscriber = &reader->subscribers[index];
     struct reader_attempt *attempt = &reader->attempts[subscriber->attempt];
     attempt->is_sending = false;
     if (subscriber->state != SUBSCRIBER_WAITING) {
         attempt_release(reader, subscriber->attempt);
-        return;
-    }
-    if (result < 0 || (size_t)result < attempt->request_length) {
-        findings_note(&reader->ledgers[GROUP_HEALTHY].findings, "sending a request: %s",
-                      result < 0 ? strerror(-result) : "cut short");
-        subscriber_fail(reader, subscriber, false);
-        opening_end(reader, subscriber);
+    } else if (result < 0) {
+        reader_give_up(reader, index, "sending a request: %s", strerror(-result));
+    } else {
+        buffer_consume(&attempt->output, (size_t)result);
+        reader_send(reader, index);
     }
 }
 
@@ -163,15 +206,7 @@ static void pong_submit(struct reader *reader, uint32_t index)
     reader->subscribers[index].owes_pong = false;
 }
 
-// Until its header has come, each is like the healthy ones.
-static struct subscriber_ledger *ledger_of(struct reader *reader,
-                                           const struct subscriber *subscriber)
-{
-    bool is_opening = subscriber->state == SUBSCRIBER_WAITING;
-    return &reader->ledgers[is_opening ? GROUP_HEALTHY : subscriber->group];
-}
-
-static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at, size_t length)
+void reader_take(struct reader *reader, uint32_t index, const uint8_t *at, size_t length)
 {
     struct subscriber *subscriber = &reader->subscribers[index];
     bool was_waiting = subscriber->state == SUBSCRIBER_WAITING;
@@ -198,18 +233,6 @@ static void take_bytes(struct reader *reader, uint32_t index, const uint8_t *at,
     }
 }
 
-static void on_end(struct reader *reader, struct subscriber *subscriber, int32_t result)
-{
-    bool was_waiting = subscriber->state == SUBSCRIBER_WAITING;
-    findings_note(&ledger_of(reader, subscriber)->findings,
-                  "stream %u: the server closed the connection%s%s", subscriber->stream,
-                  result < 0 ? ": " : "", result < 0 ? strerror(-result) : "");
-    subscriber_fail(reader, subscriber, !was_waiting);
-    if (was_waiting) {
-        opening_end(reader, subscriber);
-    }
-}
-
 static void receive_more(struct reader *reader, uint32_t index)
 {
     const struct subscriber *subscriber = &reader->subscribers[index];
@@ -232,7 +255,11 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
     if ((cqe_flags & IORING_CQE_F_BUFFER) != 0) {
         const uint8_t *bytes = buffers_take(&reader->buffers[ring], cqe_flags);
         if (is_alive && result > 0) {
-            take_bytes(reader, index, bytes, (size_t)result);
+            if (reader->secure == NULL) {
+                reader_take(reader, index, bytes, (size_t)result);
+            } else {
+                reader_secure_take(reader, index, bytes, (size_t)result);
+            }
             is_alive = subscriber->state != SUBSCRIBER_FAILED;
         }
         buffers_give_back(&reader->buffers[ring], buffers_id(cqe_flags));
@@ -251,7 +278,8 @@ static void on_receive(void *context, struct loop *loop, unsigned ring, uint64_t
         receive_more(reader, index);
         return;
     }
-    on_end(reader, subscriber, result);
+    reader_give_up(reader, index, "stream %u: the server closed the connection%s%s",
+                   subscriber->stream, result < 0 ? ": " : "", result < 0 ? strerror(-result) : "");
 }
 
 static void marks_take(struct reader *reader)
@@ -411,6 +439,24 @@ static int rings_open(struct reader *reader, char *error, size_t error_size)
     return 0;
 }
 
+// Returns false with a line in `error`.
+static bool secure_prepare(struct reader *reader, char *error, size_t error_size)
+{
+    const struct target *target = reader->config.target;
+    if (!target->is_secure) {
+        return true;
+    }
+    struct secure_config config = {
+        .host = target->host,
+        .authorities = target->options->tls_ca,
+        .version = target->options->tls_version,
+    };
+    (void)snprintf(error, error_size, "no memory");
+    reader->sessions = calloc(reader->config.count, sizeof(struct secure_session *));
+    reader->secure = reader->sessions == NULL ? NULL : secure_open(&config, error, error_size);
+    return reader->secure != NULL;
+}
+
 struct reader *reader_open(const struct reader_config *config, char *error, size_t error_size)
 {
     ASSERT(config->count > 0 && config->opening_max > 0 && config->opening_max <= UINT16_MAX);
@@ -440,7 +486,7 @@ struct reader *reader_open(const struct reader_config *config, char *error, size
     for (uint32_t i = 0; i < config->opening_max; i++) {
         attempt_release(reader, (uint16_t)i);
     }
-    if (rings_open(reader, error, error_size) < 0) {
+    if (!secure_prepare(reader, error, error_size) || rings_open(reader, error, error_size) < 0) {
         reader_close(reader);
         return NULL;
     }
@@ -498,6 +544,11 @@ void reader_close(struct reader *reader)
     if (reader->loop.ring_count > 0) {
         loop_free(&reader->loop);
     }
+    for (uint32_t i = 0; reader->sessions != NULL && i < reader->config.count; i++) {
+        secure_end(reader->sessions[i]);
+    }
+    secure_close(reader->secure);
+    free(reader->sessions);
     stalled_free(&reader->stalled);
     free(reader->subscribers);
     free(reader->attempts);

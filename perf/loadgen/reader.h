@@ -43,6 +43,8 @@ struct reader_config {
 };
 
 struct reader_attempt;
+struct secure;
+struct secure_session;
 
 struct reader {
     struct loop loop;
@@ -65,11 +67,13 @@ struct reader {
     int samples[READER_SAMPLES_MAX];
     uint32_t sample_count;
     uint64_t deliveries_told;
-    atomic_uint_fast32_t ready;      // whose header has come
-    atomic_uint_fast32_t failed;     // that are of no more use
-    atomic_uint_fast32_t uncut;      // still connected, while all are being cut
-    atomic_uint_fast32_t resumable;  // that know an id to resume behind
-    atomic_uint_fast64_t bytes_told; // received by the healthy until the last round
+    struct secure *secure;            // NULL: not over TLS
+    struct secure_session **sessions; // over TLS: by number - first; NULL: not connected
+    atomic_uint_fast32_t ready;       // whose header has come
+    atomic_uint_fast32_t failed;      // that are of no more use
+    atomic_uint_fast32_t uncut;       // still connected, while all are being cut
+    atomic_uint_fast32_t resumable;   // that know an id to resume behind
+    atomic_uint_fast64_t bytes_told;  // received by the healthy until the last round
     atomic_bool stopping;
     struct subscriber_ledger ledgers[GROUPS];
     struct subscriber_mark marks[GROUPS]; // when reader_mark was called

@@ -71,6 +71,7 @@ static void connect_submit(struct reader *reader, uint32_t index)
     int result = target_request(&request, target, subscriber->stream, last_id, query);
     ASSERT(result == 0); // rig_run has seen that it fits
     attempt->request_length = buffer_length(&request);
+    buffer_wrap(&attempt->output, attempt->output_bytes, sizeof attempt->output_bytes);
     subscriber->opened_ns = clock_monotonic_ns();
     attempt->is_sending = false;
     struct io_uring_sqe *sqe = loop_sqe(&reader->loop, reader_ring_of(reader, index));
@@ -177,6 +178,11 @@ void reader_on_close(void *context, struct loop *loop, unsigned ring, uint64_t u
     (void)result;
     (void)cqe_flags;
     struct reader *reader = context;
-    subscriber_resume(&reader->subscribers[loop_tag_slot(user_data)]);
+    uint32_t index = loop_tag_slot(user_data);
+    if (reader->secure != NULL) {
+        secure_end(reader->sessions[index]);
+        reader->sessions[index] = NULL;
+    }
+    subscriber_resume(&reader->subscribers[index]);
     atomic_fetch_sub(&reader->uncut, 1);
 }

@@ -299,6 +299,11 @@ static void parameters_write(FILE *out, const struct result *result)
     section_begin(out, "Parameters", NULL);
     (void)fprintf(out, "<table>\n");
     row(out, "Connections, streams", "%u, %u", options->connections, options->streams);
+    if (result->secure.handshakes > 0) {
+        row(out, "TLS", "%s, %s, %" PRIu64 " of %" PRIu64 " handshakes resumed a session",
+            result->secure.version, result->secure.cipher, result->secure.resumed,
+            result->secure.handshakes);
+    }
     row(out, "Event", "%u bytes", options->size_bytes);
     switch (result->kind) {
     case RESULT_FANOUT: pace_write(out, result); break;
@@ -354,13 +359,14 @@ static void machine_write(FILE *out, const struct result *result)
     if (uname(&system) == 0) {
         row(out, "Kernel", "%s %s, %s", system.sysname, system.release, system.machine);
     }
-    if (result->options->pid != 0) {
+    for (uint32_t i = 0; i < result->options->server.count; i++) {
         char path[64];
         char name[64] = "";
-        (void)snprintf(path, sizeof path, "/proc/%d/comm", result->options->pid);
+        pid_t id = result->options->server.ids[i];
+        (void)snprintf(path, sizeof path, "/proc/%d/comm", id);
         (void)proc_file_read(path, name, sizeof name);
         name[strcspn(name, "\n")] = 0;
-        row(out, "Server's process", "%s (%d)", name, result->options->pid);
+        row(out, "Server's process", "%s (%d)", name, id);
     }
     (void)fprintf(out, "</table>\n");
     section_end(out);

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "publisher.h"
 #include "result_memory.h"
+#include "secure.h"
 #include "series.h"
 #include "subscriber.h"
 #include "usage.h"
@@ -55,6 +56,7 @@ struct result {
     struct usage_machine machine;
     struct series series; // of the measured phase
 
+    struct secure_tally secure;        // over TLS
     struct findings findings;          // of the healthy, in the whole run
     struct group_tally groups[GROUPS]; // of all but the healthy
     struct drops drops;                // that the server counted, where some were not healthy

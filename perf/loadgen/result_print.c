@@ -147,6 +147,17 @@ static void print_generator(const struct result *result, FILE *out)
     (void)fprintf(out, "bottleneck  %s\n", bottleneck_text(result_bottleneck(result, NULL)));
 }
 
+static void print_secure(const struct secure_tally *secure, FILE *out)
+{
+    if (secure->handshakes > 0) {
+        (void)fprintf(out,
+                      "TLS         %s, %s%s%s; %" PRIu64 " handshakes, of which %" PRIu64
+                      " resumed a session\n",
+                      secure->version, secure->cipher, secure->group[0] == 0 ? "" : ", ",
+                      secure->group, secure->handshakes, secure->resumed);
+    }
+}
+
 static void print_findings(const struct result *result, FILE *out)
 {
     const struct findings *findings = &result->findings;
@@ -188,6 +199,7 @@ void result_print(const struct result *result, FILE *out)
     case RESULT_STORM: print_storm(result, out); break;
     case RESULT_REPLAY: print_replay(result, out); break;
     }
+    print_secure(&result->secure, out);
     if (result->has_run) {
         print_server(result, out);
         print_generator(result, out);
@@ -351,6 +363,18 @@ static void write_run(struct json_writer *writer, const struct result *result)
     json_write_text(writer, bottleneck_text(result_bottleneck(result, NULL)));
 }
 
+static void write_secure(struct json_writer *writer, const struct secure_tally *secure)
+{
+    json_write_key(writer, "tls_version");
+    json_write_text(writer, secure->version);
+    json_write_key(writer, "tls_cipher");
+    json_write_text(writer, secure->cipher);
+    json_write_key(writer, "tls_group");
+    json_write_text(writer, secure->group);
+    json_write_member_u64(writer, "tls_handshakes", secure->handshakes);
+    json_write_member_u64(writer, "tls_resumed", secure->resumed);
+}
+
 void result_print_json(const struct result *result, FILE *out)
 {
     struct buffer buffer;
@@ -361,6 +385,9 @@ void result_print_json(const struct result *result, FILE *out)
     json_write_key(&writer, "good");
     json_write_boolean(&writer, result_is_good(result));
     write_settings(&writer, result);
+    if (result->secure.handshakes > 0) {
+        write_secure(&writer, &result->secure);
+    }
     if (result->has_run) {
         write_run(&writer, result);
     }

@@ -25,7 +25,7 @@ static const long NS_PER_SECOND = 1000L * 1000 * 1000;
 
 static uint64_t resident(const struct rig *rig)
 {
-    return rig->server != 0 ? usage_read_resident(rig->server) : 0;
+    return usage_read_resident(&rig->server);
 }
 
 void rig_look(struct rig *rig)
@@ -118,11 +118,11 @@ static int server_find(struct rig *rig)
         if (result < 0) {
             return rig_fail(rig, result, error);
         }
-        rig->server = rig->bare.pid;
+        rig->server = usage_process(rig->bare.pid);
         rig->result->bare_threads = rig->bare.threads;
         (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", rig->bare.port);
     } else if (options->url != NULL) {
-        rig->server = options->pid;
+        rig->server = options->server;
     } else {
         return rig_fail(rig, -EINVAL, "--url is missing");
     }
@@ -149,8 +149,10 @@ static int server_find(struct rig *rig)
         return rig_fail(rig, result,
                         "the request would be too long, or the stream's name not fit it");
     }
-    rig->result->has_server = rig->server != 0 && resident(rig) > 0;
-    if (rig->server != 0 && !rig->result->has_server) {
+    bool is_known = rig->server.count > 0;
+    rig->result->has_server =
+        is_known && usage_read_family(&rig->server_usage[0], &rig->server) == 0;
+    if (is_known && !rig->result->has_server) {
         return rig_fail(rig, -ESRCH, "--pid: there is no such process");
     }
     return 0;
@@ -339,7 +341,7 @@ void rig_count(struct rig *rig, uint32_t moment)
     struct usage_machine machine;
     usage_read_machine(&machine);
     (void)usage_read(&rig->generator[moment], getpid());
-    if (result->has_server && usage_read_family(&rig->server_usage[moment], rig->server) < 0) {
+    if (result->has_server && usage_read_family(&rig->server_usage[moment], &rig->server) < 0) {
         result->has_server = false;
     }
     result->events = rig->publisher.events - result->events;
@@ -435,6 +437,9 @@ static void collect(struct rig *rig)
         histogram_merge(&result->latency, &healthy->latency);
         for (unsigned group = GROUP_HEALTHY + 1; group < GROUPS; group++) {
             group_tally_add(&result->groups[group], &reader->ledgers[group], &reader->marks[group]);
+        }
+        if (reader->secure != NULL) {
+            secure_tally_merge(&result->secure, secure_tally(reader->secure));
         }
         histogram_merge(&result->opening, &reader->opening);
         histogram_merge(&result->reopening, &reader->reopening);

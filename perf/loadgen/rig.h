@@ -37,7 +37,7 @@ struct rig {
     struct publisher publisher;
     struct meter meter;
     bool has_meter;
-    pid_t server; // 0: not known
+    struct usage_processes server; // none: not known
     uint32_t run;
     struct rig_plan plan;
     struct reader *readers[OPTIONS_THREADS_MAX];

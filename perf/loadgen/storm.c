@@ -17,7 +17,7 @@ enum {
 
 static uint64_t server_cpu_ns(const struct rig *rig)
 {
-    return rig->server != 0 ? usage_read_cpu_ns(rig->server) : 0;
+    return usage_read_cpu_ns(&rig->server);
 }
 
 static int publish(struct rig *rig, uint64_t each)

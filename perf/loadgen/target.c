@@ -14,6 +14,8 @@ enum {
     CONNECT_SECONDS_MAX = 10,
 };
 
+static const char HTTPS[] = "https://";
+
 static bool is_loopback(const struct sockaddr_storage *address)
 {
     if (address->ss_family != AF_INET) {
@@ -58,9 +60,13 @@ int target_open(struct target *target, const char *url, const struct options *op
     memset(target, 0, sizeof *target);
     target->options = options;
     target->protocol = messages_protocol_find(url);
-    const char *scheme = target->protocol == NULL ? "http://" : target->protocol->scheme;
-    const char *port = target->protocol == NULL ? "80" : target->protocol->port;
-    char host[256];
+    target->is_secure = strncmp(url, HTTPS, strlen(HTTPS)) == 0;
+    const char *scheme = target->protocol != NULL ? target->protocol->scheme
+                         : target->is_secure      ? HTTPS
+                                                  : "http://";
+    const char *port = target->protocol != NULL ? target->protocol->port
+                       : target->is_secure      ? "443"
+                                                : "80";
     const char *authority = url + strlen(scheme);
     bool is_known = strncmp(url, scheme, strlen(scheme)) == 0;
     size_t length = is_known ? strcspn(authority, "/?#") : 0;
@@ -68,10 +74,10 @@ int target_open(struct target *target, const char *url, const struct options *op
         memcpy(target->authority, authority, length);
     }
     if (!is_known || length >= sizeof target->authority ||
-        !authority_split(target->authority, host, sizeof host, &port)) {
+        !authority_split(target->authority, target->host, sizeof target->host, &port)) {
         (void)snprintf(error, error_size,
-                       "'%s' is no URL of the form http://HOST:PORT/PATH, redis://HOST:PORT or "
-                       "nats://HOST:PORT",
+                       "'%s' is no URL of the form http://HOST:PORT/PATH, https://HOST:PORT/PATH, "
+                       "redis://HOST:PORT or nats://HOST:PORT",
                        url);
         return -EINVAL;
     }
@@ -79,7 +85,7 @@ int target_open(struct target *target, const char *url, const struct options *op
     target->path = *path == 0 || strcmp(path, "/") == 0 ? TARGET_PATH : path;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *found = NULL;
-    int result = getaddrinfo(host, port, &hints, &found);
+    int result = getaddrinfo(target->host, port, &hints, &found);
     if (result != 0) {
         (void)snprintf(error, error_size, "%s: %s", target->authority, gai_strerror(result));
         return -EINVAL;

@@ -26,6 +26,8 @@ struct target {
     socklen_t address_length;
     bool is_loopback; // 127.0.0.0/8, where every address is ours to connect from
     char authority[256];
+    char host[256];
+    bool is_secure;                           // https://
     const char *path;                         // the template; borrowed
     const struct messages_protocol *protocol; // NULL: HTTP, server-sent events
     const struct options *options;

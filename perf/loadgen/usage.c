@@ -100,11 +100,27 @@ int usage_read(struct usage *usage, pid_t pid)
     return 0;
 }
 
-static uint32_t children_read(uint64_t children[USAGE_CHILDREN_MAX], pid_t pid)
+// The processes and their children, one behind the other.
+struct family {
+    pid_t ids[USAGE_PROCESSES_MAX * (1 + USAGE_CHILDREN_MAX)];
+    uint32_t count;
+};
+
+static void family_read(struct family *family, const struct usage_processes *processes)
 {
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-    return proc_file_numbers(path, children, USAGE_CHILDREN_MAX);
+    ASSERT(processes->count <= USAGE_PROCESSES_MAX);
+    family->count = 0;
+    for (uint32_t i = 0; i < processes->count; i++) {
+        char path[64];
+        uint64_t children[USAGE_CHILDREN_MAX];
+        pid_t id = processes->ids[i];
+        (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", id, id);
+        uint32_t count = proc_file_numbers(path, children, USAGE_CHILDREN_MAX);
+        family->ids[family->count++] = id;
+        for (uint32_t k = 0; k < count; k++) {
+            family->ids[family->count++] = (pid_t)children[k];
+        }
+    }
 }
 
 static uint64_t proportional_bytes(pid_t pid)
@@ -114,41 +130,59 @@ static uint64_t proportional_bytes(pid_t pid)
     return proc_file_member(path, "Pss") * 1024;
 }
 
-uint64_t usage_read_resident(pid_t pid)
+static uint64_t family_resident(const struct family *family)
 {
-    uint64_t children[USAGE_CHILDREN_MAX];
-    uint32_t count = children_read(children, pid);
-    if (count == 0) {
-        return resident_bytes(pid);
+    if (family->count == 1) {
+        return resident_bytes(family->ids[0]);
     }
-    uint64_t sum = proportional_bytes(pid);
-    for (uint32_t i = 0; i < count; i++) {
-        sum += proportional_bytes((pid_t)children[i]);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < family->count; i++) {
+        sum += proportional_bytes(family->ids[i]);
     }
     return sum;
 }
 
-int usage_read_family(struct usage *usage, pid_t pid)
+uint64_t usage_read_resident(const struct usage_processes *processes)
 {
-    uint64_t children[USAGE_CHILDREN_MAX];
-    uint32_t count = children_read(children, pid);
-    int result = usage_read(usage, pid);
-    if (result < 0 || count == 0) {
-        return result;
-    }
-    usage->resident_bytes = usage_read_resident(pid);
-    for (uint32_t i = 0; i < count; i++) {
-        struct usage child;
-        pid_t id = (pid_t)children[i];
-        if (usage_read(&child, id) < 0) {
-            continue;
-        }
-        usage->cpu_ns += child.cpu_ns;
-        for (uint32_t k = 0; k < child.thread_count && usage->thread_count < USAGE_THREADS_MAX;
-             k++) {
-            usage->threads[usage->thread_count++] = child.threads[k];
+    struct family family;
+    family_read(&family, processes);
+    return family_resident(&family);
+}
+
+static bool is_among(const struct usage_processes *processes, pid_t id)
+{
+    for (uint32_t i = 0; i < processes->count; i++) {
+        if (processes->ids[i] == id) {
+            return true;
         }
     }
+    return false;
+}
+
+static void usage_add(struct usage *usage, const struct usage *other)
+{
+    usage->cpu_ns += other->cpu_ns;
+    for (uint32_t i = 0; i < other->thread_count && usage->thread_count < USAGE_THREADS_MAX; i++) {
+        usage->threads[usage->thread_count++] = other->threads[i];
+    }
+}
+
+int usage_read_family(struct usage *usage, const struct usage_processes *processes)
+{
+    struct family family;
+    family_read(&family, processes);
+    memset(usage, 0, sizeof *usage);
+    for (uint32_t i = 0; i < family.count; i++) {
+        struct usage one;
+        int result = usage_read(&one, family.ids[i]);
+        if (result == 0) {
+            usage_add(usage, &one);
+        } else if (is_among(processes, family.ids[i])) {
+            return result;
+        }
+    }
+    usage->resident_bytes = family_resident(&family);
+    usage->taken_ns = clock_monotonic_ns();
     return 0;
 }
 
@@ -158,13 +192,13 @@ static uint64_t process_cpu_ns(pid_t pid)
     return clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : 0;
 }
 
-uint64_t usage_read_cpu_ns(pid_t pid)
+uint64_t usage_read_cpu_ns(const struct usage_processes *processes)
 {
-    uint64_t children[USAGE_CHILDREN_MAX];
-    uint32_t count = children_read(children, pid);
-    uint64_t sum = process_cpu_ns(pid);
-    for (uint32_t i = 0; i < count; i++) {
-        sum += process_cpu_ns((pid_t)children[i]);
+    struct family family;
+    family_read(&family, processes);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < family.count; i++) {
+        sum += process_cpu_ns(family.ids[i]);
     }
     return sum;
 }

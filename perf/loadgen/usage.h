@@ -11,6 +11,7 @@ enum {
     USAGE_THREADS_MAX = 128,
     USAGE_NAME_SIZE = 16,
     USAGE_CHILDREN_MAX = 64,
+    USAGE_PROCESSES_MAX = 8,
 };
 
 struct usage_thread {
@@ -31,13 +32,26 @@ struct usage {
 // Returns 0 or -errno (-ESRCH: no such process).
 int usage_read(struct usage *usage, pid_t pid);
 
-// The same with the process's children, up to USAGE_CHILDREN_MAX: a server may be a master and its
-// workers. Memory that several of them share is then counted once (proportional set size).
-int usage_read_family(struct usage *usage, pid_t pid);
+// A server: one process, or several that do its work together, such as a proxy and what it stands
+// in front of.
+struct usage_processes {
+    pid_t ids[USAGE_PROCESSES_MAX];
+    uint32_t count;
+};
+
+static inline struct usage_processes usage_process(pid_t id)
+{
+    return (struct usage_processes){.ids = {id}, .count = 1};
+}
+
+// The same of all of them, with their children, up to USAGE_CHILDREN_MAX of each: a server may be a
+// master and its workers. Memory that several share is then counted once (proportional set size).
+// -ESRCH: one of them is not there.
+int usage_read_family(struct usage *usage, const struct usage_processes *processes);
 
 // These two are read of the family, too, and nothing else: cheap. 0 when there is no such process.
-uint64_t usage_read_cpu_ns(pid_t pid);
-uint64_t usage_read_resident(pid_t pid);
+uint64_t usage_read_cpu_ns(const struct usage_processes *processes);
+uint64_t usage_read_resident(const struct usage_processes *processes);
 
 // What was used from `before` to `after`. Threads that are new count from 0; ended ones are left
 // out.

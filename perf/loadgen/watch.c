@@ -52,7 +52,7 @@ static void mark_take(const struct watch *watch, struct watch_mark *mark)
         mark->bytes += atomic_load_explicit(&reader->bytes_told, memory_order_relaxed);
         histogram_observe(&mark->latency, &reader->ledgers[GROUP_HEALTHY].latency);
     }
-    mark->server_cpu_ns = watch->server != 0 ? usage_read_cpu_ns(watch->server) : 0;
+    mark->server_cpu_ns = usage_read_cpu_ns(&watch->server);
     mark->taken_ns = clock_monotonic_ns();
 }
 
@@ -123,7 +123,7 @@ static void line_make(const struct watch *watch, FILE *out)
     }
     (void)fprintf(out, " | %s/s",
                   figure_bytes(figures_per_second(last->bytes, last->duration_ns)).text);
-    if (watch->server != 0) {
+    if (watch->server.count > 0) {
         (void)fprintf(out, " | server CPU %.0f %%",
                       100 * figures_per_second(last->server_cpu_ns, last->duration_ns) / 1e9);
     }

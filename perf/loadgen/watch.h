@@ -8,11 +8,11 @@
 #include "meter.h"
 #include "reader.h"
 #include "series.h"
+#include "usage.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 enum {
     WATCH_INTERVAL_MS = 100, // between two calls of watch_tick
@@ -44,7 +44,7 @@ struct watch {
     const struct options *options;
     struct meter *meter;
     struct reader *const *readers; // options->threads of them
-    pid_t server;                  // 0: unknown
+    struct usage_processes server; // none: unknown
     struct series *series;
     bool shows; // standard error is a terminal
     _Atomic(enum watch_phase) phase;

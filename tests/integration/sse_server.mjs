@@ -1,12 +1,14 @@
 // A small server of event streams with faults to order: subscribers by GET, events by POST to the same path, or to
 // /json with {"stream", "data"}. For the tests of ringcast-bench.
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 
 export class SseServer {
   // fault: { kind, at }: at the at-th event of a stream (lose, repeat, swap, cut), POST (refuse) or subscriber (turn-away);
   // with stores, of those that come back with a Last-Event-ID (forget, remind); at the at-th gap of a stream that is told
   // to those that ask for less (silence). These, with ?every=N, get one event in N, and a gap before it.
-  constructor({ fault = {}, answer = 204, stores = false } = {}) {
+  // secure: key, certificate and options of node:tls, for https.
+  constructor({ fault = {}, answer = 204, stores = false, secure } = {}) {
     this.stores = stores; // events have ids, and are kept
     this.fault = fault;
     this.answer = answer;
@@ -14,7 +16,8 @@ export class SseServer {
     this.subscribers = 0;
     this.fields = []; // of the POSTs: their Content-Type
     this.streams = new Map(); // path: { responses, events, held }
-    this.server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    const options = { keepAliveTimeout: 60_000, ...secure };
+    this.server = (secure === undefined ? createServer : createSecureServer)(options, (request, response) => {
       if (request.method === 'GET') return this.subscribe(request, response);
       let body = '';
       request.setEncoding('utf8');
@@ -27,7 +30,7 @@ export class SseServer {
   static async start(options) {
     const server = new SseServer(options);
     await new Promise((resolve) => server.server.listen(0, '127.0.0.1', resolve));
-    server.url = `http://127.0.0.1:${server.server.address().port}`;
+    server.url = `${options?.secure === undefined ? 'http' : 'https'}://127.0.0.1:${server.server.address().port}`;
     return server;
   }
 

@@ -2,6 +2,7 @@
 // in a server is found, told and seen in the exit status.
 // timeout: 180
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -101,6 +102,42 @@ async function againstOther() {
   await server.stop();
 }
 
+// A certificate and its key, in files.
+function certify(name) {
+  const [certificate, key] = ['certificate', 'key'].map((kind) => join(scratch, `${name}-${kind}.pem`));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1',
+    '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+  return { certificate, key };
+}
+
+// Over TLS, by a certificate that is verified; and with one that nobody vouches for.
+async function overTls() {
+  const [ours, others] = ['ours', 'others'].map((name) => certify(name));
+  const secure = { key: readFileSync(ours.key), cert: readFileSync(ours.certificate) };
+  const server = await SseServer.start({ secure, stores: true });
+  const plain = await SseServer.start({ stores: true });
+  // The events come to the one by the other.
+  plain.publish = (path, data) => server.publish(path, data);
+  const here = ['--url', `${server.url}/{stream}`, '--publish', `${plain.url}/{stream}`, '--streams', STREAMS];
+  for (const version of ['1.2', '1.3']) {
+    const result = await runWell('fanout', ...here, ...LOAD, '--rate', 200, '--threads', 2, '--tls-ca', ours.certificate,
+      '--tls-version', version);
+    assert.deepEqual([result.tls_version, result.tls_handshakes, result.tls_resumed], [`TLSv${version}`, SUBSCRIBERS, 0]);
+  }
+  const { tls_handshakes: handshakes, tls_resumed: resumed } = await runWell('storm', ...here, '--connections', SUBSCRIBERS,
+    '--missed', 2);
+  assert.deepEqual([handshakes, resumed], [2 * SUBSCRIBERS, SUBSCRIBERS], 'who comes back has a ticket');
+  const other = await run('fanout', ...here, ...LOAD, '--tls-ca', ours.key);
+  assert.equal(other.code, 2, 'a file without a certificate');
+  const stranger = await run('fanout', ...here, ...LOAD, '--tls-ca', others.certificate);
+  assert.equal(stranger.code, 1);
+  assert.match(stranger.printed.join('\n'), /the server's certificate: self-signed certificate/);
+  const confused = await run('fanout', '--url', plain.url.replace('http', 'https'), '--publish', `${plain.url}/x`, ...LOAD);
+  assert.equal(confused.code, 1);
+  assert.match(confused.printed.join('\n'), /TLS: wrong version number/);
+  await Promise.all([server.stop(), plain.stop()]);
+}
+
 // Producers alone: the JSON, once every event was acknowledged.
 async function ingest(...flags) {
   const { code, printed, errors } = await run('ingest', ...flags, '--duration', '300ms', '--warmup', '50ms', '--json');
@@ -177,6 +214,8 @@ test(async ({ say }) => {
   say('ringcast: by its socket, by a command and by a pipe');
   await againstOther();
   say('another server: by POST');
+  await overTls();
+  say('over TLS');
   await producersAlone();
   say('producers alone');
   await faults();

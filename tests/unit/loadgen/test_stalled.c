@@ -2,6 +2,8 @@
 // link: perf/loadgen/stalled.c
 // link: perf/loadgen/reader.c
 // link: perf/loadgen/reader_dial.c
+// link: perf/loadgen/reader_secure.c
+// link: perf/loadgen/secure.c
 // link: perf/loadgen/dealing.c
 // link: perf/loadgen/segments.c
 // link: perf/loadgen/meter.c

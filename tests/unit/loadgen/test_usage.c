@@ -46,19 +46,41 @@ static pid_t child_start(void)
 
 Test(usage, a_family_is_a_process_and_its_children, .timeout = 20)
 {
-    cr_assert_eq(usage_read_family(&family, getpid()), 0);
+    struct usage_processes self = usage_process(getpid());
+    cr_assert_eq(usage_read_family(&family, &self), 0);
     uint32_t threads_before = family.thread_count;
-    uint64_t cpu_before = usage_read_cpu_ns(getpid());
+    uint64_t cpu_before = usage_read_cpu_ns(&self);
     pid_t child = child_start();
     cr_assert_eq(usage_read(&alone, getpid()), 0);
-    cr_assert_eq(usage_read_family(&family, getpid()), 0);
+    cr_assert_eq(usage_read_family(&family, &self), 0);
     cr_assert_eq(alone.thread_count, threads_before);
     cr_assert_eq(family.thread_count, threads_before + 1);
     cr_assert_gt(family.cpu_ns, alone.cpu_ns);
     cr_assert_gt(family.resident_bytes, (uint64_t)BYTES);
-    cr_assert_gt(usage_read_cpu_ns(getpid()), cpu_before);
+    cr_assert_gt(usage_read_cpu_ns(&self), cpu_before);
     cr_assert_eq(kill(child, SIGKILL), 0);
     cr_assert_eq(waitpid(child, NULL, 0), child);
     // Nobody is left at that number.
-    cr_assert_eq(usage_read_family(&none, child), -ESRCH);
+    struct usage_processes nobody = usage_process(child);
+    cr_assert_eq(usage_read_family(&none, &nobody), -ESRCH);
+}
+
+Test(usage, several_processes_are_summed_and_none_may_be_missing, .timeout = 20)
+{
+    pid_t children[2] = {child_start(), child_start()};
+    struct usage_processes both = {.ids = {children[0], children[1]}, .count = 2};
+    struct usage_processes one = usage_process(children[0]);
+    cr_assert_eq(usage_read_family(&family, &both), 0);
+    cr_assert_eq(usage_read_family(&alone, &one), 0);
+    cr_assert_eq(family.thread_count, 2);
+    cr_assert_gt(family.cpu_ns, alone.cpu_ns);
+    cr_assert_gt(family.resident_bytes, (uint64_t)(2 * BYTES));
+    cr_assert_eq(kill(children[1], SIGKILL), 0);
+    cr_assert_eq(waitpid(children[1], NULL, 0), children[1]);
+    cr_assert_eq(usage_read_family(&family, &both), -ESRCH);
+    cr_assert_eq(kill(children[0], SIGKILL), 0);
+    cr_assert_eq(waitpid(children[0], NULL, 0), children[0]);
+    struct usage_processes nobody = {.count = 0};
+    cr_assert_eq(usage_read_family(&none, &nobody), 0);
+    cr_assert_eq(none.cpu_ns + none.resident_bytes + none.thread_count, 0);
 }
