@@ -2,8 +2,9 @@
 #ifndef RINGCAST_APP_OPTIONS_H
 #define RINGCAST_APP_OPTIONS_H
 
-#include "app/setting.h"
+#include "app/setting_source.h"
 #include "auth/cors.h"
+#include "base/arena.h"
 #include "conn/access.h"
 #include "conn/client_limits.h"
 #include "flow/overflow.h"
@@ -42,6 +43,7 @@ enum options_memory_watch {
 };
 
 struct options {
+    struct arena texts; // those that stood in a file; see options_load
     const char *listen;
     const char *socket; // NULL: paths_default_socket
     uint64_t socket_mode;
@@ -112,8 +114,9 @@ struct options {
 
 extern const struct setting_table options_table;
 
-// Whether the settings agree with each other. 0, or -EINVAL with one line in message.
-int options_check(const struct options *options, char *message, size_t message_size);
+// Adds what does not agree with each other, each line beginning with the flag that is at fault:
+// "--rule: ...".
+void options_check(const struct options *options, struct setting_faults *faults);
 
 // The rules that the settings say, or the usual ones where they say none. 0, or -EINVAL with one
 // line in message.

@@ -79,6 +79,7 @@ const struct setting_section section_auth = {
 static const struct setting cors_settings[] = {
     {.key = "allow-origins",
      .kind = SETTING_TEXT,
+     .traits = SETTING_LIST,
      .offset = AT(allow_origins),
      .other_variables = origin_variables,
      .value_name = "ORIGIN,...",

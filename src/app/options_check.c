@@ -147,34 +147,70 @@ static int check_tokens(const struct options *options, char *message, size_t mes
     return 0;
 }
 
-int options_check(const struct options *options, char *message, size_t message_size)
+static int check_event_bytes(const struct options *options, char *message, size_t message_size)
 {
     uint64_t most = options->segment_bytes / SEGMENT_SHARE_OF_EVENT;
+    if (options->event_bytes_max <= most) {
+        return 0;
+    }
     char text[SETTING_VALUE_SIZE];
-    if (options->event_bytes_max > most) {
-        setting_format_number(SETTING_SIZE, most, text);
-        (void)snprintf(message, message_size,
-                       "--event-bytes-max: with these --segment-bytes it may be at most %s", text);
-        return -EINVAL;
+    setting_format_number(SETTING_SIZE, most, text);
+    (void)snprintf(message, message_size,
+                   "--event-bytes-max: with these --segment-bytes it may be at most %s", text);
+    return -EINVAL;
+}
+
+static int check_retention(const struct options *options, char *message, size_t message_size)
+{
+    if (options->retention_bytes >= 2 * options->segment_bytes) {
+        return 0;
     }
-    if (options->retention_bytes < 2 * options->segment_bytes) {
-        setting_format_number(SETTING_SIZE, 2 * options->segment_bytes, text);
-        (void)snprintf(message, message_size,
-                       "--retention-bytes: it must be at least two segments, %s (see "
-                       "--segment-bytes)",
-                       text);
-        return -EINVAL;
+    char text[SETTING_VALUE_SIZE];
+    setting_format_number(SETTING_SIZE, 2 * options->segment_bytes, text);
+    (void)snprintf(message, message_size,
+                   "--retention-bytes: it must be at least two segments, %s (see --segment-bytes)",
+                   text);
+    return -EINVAL;
+}
+
+static int check_paths(const struct options *options, char *message, size_t message_size)
+{
+    const char *const paths[] = {options->listen, options->socket, options->data_dir};
+    static const char *const keys[] = {"listen", "socket", "data-dir"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] != NULL && paths[i][0] == 0) {
+            (void)snprintf(message, message_size, "--%s: it may not be empty", keys[i]);
+            return -EINVAL;
+        }
     }
-    if (options->listen[0] == 0 || (options->socket != NULL && options->socket[0] == 0) ||
-        (options->data_dir != NULL && options->data_dir[0] == 0)) {
-        (void)snprintf(message, message_size, "--listen, --socket and --data-dir may not be empty");
-        return -EINVAL;
-    }
+    return 0;
+}
+
+static int check_rules(const struct options *options, char *message, size_t message_size)
+{
     struct rules rules;
+    return options_read_rules(options, &rules, message, message_size);
+}
+
+static int check_origins(const struct options *options, char *message, size_t message_size)
+{
     struct cors_origins origins;
-    int result = options_read_rules(options, &rules, message, message_size);
-    result = result != 0 ? result : check_tokens(options, message, message_size);
-    return result != 0 ? result : options_read_origins(options, &origins, message, message_size);
+    return options_read_origins(options, &origins, message, message_size);
+}
+
+// Each returns 0, or -EINVAL with one line in message that begins with a flag.
+static int (*const checks[])(const struct options *options, char *message, size_t message_size) = {
+    check_event_bytes, check_retention, check_paths, check_rules, check_tokens, check_origins,
+};
+
+void options_check(const struct options *options, struct setting_faults *faults)
+{
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        char message[SETTING_MESSAGE_SIZE];
+        if (checks[i](options, message, sizeof(message)) != 0) {
+            setting_faults_add(faults, 0, 0, "%s", message);
+        }
+    }
 }
 
 struct stream_flow options_flow(const struct options *options)

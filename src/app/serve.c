@@ -10,7 +10,7 @@
 #include "app/log_thread.h"
 #include "app/memory_watch.h"
 #include "app/notify.h"
-#include "app/options.h"
+#include "app/options_load.h"
 #include "app/paths.h"
 #include "app/privileges.h"
 #include "app/system_limits.h"
@@ -449,21 +449,29 @@ static int serve(struct server *server)
     return server->exit_status;
 }
 
+// Reads the settings. False: help was asked for, or they are faulty.
+static bool read_settings(struct server *server, int argc, char **argv, int *exit_status)
+{
+    const struct options_source source = {.argc = argc, .argv = argv};
+    struct options_origins origins;
+    struct setting_faults faults;
+    int result = options_load(&source, &server->options, &origins, &faults);
+    if (result == SETTINGS_HELP) {
+        settings_write_help(&options_table, true, stdout);
+        *exit_status = 0;
+    } else if (result != 0) {
+        setting_faults_write(&faults, stderr);
+        *exit_status = 2;
+    }
+    return result == 0;
+}
+
 int cli_serve(int argc, char **argv)
 {
     struct server server = {.signal_fd = -1, .notice_fd = -1};
-    char message[MESSAGE_SIZE];
     int exit_status = 0;
-    int operands = settings_read(&options_table, &server.options, true, argc, argv, &exit_status);
-    if (operands < 0) {
+    if (!read_settings(&server, argc, argv, &exit_status)) {
         return exit_status;
-    }
-    if (operands > 0) {
-        (void)snprintf(message, sizeof(message), "serve takes no operands: '%.64s'", argv[1]);
-    }
-    if (operands > 0 || options_check(&server.options, message, sizeof(message)) != 0) {
-        (void)fail(message);
-        return 2;
     }
     logger_set_level((enum logger_level)server.options.log_level);
     logger_set_format((enum logger_format)server.options.log_format);
@@ -471,5 +479,7 @@ int cli_serve(int argc, char **argv)
     unsigned cores = system_limits_cores();
     cores = cores < WORKERS_MAX ? cores : WORKERS_MAX;
     server.workers = server.options.workers != 0 ? (unsigned)server.options.workers : cores;
-    return serve(&server);
+    exit_status = serve(&server);
+    options_free(&server.options);
+    return exit_status;
 }

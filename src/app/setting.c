@@ -1,6 +1,5 @@
 #include "app/setting.h"
 
-#include "app/paths.h"
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/text.h"
@@ -51,16 +50,14 @@ const struct setting *settings_at(const struct setting_table *table, size_t inde
     return &(*section)->settings[index];
 }
 
-const struct setting *settings_find(const struct setting_table *table, struct slice key)
+size_t settings_find(const struct setting_table *table, struct slice key)
 {
     size_t count = settings_count(table);
-    for (size_t i = 0; i < count; i++) {
-        const struct setting *setting = settings_at(table, i);
-        if (slice_equal_text(key, setting->key)) {
-            return setting;
-        }
+    size_t i = 0;
+    while (i < count && !slice_equal_text(key, settings_at(table, i)->key)) {
+        i++;
     }
-    return NULL;
+    return i < count ? i : (size_t)SETTINGS_MAX;
 }
 
 void setting_place_name(const struct setting_section *section, const struct setting *setting,
@@ -282,6 +279,15 @@ int setting_take(const struct setting *setting, void *target, const char *value,
     UNREACHABLE();
 }
 
+void setting_begin(const struct setting *setting, void *target, enum setting_source source)
+{
+    if (setting->kind == SETTING_TEXTS) {
+        struct setting_texts *texts = setting_place(setting, target);
+        texts->count = texts->source == source ? texts->count : 0;
+        texts->source = source;
+    }
+}
+
 void settings_set_defaults(const struct setting_table *table, void *target)
 {
     char message[SETTING_MESSAGE_SIZE];
@@ -312,163 +318,4 @@ void setting_variable_name(const struct setting *setting, char name[SETTING_VARI
     for (char *at = name; *at != 0; at++) {
         *at = (char)(*at == '-' ? '_' : toupper((unsigned char)*at));
     }
-}
-
-static bool is_set(const char *variable)
-{
-    const char *value = paths_variable(variable);
-    return value != NULL && value[0] != 0;
-}
-
-// The variable that says what the setting is; NULL: none.
-static const char *find_variable(const struct setting *setting, char own[SETTING_VARIABLE_SIZE])
-{
-    setting_variable_name(setting, own);
-    if (is_set(own)) {
-        return own;
-    }
-    const char *const *other = setting->other_variables;
-    while (other != NULL && *other != NULL && !is_set(*other)) {
-        other++;
-    }
-    return other == NULL ? NULL : *other;
-}
-
-int settings_take_environment(const struct setting_table *table, void *target, char *message,
-                              size_t message_size)
-{
-    size_t settings = settings_count(table);
-    for (size_t i = 0; i < settings; i++) {
-        char own[SETTING_VARIABLE_SIZE];
-        const struct setting *setting = settings_at(table, i);
-        const char *name = find_variable(setting, own);
-        if (name == NULL) {
-            continue;
-        }
-        int result =
-            setting_take(setting, target, paths_variable(name), name, message, message_size);
-        if (result != 0) {
-            return result;
-        }
-    }
-    return 0;
-}
-
-static const struct setting *find_letter(const struct setting_table *table, char letter)
-{
-    size_t settings = settings_count(table);
-    for (size_t i = 0; i < settings; i++) {
-        const struct setting *setting = settings_at(table, i);
-        if (setting->letter == letter) {
-            return setting;
-        }
-    }
-    return NULL;
-}
-
-enum { KEYS_MAX = 256 };
-
-static int complain_of_unknown(const struct setting_table *table, struct slice key, char *message,
-                               size_t message_size)
-{
-    const char *names[KEYS_MAX];
-    size_t count = settings_count(table);
-    ASSERT(count <= KEYS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = settings_at(table, i)->key;
-    }
-    const char *nearest = text_nearest(key, names, count);
-    (void)snprintf(message, message_size, "there is no option --" SLICE_FORMAT "%s%s%s",
-                   SLICE_ARGUMENTS(key), nearest == NULL ? "" : "; did you mean --",
-                   nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
-    return -EINVAL;
-}
-
-// One flag at argv[*at]; goes on to the last argument that it used.
-static int take_flag(const struct setting_table *table, void *target, int argc, char **argv,
-                     int *at, char *message, size_t message_size)
-{
-    const char *argument = argv[*at];
-    const struct setting *setting = NULL;
-    const char *value = NULL;
-    if (argument[1] == '-') {
-        struct slice rest = slice_of(argument + 2);
-        struct slice key = slice_split(&rest, '=');
-        setting = settings_find(table, key);
-        if (setting == NULL) {
-            return complain_of_unknown(table, key, message, message_size);
-        }
-        value = rest.at == NULL ? NULL : argument + 2 + key.length + 1;
-    } else {
-        setting = argument[2] == 0 ? find_letter(table, argument[1]) : NULL;
-        if (setting == NULL) {
-            (void)snprintf(message, message_size, "there is no option %s", argument);
-            return -EINVAL;
-        }
-    }
-    char origin[SETTING_VARIABLE_SIZE];
-    (void)snprintf(origin, sizeof(origin), "--%s", setting->key);
-    if (value == NULL && setting->kind == SETTING_SWITCH) {
-        value = "true";
-    } else if (value == NULL) {
-        if (*at + 1 >= argc) {
-            (void)snprintf(message, message_size, "%s needs a value", origin);
-            return -EINVAL;
-        }
-        value = argv[++*at];
-    }
-    if (setting->kind == SETTING_TEXTS) {
-        struct setting_texts *texts = setting_place(setting, target);
-        texts->count = texts->are_flags ? texts->count : 0;
-        texts->are_flags = true;
-    }
-    return setting_take(setting, target, value, origin, message, message_size);
-}
-
-int settings_take_arguments(const struct setting_table *table, void *target, int argc, char **argv,
-                            char *message, size_t message_size)
-{
-    int operands = 0;
-    bool flags_over = false;
-    for (int i = 1; i < argc; i++) {
-        char *argument = argv[i];
-        if (flags_over || argument[0] != '-' || argument[1] == 0) {
-            argv[1 + operands++] = argument;
-        } else if (strcmp(argument, "--") == 0) {
-            flags_over = true;
-        } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-            return SETTINGS_HELP;
-        } else {
-            int result = take_flag(table, target, argc, argv, &i, message, message_size);
-            if (result != 0) {
-                return result;
-            }
-        }
-    }
-    return operands;
-}
-
-int settings_read(const struct setting_table *table, void *target, bool with_environment, int argc,
-                  char **argv, int *exit_status)
-{
-    char message[SETTING_MESSAGE_SIZE];
-    settings_set_defaults(table, target);
-    int result = 0;
-    if (with_environment) {
-        result = settings_take_environment(table, target, message, sizeof(message));
-    }
-    if (result == 0) {
-        result = settings_take_arguments(table, target, argc, argv, message, sizeof(message));
-    }
-    if (result == SETTINGS_HELP) {
-        settings_write_help(table, with_environment, stdout);
-        *exit_status = 0;
-        return -1;
-    }
-    if (result < 0) {
-        (void)fprintf(stderr, "ringcast: %s\nUsage: %s\n", message, table->usage);
-        *exit_status = 2;
-        return -1;
-    }
-    return result;
 }

@@ -3,8 +3,8 @@
 // ringcast has one; that of `ringcast serve` is in app/options.c.
 //
 // A setting lives in a struct of the command's own, at `offset`, as the C type that its kind names.
-// Text is borrowed from argv, the environment or the table, and so lives as long as the process.
-// One thread.
+// Text is borrowed: from argv, the environment or the table, which live as long as the process, or
+// from who takes it out of a file. One thread.
 #ifndef RINGCAST_APP_SETTING_H
 #define RINGCAST_APP_SETTING_H
 
@@ -32,7 +32,7 @@ enum setting_kind {
 enum {
     SETTING_IDS_MAX = 32,
     SETTING_TEXTS_MAX = 32,
-    SETTING_MESSAGE_SIZE = 512, // enough for every error line
+    SETTING_MESSAGE_SIZE = 768, // enough for every error line
 };
 
 struct setting_ids {
@@ -40,9 +40,17 @@ struct setting_ids {
     uint32_t ids[SETTING_IDS_MAX];
 };
 
+// Where a value came from. Each goes before those above it.
+enum setting_source {
+    SETTING_FROM_DEFAULT,
+    SETTING_FROM_FILE,
+    SETTING_FROM_ENVIRONMENT,
+    SETTING_FROM_FLAG,
+};
+
 struct setting_texts {
     uint32_t count;
-    bool are_flags; // given as flags, which take the place of the environment's
+    enum setting_source source; // of all of them
     const char *texts[SETTING_TEXTS_MAX];
 };
 
@@ -51,6 +59,7 @@ enum {
     SETTING_ZERO_IS_NONE = 1 << 0, // 0 is allowed too and means no bound (the help says so)
     SETTING_POWER_OF_TWO = 1 << 1, // other numbers are refused
     SETTING_RELOADS = 1 << 2,      // a reload changes it; without: only a restart does
+    SETTING_LIST = 1 << 3, // of SETTING_TEXT: several with commas between, in a file an array
 };
 
 struct setting {
@@ -99,8 +108,9 @@ struct setting_table {
 size_t settings_count(const struct setting_table *table);
 const struct setting *settings_at(const struct setting_table *table, size_t index);
 
-// The setting of --key; NULL: there is none.
-const struct setting *settings_find(const struct setting_table *table, struct slice key);
+// The index of the setting of --key; SETTINGS_MAX: there is none.
+enum { SETTINGS_MAX = 256 };
+size_t settings_find(const struct setting_table *table, struct slice key);
 
 // Where a setting stands in the file: "streaming.sse.retry_interval".
 enum { SETTING_PLACE_SIZE = 96 };
@@ -110,28 +120,14 @@ void setting_place_name(const struct setting_section *section, const struct sett
 // Fills in all defaults. The table's own defaults are good (asserted).
 void settings_set_defaults(const struct setting_table *table, void *target);
 
-// Takes one value. `origin` names it in the error ("--listen", "RINGCAST_LISTEN"). Returns 0, or
-// -EINVAL with one line in message, which names the allowed range; the setting is then unchanged.
+// Takes one value; of SETTING_TEXTS one more. `origin` names it in the error ("--listen",
+// "RINGCAST_LISTEN"). Returns 0, or -EINVAL with one line in message, which names the allowed
+// range; the setting is then unchanged.
 int setting_take(const struct setting *setting, void *target, const char *value, const char *origin,
                  char *message, size_t message_size);
 
-// Takes RINGCAST_<KEY> of every setting (upper case, - as _), else the first of its other
-// variables, that is set and not empty. Returns as setting_take.
-int settings_take_environment(const struct setting_table *table, void *target, char *message,
-                              size_t message_size);
-
-// Takes the flags of argv[1] to argv[argc - 1]: --key value, --key=value, -k value; -- ends them.
-// What is no flag is an operand: operands are moved to argv[1] and on. Returns their number;
-// -EINVAL with one line in message; or SETTINGS_HELP where --help or -h was among them.
-enum { SETTINGS_HELP = -1000 };
-int settings_take_arguments(const struct setting_table *table, void *target, int argc, char **argv,
-                            char *message, size_t message_size);
-
-// What every command begins with: defaults, environment (where asked), arguments. Prints help to
-// stdout or the error to stderr. Returns the number of operands (now at argv[1] and on), or -1 with
-// *exit_status set: 0 after help, 2 after an error.
-int settings_read(const struct setting_table *table, void *target, bool with_environment, int argc,
-                  char **argv, int *exit_status);
+// Before the values of a source are taken: texts of another one are dropped.
+void setting_begin(const struct setting *setting, void *target, enum setting_source source);
 
 void settings_write_help(const struct setting_table *table, bool with_environment, FILE *out);
 

@@ -1,7 +1,7 @@
 #include "cli/log_tool.h"
 
 #include "app/paths.h"
-#include "app/setting.h"
+#include "app/setting_source.h"
 #include "log/disk.h"
 
 #include <string.h>
@@ -162,7 +162,7 @@ int cli_log(int argc, char **argv)
     }
     struct tool_options options = {0};
     int exit_status = 0;
-    int operands = settings_read(&tables[verb], &options, false, argc - 1, argv + 1, &exit_status);
+    int operands = settings_read(&tables[verb], &options, argc - 1, argv + 1, &exit_status);
     if (operands < 0) {
         return exit_status;
     }

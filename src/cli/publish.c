@@ -1,7 +1,7 @@
 #include "cli/publish.h"
 
 #include "app/paths.h"
-#include "app/setting.h"
+#include "app/setting_source.h"
 #include "base/json.h"
 #include "cli/line_input.h"
 #include "cli/publisher.h"
@@ -347,7 +347,7 @@ int cli_publish(int argc, char **argv)
 {
     struct publish_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, false, argc, argv, &exit_status);
+    int operands = settings_read(&table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }

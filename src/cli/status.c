@@ -1,7 +1,7 @@
 #include "cli/status.h"
 
 #include "app/paths.h"
-#include "app/setting.h"
+#include "app/setting_source.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/utf8.h"
@@ -178,7 +178,7 @@ int cli_status(int argc, char **argv)
 {
     struct status_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, false, argc, argv, &exit_status);
+    int operands = settings_read(&table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }

@@ -1,6 +1,6 @@
 #include "cli/subscribe.h"
 
-#include "app/setting.h"
+#include "app/setting_source.h"
 #include "base/limits.h"
 #include "base/percent.h"
 #include "base/text.h"
@@ -228,7 +228,7 @@ int cli_subscribe(int argc, char **argv)
 {
     struct subscribe_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, false, argc, argv, &exit_status);
+    int operands = settings_read(&table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }

@@ -1,5 +1,6 @@
 #include "cli/token.h"
 
+#include "app/setting_source.h"
 #include "auth/token.h"
 
 #include <string.h>
@@ -188,7 +189,7 @@ int cli_token(int argc, char **argv)
     }
     struct token_options options = {0};
     int exit_status = 0;
-    int operands = settings_read(&tables[verb], &options, false, argc - 1, argv + 1, &exit_status);
+    int operands = settings_read(&tables[verb], &options, argc - 1, argv + 1, &exit_status);
     if (operands < 0) {
         return exit_status;
     }

@@ -1,7 +1,7 @@
 #include "cli/vitals.h"
 
 #include "app/paths.h"
-#include "app/setting.h"
+#include "app/setting_source.h"
 #include "base/clock.h"
 #include "cli/signals.h"
 #include "cli/vitals_reading.h"
@@ -228,7 +228,7 @@ int cli_vitals(int argc, char **argv)
 {
     struct vitals_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, false, argc, argv, &exit_status);
+    int operands = settings_read(&table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }

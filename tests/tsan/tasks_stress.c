@@ -209,7 +209,7 @@ int main(int argc, char **argv)
     struct options options;
     char *arguments[] = {argv[0], (char *)"--log-inbox", (char *)"16", NULL};
     int status = 0;
-    ASSERT(settings_read(&options_table, &options, false, 3, arguments, &status) == 0);
+    ASSERT(settings_read(&options_table, &options, 3, arguments, &status) == 0);
     const char *directory = getenv("RC_TMP") != NULL ? getenv("RC_TMP") : "/tmp";
     char socket_path[128];
     char message[LISTEN_ERROR_SIZE];

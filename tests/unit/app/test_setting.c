@@ -1,4 +1,4 @@
-#include "app/setting.h"
+#include "app/setting_source.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -79,7 +79,22 @@ static const struct setting_table table = {
     .epilogue = "The end.",
 };
 
-static char message[SETTING_MESSAGE_SIZE];
+static struct setting_faults faults;
+
+static int take_arguments(struct sample *sample, int count, char **arguments)
+{
+    const struct settings taken = {.table = &table, .target = sample, .faults = &faults};
+    faults.count = 0;
+    return settings_take_arguments(&taken, count, arguments);
+}
+
+static uint32_t take_environment(struct sample *sample)
+{
+    const struct settings taken = {.table = &table, .target = sample, .faults = &faults};
+    faults.count = 0;
+    settings_take_environment(&taken);
+    return faults.count;
+}
 
 static int take(struct sample *sample, char **arguments)
 {
@@ -88,7 +103,7 @@ static int take(struct sample *sample, char **arguments)
         count++;
     }
     settings_set_defaults(&table, sample);
-    return settings_take_arguments(&table, sample, count, arguments, message, sizeof(message));
+    return take_arguments(sample, count, arguments);
 }
 
 #define ARGUMENTS(...)                      \
@@ -120,7 +135,7 @@ Test(setting, flags_in_every_spelling)
     char **arguments =
         ARGUMENTS("--fast", "--name", "a", "--count=20", "--some-size", "1MiB", "--time=1h",
                   "--colour", "red", "--parts", "head,tail", "--mode", "600", "--ids=0, 1000");
-    cr_assert_eq(take(&sample, arguments), 0, "%s", message);
+    cr_assert_eq(take(&sample, arguments), 0, "%s", faults.list[0].text);
     cr_assert(sample.is_fast);
     cr_assert_str_eq(sample.name, "a");
     cr_assert_eq(sample.count, 20);
@@ -152,7 +167,7 @@ static void refuse(char **arguments, const char *expected)
 {
     struct sample sample;
     cr_assert_eq(take(&sample, arguments), -EINVAL);
-    cr_assert_str_eq(message, expected);
+    cr_assert_str_eq(faults.list[0].text, expected);
 }
 
 Test(setting, refusals_name_the_allowed_range)
@@ -204,11 +219,9 @@ Test(setting, texts_are_added_up_and_flags_take_the_place_of_the_environment)
     cr_assert_str_eq(sample.notes.texts[1], "two");
     settings_set_defaults(&table, &sample);
     (void)setenv("RINGCAST_NOTE", "of the environment", 1);
-    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_eq(take_environment(&sample), 0);
     cr_assert_eq(sample.notes.count, 1);
-    cr_assert_eq(settings_take_arguments(&table, &sample, 3, ARGUMENTS("--note", "of the flag"),
-                                         message, sizeof(message)),
-                 0);
+    cr_assert_eq(take_arguments(&sample, 3, ARGUMENTS("--note", "of the flag")), 0);
     cr_assert_eq(sample.notes.count, 1);
     cr_assert_str_eq(sample.notes.texts[0], "of the flag");
     char *many[2 * SETTING_TEXTS_MAX + 4] = {(char *)"sample"};
@@ -232,13 +245,13 @@ Test(setting, other_variables_count_where_its_own_is_not_set)
     struct sample sample;
     settings_set_defaults(&table, &sample);
     (void)setenv("THIRD_NAME", "third", 1);
-    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_eq(take_environment(&sample), 0);
     cr_assert_str_eq(sample.name, "third");
     (void)setenv("OTHER_NAME", "other", 1);
-    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_eq(take_environment(&sample), 0);
     cr_assert_str_eq(sample.name, "other");
     (void)setenv("RINGCAST_NAME", "own", 1);
-    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_eq(take_environment(&sample), 0);
     cr_assert_str_eq(sample.name, "own");
 }
 
@@ -249,13 +262,13 @@ Test(setting, environment)
     (void)setenv("RINGCAST_SOME_SIZE", "4KiB", 1);
     (void)setenv("RINGCAST_FAST", "yes", 1);
     (void)setenv("RINGCAST_NAME", "", 1);
-    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), 0);
+    cr_assert_eq(take_environment(&sample), 0);
     cr_assert_eq(sample.size, 4096);
     cr_assert(sample.is_fast);
     cr_assert_null(sample.name, "an empty variable is none");
     (void)setenv("RINGCAST_COUNT", "many", 1);
-    cr_assert_eq(settings_take_environment(&table, &sample, message, sizeof(message)), -EINVAL);
-    cr_assert_str_eq(message, "RINGCAST_COUNT: 'many' is no whole number");
+    cr_assert_eq(take_environment(&sample), 1);
+    cr_assert_str_eq(faults.list[0].text, "RINGCAST_COUNT: 'many' is no whole number");
 }
 
 Test(setting, help_tells_values_defaults_and_choices)
@@ -282,7 +295,7 @@ Test(setting, help_ends_a_command)
     cr_assert_eq(take(&sample, ARGUMENTS("--fast", "--help", "--nonsense")), SETTINGS_HELP);
     int exit_status = -1;
     char **bad = ARGUMENTS("--nonsense");
-    cr_assert_eq(settings_read(&table, &sample, false, 2, bad, &exit_status), -1);
+    cr_assert_eq(settings_read(&table, &sample, 2, bad, &exit_status), -1);
     cr_assert_eq(exit_status, 2);
 }
 
