@@ -4,6 +4,7 @@
 
 #include "app/setting_source.h"
 #include "auth/cors.h"
+#include "auth/token.h"
 #include "base/arena.h"
 #include "conn/access.h"
 #include "conn/client_limits.h"

@@ -14,6 +14,7 @@
 #include "app/paths.h"
 #include "app/privileges.h"
 #include "app/system_limits.h"
+#include "app/terms.h"
 #include "app/watchdog.h"
 #include "app/worker_set.h"
 #include "base/clock.h"
@@ -66,7 +67,7 @@ struct server {
     struct worker_set *worker_set;
     struct memory_watch memory;
     struct key_watch keys;
-    bool keys_are_untold; // workers are still to be told of the newest
+    struct keyring *keyring; // of tokens, in force. NULL: none
     enum phase phase;
     bool are_told;
     uint64_t phase_end_ms; // monotonic
@@ -186,7 +187,14 @@ static bool listen_for_subscribers(struct server *server, char *message)
     if (idle != NULL) {
         LOG_WARN("auth", "%s", idle);
     }
-    struct worker_set_options options = {
+    if (!key_watch_open(&server->keys, &server->options.auth_keys, &server->keyring, message,
+                        MESSAGE_SIZE)) {
+        return false;
+    }
+    if (server->keyring != NULL) {
+        judge_keys(server, server->keyring);
+    }
+    const struct worker_set_options options = {
         .options = &server->options,
         .workers = server->workers,
         .files_max = server->files_max,
@@ -194,13 +202,7 @@ static bool listen_for_subscribers(struct server *server, char *message)
         .notice_fd = server->notice_fd,
         .pressure = &server->memory.board,
     };
-    if (key_watch_open(&server->keys, &server->options.auth_keys, &options.keyring, message,
-                       MESSAGE_SIZE)) {
-        if (options.keyring != NULL) {
-            judge_keys(server, options.keyring);
-        }
-        server->worker_set = worker_set_listen(&options, message, MESSAGE_SIZE);
-    }
+    server->worker_set = worker_set_listen(&options, message, MESSAGE_SIZE);
     return server->worker_set != NULL;
 }
 
@@ -226,6 +228,18 @@ static bool open_log(struct server *server, char *message)
     return server->log_thread != NULL;
 }
 
+static bool create_workers(struct server *server, char *message)
+{
+    struct terms *terms =
+        terms_of_options(&server->options, server->keyring, message, MESSAGE_SIZE);
+    bool are_created =
+        terms != NULL &&
+        worker_set_create(server->worker_set, terms, log_thread_loop(server->log_thread),
+                          log_thread_tail(server->log_thread), message, MESSAGE_SIZE);
+    terms_release(terms);
+    return are_created;
+}
+
 static bool prepare(struct server *server, char *message)
 {
     notify_open(&server->notify);
@@ -239,9 +253,7 @@ static bool prepare(struct server *server, char *message)
     memory_watch_open(&server->memory, "", server->options.memory_limit_bytes,
                       server->options.memory_watch == OPTIONS_MEMORY_ON);
     if (!listen_for_subscribers(server, message) || !open_log(server, message) ||
-        !worker_set_create(server->worker_set, log_thread_loop(server->log_thread),
-                           log_thread_tail(server->log_thread), message, MESSAGE_SIZE) ||
-        !privileges_finish(message, MESSAGE_SIZE)) {
+        !create_workers(server, message) || !privileges_finish(message, MESSAGE_SIZE)) {
         return false;
     }
     log_thread_set_readers(server->log_thread, worker_set_loops(server->worker_set));
@@ -296,7 +308,21 @@ static void begin_end(struct server *server)
     enter(server, PHASE_DRAINING, DRAIN_MS_MAX);
 }
 
-// New keys go to the workers, which take them between two requests.
+// The workers go by the server's keys and settings from now on. False: they stay what they were.
+static bool put_in_force(struct server *server)
+{
+    char message[MESSAGE_SIZE];
+    struct terms *terms =
+        terms_of_options(&server->options, server->keyring, message, MESSAGE_SIZE);
+    if (terms == NULL) {
+        LOG_ERROR("serve", "%s; what was in force stays so", message);
+        return false;
+    }
+    worker_set_terms(server->worker_set, terms);
+    terms_release(terms);
+    return true;
+}
+
 static void look_at_keys(struct server *server, bool is_asked)
 {
     if (server->phase != PHASE_RUNNING) {
@@ -305,11 +331,9 @@ static void look_at_keys(struct server *server, bool is_asked)
     struct keyring *keyring = key_watch_look(&server->keys, clock_monotonic_ms(), is_asked);
     if (keyring != NULL) {
         judge_keys(server, keyring);
-        worker_set_keyring(server->worker_set, keyring);
-        server->keys_are_untold = true;
-    }
-    if (server->keys_are_untold) {
-        server->keys_are_untold = !worker_set_tell(server->worker_set);
+        keyring_release(server->keyring);
+        server->keyring = keyring;
+        (void)put_in_force(server);
     }
 }
 
@@ -369,8 +393,7 @@ static void proceed_end(struct server *server)
 static int wait_ms(const struct server *server)
 {
     bool is_running = server->phase == PHASE_RUNNING;
-    if ((is_running && server->keys_are_untold) ||
-        (server->phase == PHASE_GOODBYE && !server->are_told)) {
+    if (server->phase == PHASE_GOODBYE && !server->are_told) {
         return RETRY_MS;
     }
     uint64_t now_ms = clock_monotonic_ms();
@@ -427,6 +450,7 @@ static void tear_down(struct server *server)
     }
     worker_set_destroy(server->worker_set);
     log_thread_destroy(server->log_thread);
+    keyring_release(server->keyring);
 }
 
 static int serve(struct server *server)

@@ -22,7 +22,6 @@ struct member {
     int listener_fd;
     bool is_started;
     bool is_told;
-    struct keyring *untold; // keys that it is still to be told of
     pthread_t thread;
     atomic_bool is_over; // written by the thread
     atomic_bool has_failed;
@@ -33,10 +32,6 @@ struct worker_set {
     struct listen_address address;
     _Atomic uint32_t connections; // of all workers together
     struct client_limits limits;
-    struct cors_origins origins;
-    struct access_policy access;
-    struct token_rules token_rules;
-    struct rules rules;
     struct loop *loops[WORKERS_MAX];
     struct member members[WORKERS_MAX];
 };
@@ -82,7 +77,6 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
     ASSERT(options->workers >= 1 && options->workers <= WORKERS_MAX);
     struct worker_set *set = calloc(1, sizeof(*set));
     if (set == NULL) {
-        keyring_release(options->keyring);
         (void)snprintf(message, message_size, "out of memory");
         return NULL;
     }
@@ -92,14 +86,7 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
         set->members[i].number = i;
         set->members[i].notice_fd = options->notice_fd;
     }
-    set->access = options_access(options->options);
-    set->access.origins = &set->origins;
-    set->token_rules = options_token_rules(options->options);
-    set->access.rules = options->keyring == NULL ? NULL : &set->token_rules;
-    set->access.keyring = options->keyring;
-    if (options_read_rules(options->options, &set->rules, message, message_size) != 0 ||
-        options_read_origins(options->options, &set->origins, message, message_size) != 0 ||
-        open_listeners(set, message, message_size) != 0) {
+    if (open_listeners(set, message, message_size) != 0) {
         worker_set_destroy(set);
         return NULL;
     }
@@ -119,7 +106,8 @@ static uint32_t descriptors_per_ring(const struct worker_set_options *options)
     return (uint32_t)(given != 0 && given < most ? given : most);
 }
 
-static struct worker_options options_of(struct worker_set *set, const struct member *member)
+static struct worker_options options_of(struct worker_set *set, const struct member *member,
+                                        struct terms *terms)
 {
     const struct options *options = set->options.options;
     return (struct worker_options){
@@ -130,28 +118,10 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
                 .connections_max = (uint32_t)options->connections_max,
                 .connections = &set->connections,
                 .limits = &set->limits,
-                .access = &set->access,
-                .connection_streams_max = (uint32_t)options->connection_streams_max,
-                .header_bytes_max = (uint32_t)options->header_bytes_max,
-                .request_bytes_max = (uint32_t)options->request_bytes_max,
-                .event_bytes_max = (uint32_t)options->event_bytes_max,
-                .body_timeout_ms = (uint32_t)options->body_timeout_ms,
                 .descriptors_per_ring_max = descriptors_per_ring(&set->options),
                 .streams_max = (uint32_t)options->streams_max,
-                .request_timeout_ms = (uint32_t)options->request_timeout_ms,
-                .heartbeat_ms = (uint32_t)options->heartbeat_interval_ms,
-                .retry_ms = (uint32_t)options->retry_ms,
-                .stall_ms_max = (uint32_t)options->stall_timeout_ms,
-                .overflow = options_overflow(options),
-                .unknown_stream_is_404 = options->unknown_stream == OPTIONS_UNKNOWN_404,
-                .cold_bytes_max = options->replay_bytes,
-                .link_interval_ms = (uint32_t)options->link_interval_ms,
-                .rules = &set->rules,
-                .rules_hold_all = options->rules_for == OPTIONS_RULES_FOR_ALL,
                 .pressure = set->options.pressure,
-                .quality = {.uses_agents = options->user_agent_profiles,
-                            .events_per_second_max = (uint32_t)options->events_per_second_max,
-                            .bytes_per_second_max = (uint32_t)options->bytes_per_second_max},
+                .terms = terms,
             },
         .listener_fd = member->listener_fd,
         .inbox_capacity = (uint32_t)options->worker_inbox,
@@ -160,8 +130,8 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
     };
 }
 
-bool worker_set_create(struct worker_set *set, struct loop *log_loop, struct log_tail *tail,
-                       char *message, size_t message_size)
+bool worker_set_create(struct worker_set *set, struct terms *terms, struct loop *log_loop,
+                       struct log_tail *tail, char *message, size_t message_size)
 {
     const struct client_limits_options limits = options_limits(set->options.options);
     if (!client_limits_init(&set->limits, &limits)) {
@@ -170,17 +140,13 @@ bool worker_set_create(struct worker_set *set, struct loop *log_loop, struct log
     }
     for (unsigned i = 0; i < set->options.workers; i++) {
         struct member *member = &set->members[i];
-        const struct worker_options options = options_of(set, member);
+        const struct worker_options options = options_of(set, member, terms);
         member->worker = worker_create(&options, log_loop, tail, message, message_size);
         if (member->worker == NULL) {
             return false;
         }
         set->loops[i] = worker_loop(member->worker);
     }
-    // The workers hold it for as long as it counts.
-    keyring_release(set->options.keyring);
-    set->options.keyring = NULL;
-    set->access.keyring = NULL;
     return true;
 }
 
@@ -235,32 +201,11 @@ bool worker_set_stop(struct worker_set *set)
     return are_told;
 }
 
-void worker_set_keyring(struct worker_set *set, struct keyring *keyring)
+void worker_set_terms(struct worker_set *set, struct terms *terms)
 {
     for (unsigned i = 0; i < set->options.workers; i++) {
-        keyring_release(set->members[i].untold);
-        set->members[i].untold = keyring_hold(keyring);
+        worker_offer_terms(set->members[i].worker, terms_hold(terms));
     }
-    keyring_release(keyring);
-}
-
-bool worker_set_tell(struct worker_set *set)
-{
-    bool are_told = true;
-    for (unsigned i = 0; i < set->options.workers; i++) {
-        struct member *member = &set->members[i];
-        if (atomic_load_explicit(&member->is_over, memory_order_acquire)) {
-            keyring_release(member->untold);
-            member->untold = NULL;
-        }
-        const struct log_message message = {.kind = MESSAGE_KEYRING, .pointer = member->untold};
-        if (member->untold != NULL &&
-            loop_post(worker_loop(member->worker), NULL, &message, WORKER_INBOX_RESERVE)) {
-            member->untold = NULL; // the reference is the worker's
-        }
-        are_told = are_told && member->untold == NULL;
-    }
-    return are_told;
 }
 
 void worker_set_wake(struct worker_set *set)
@@ -319,9 +264,7 @@ void worker_set_destroy(struct worker_set *set)
         if (member->listener_fd >= 0) {
             (void)close(member->listener_fd);
         }
-        keyring_release(member->untold);
     }
     client_limits_free(&set->limits);
-    keyring_release(set->options.keyring);
     free(set);
 }

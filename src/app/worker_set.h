@@ -3,7 +3,7 @@
 #define RINGCAST_APP_WORKER_SET_H
 
 #include "app/options.h"
-#include "auth/keyring.h"
+#include "conn/terms.h"
 #include "io/listen.h"
 #include "io/loop.h"
 #include "log/tail.h"
@@ -21,20 +21,19 @@ struct worker_set_options {
     uint32_t stop_ms_max;          // how long a worker may take to end
     int notice_fd;                 // an eventfd that is written when a worker has ended
     const struct pressure_board *pressure; // borrowed
-    struct keyring *keyring;               // of tokens, to begin with. NULL: none
 };
 
-// Opens the listeners, one for each worker: from here on clients queue in the kernel. Takes over
-// the reference to the keyring, also where it fails: NULL with one line in message.
+// Opens the listeners, one for each worker: from here on clients queue in the kernel. NULL with one
+// line in message.
 struct worker_set *worker_set_listen(const struct worker_set_options *options, char *message,
                                      size_t message_size);
 
 // The real address, as in "127.0.0.1:8080".
 void worker_set_address(const struct worker_set *set, char text[LISTEN_ADDRESS_TEXT_SIZE]);
 
-// Makes the workers. False with one line in message.
-bool worker_set_create(struct worker_set *set, struct loop *log_loop, struct log_tail *tail,
-                       char *message, size_t message_size);
+// Makes the workers, which hold the terms that they begin with. False with one line in message.
+bool worker_set_create(struct worker_set *set, struct terms *terms, struct loop *log_loop,
+                       struct log_tail *tail, char *message, size_t message_size);
 // Their loops, by number; from worker_set_create to worker_set_destroy.
 struct loop *const *worker_set_loops(const struct worker_set *set);
 
@@ -44,10 +43,8 @@ bool worker_set_start(struct worker_set *set, char *message, size_t message_size
 // Tells them to end. Returns whether all have been told: if not (an inbox was full), call it again
 // soon.
 bool worker_set_stop(struct worker_set *set);
-// Other keys for tokens from now on: takes over the caller's reference. worker_set_tell tells the
-// workers, and returns whether all have been told: if not (an inbox was full), call it again soon.
-void worker_set_keyring(struct worker_set *set, struct keyring *keyring);
-bool worker_set_tell(struct worker_set *set);
+// Other terms from now on, which are held: each worker takes them with its next round.
+void worker_set_terms(struct worker_set *set, struct terms *terms);
 // Makes each do a round, in which it sees what was stored before.
 void worker_set_wake(struct worker_set *set);
 bool worker_set_is_over(const struct worker_set *set);

@@ -160,11 +160,23 @@ enum token_fault token_cache_verify(struct token_cache *cache, struct slice toke
     return fault;
 }
 
-void token_cache_set_keyring(struct token_cache *cache, struct keyring *keyring)
+static bool are_equal(const struct token_rules *one, const struct token_rules *other)
 {
-    forget_all(cache);
-    keyring_release(cache->keyring);
-    cache->keyring = keyring;
+    return one->algorithms == other->algorithms && slice_equal(one->audience, other->audience) &&
+           slice_equal(one->issuer, other->issuer) && one->leeway_ms == other->leeway_ms &&
+           one->needs_expiry == other->needs_expiry;
+}
+
+void token_cache_set(struct token_cache *cache, const struct token_rules *rules,
+                     struct keyring *keyring)
+{
+    if (keyring != cache->keyring || !are_equal(rules, cache->rules)) {
+        forget_all(cache);
+    }
+    struct keyring *before = cache->keyring;
+    cache->rules = rules;
+    cache->keyring = keyring == NULL ? NULL : keyring_hold(keyring);
+    keyring_release(before);
 }
 
 uint64_t token_cache_verified(const struct token_cache *cache)

@@ -18,7 +18,7 @@ enum {
     TOKEN_CACHE_BYTES_DEFAULT = 4 << 20,
 };
 
-// `rules` is borrowed and never changes. `keyring` (NULL: none; every token is refused) is held.
+// `rules` is borrowed and does not change. `keyring` (NULL: none; every token is refused) is held.
 // NULL without memory.
 struct token_cache *token_cache_create(const struct token_rules *rules, struct keyring *keyring,
                                        const struct token_cache_limits *limits);
@@ -29,9 +29,11 @@ void token_cache_destroy(struct token_cache *cache);
 enum token_fault token_cache_verify(struct token_cache *cache, struct slice token, uint64_t now_ms,
                                     struct grant **grant);
 
-// Other keys from now on: takes over the caller's reference and forgets all tokens. Grants that
-// were given out stay what they are, until they expire.
-void token_cache_set_keyring(struct token_cache *cache, struct keyring *keyring);
+// Others from now on, borrowed and held as those of token_cache_create. Where they say something
+// else than before, all tokens are forgotten. Grants that were given out stay what they are, until
+// they expire.
+void token_cache_set(struct token_cache *cache, const struct token_rules *rules,
+                     struct keyring *keyring);
 
 // How many were verified so far, rather than found.
 uint64_t token_cache_verified(const struct token_cache *cache);

@@ -114,7 +114,7 @@ static bool take_of_subject(struct shard *shard, struct conn *conn, const struct
 struct slice access_origin(const struct shard *shard, const struct context *context)
 {
     struct slice origin = http_request_field(&context->request, HTTP_FIELD_ORIGIN);
-    return cors_origins_have(shard->options.access->origins, origin) ? origin : slice_empty();
+    return cors_origins_have(&shard->terms->origins, origin) ? origin : slice_empty();
 }
 
 // Browsers send the Origin of the built-in page with the scripts that it loads.
@@ -129,11 +129,11 @@ static bool is_own_page(const struct context *context, struct slice origin)
 
 static bool check_origin(struct shard *shard, struct conn *conn, const struct context *context)
 {
-    const struct access_policy *policy = shard->options.access;
+    const struct access_policy *policy = &shard->terms->access;
     struct slice origin = http_request_field(&context->request, HTTP_FIELD_ORIGIN);
     bool has_origin = http_request_has(&context->request, HTTP_FIELD_ORIGIN);
     bool is_required = policy->requires_origin && need_of(context->route.kind) != NEED_NOTHING;
-    switch (cors_judge(policy->origins, is_required, has_origin, origin)) {
+    switch (cors_judge(&shard->terms->origins, is_required, has_origin, origin)) {
     case CORS_NO_ORIGIN:
     case CORS_ALLOWED: return true;
     case CORS_MISSING:
@@ -144,7 +144,7 @@ static bool check_origin(struct shard *shard, struct conn *conn, const struct co
     if (is_own_page(context, origin)) {
         return true;
     }
-    if (policy->origins->count == 0) {
+    if (shard->terms->origins.count == 0) {
         char address[CLIENT_ADDRESS_TEXT_BYTES];
         char made[REQUEST_ID_MADE_BYTES_MAX];
         LOGGER_EVERY_WITH(
@@ -183,7 +183,7 @@ static bool refuse_token(struct shard *shard, struct conn *conn, const char *why
 static bool verify(struct shard *shard, struct conn *conn, struct context *context,
                    struct slice token)
 {
-    if (shard->tokens == NULL) {
+    if (shard->terms->keyring == NULL) {
         return refuse_token(shard, conn, "no keys are configured here, so no token is valid");
     }
     uint64_t verified = token_cache_verified(shard->tokens);
@@ -225,10 +225,10 @@ static bool is_safe(enum http_method method)
 // before anything is changed in the person's name.
 static bool take_cookie(struct shard *shard, struct conn *conn, struct context *context)
 {
-    struct slice name = shard->options.access->cookie;
+    struct slice name = shard->terms->access.cookie;
     struct slice token = slice_empty();
     // Cookies are the whole host's: without keys this one is another server's.
-    if (name.length == 0 || shard->tokens == NULL) {
+    if (name.length == 0 || shard->terms->keyring == NULL) {
         return true;
     }
     switch (cookie_find(http_request_field(&context->request, HTTP_FIELD_COOKIE), name, &token)) {
@@ -256,7 +256,7 @@ static bool identify(struct shard *shard, struct conn *conn, struct context *con
 
 static bool may_anybody(const struct shard *shard, enum need need)
 {
-    enum access_anonymous anonymous = shard->options.access->anonymous;
+    enum access_anonymous anonymous = shard->terms->access.anonymous;
     return need == NEED_NOTHING || (anonymous == ACCESS_ANONYMOUS_ALL && need != NEED_TOKEN) ||
            (anonymous == ACCESS_ANONYMOUS_READ && need == NEED_READ);
 }
@@ -265,7 +265,7 @@ static bool refuse_anonymous(struct shard *shard, struct conn *conn, enum need n
 {
     const char *detail = "this needs a token, in Authorization: Bearer or the cookie for it; one "
                          "in the URL is not looked at";
-    if (shard->tokens == NULL) {
+    if (shard->terms->keyring == NULL) {
         detail = need == NEED_TOKEN ? "this needs a token, and no keys are configured here "
                                       "(--auth-keys)"
                                     : "this needs a token, and no keys are configured here "

@@ -3,8 +3,7 @@
 // What is not allowed is answered here. One thread each; the policy is all workers'.
 #pragma once
 
-#include "auth/cors.h"
-#include "auth/token_cache.h"
+#include "base/bytes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,12 +20,9 @@ enum access_anonymous {
 };
 
 struct access_policy {
-    const struct cors_origins *origins; // whose pages may ask; borrowed
-    bool requires_origin;               // of all but what is open to everybody
+    bool requires_origin; // of all but what is open to everybody
     enum access_anonymous anonymous;
-    struct slice cookie;             // the name of the one that may hold a token; empty: none
-    const struct token_rules *rules; // borrowed; NULL: no keys are configured
-    struct keyring *keyring;         // of the start (later ones: token_cache_set_keyring); borrowed
+    struct slice cookie; // the name of the one that may hold a token; empty: none
 };
 
 // Looks at a request whose header is whole and whose route was looked for, before its body. The

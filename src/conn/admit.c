@@ -18,7 +18,7 @@ void shard_take_pressure(struct shard *shard)
     if (was_short == is_short) {
         return;
     }
-    uint64_t bytes_max = shard->options.cold_bytes_max;
+    uint64_t bytes_max = shard->terms->cold_bytes_max;
     cold_set_bytes_max(&shard->cold, is_short ? bytes_max / COLD_SHARE : bytes_max);
     if (is_short) {
         shard_flush(shard); // nothing points into them any more

@@ -39,7 +39,7 @@ struct slice request_id(const struct shard *shard, const struct context *context
 
 struct http_answer request_answer(const struct shard *shard, struct context *context)
 {
-    bool has_list = shard->options.access->origins->count > 0;
+    bool has_list = shard->terms->origins.count > 0;
     context->cors = (struct http_cors){.origin = access_origin(shard, context)};
     return (struct http_answer){.is_keep_alive = context->request.is_keep_alive &&
                                                  is_next_clear(context) && !shard->is_stopping,
@@ -71,7 +71,7 @@ bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_ma
 static void go_on(struct shard *shard, struct conn *conn, bool is_keep_alive)
 {
     struct context *context = conn_context(shard, conn);
-    conn_arm(shard, conn, shard->options.request_timeout_ms); // also for taking what was sent
+    conn_arm(shard, conn, shard->terms->request_timeout_ms); // also for taking what was sent
     if (!is_keep_alive || context == NULL) {
         conn_linger(shard, conn);
         return;

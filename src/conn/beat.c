@@ -14,11 +14,11 @@ enum {
 // and those that are told where they are. UINT64_MAX: never.
 static uint64_t beat_interval_ms(const struct shard *shard, const struct conn *conn)
 {
-    if (shard->options.heartbeat_ms > 0) {
-        return shard->options.heartbeat_ms;
+    if (shard->terms->heartbeat_ms > 0) {
+        return shard->terms->heartbeat_ms;
     }
-    if (shard->options.stall_ms_max > 0) {
-        return shard->options.stall_ms_max;
+    if (shard->terms->stall_ms_max > 0) {
+        return shard->terms->stall_ms_max;
     }
     return (conn->flags & CONN_TYPES) != 0 ? MARK_MS : UINT64_MAX;
 }
@@ -26,11 +26,11 @@ static uint64_t beat_interval_ms(const struct shard *shard, const struct conn *c
 // How long it may still take nothing; UINT64_MAX: it does take, or may do so for ever.
 static uint64_t patience_left_ms(const struct shard *shard, const struct conn *conn)
 {
-    if ((conn->ops & CONN_OP_WRITABLE) == 0 || shard->options.stall_ms_max == 0) {
+    if ((conn->ops & CONN_OP_WRITABLE) == 0 || shard->terms->stall_ms_max == 0) {
         return UINT64_MAX;
     }
     uint32_t blocked_ms = (uint32_t)shard->now_ms - conn->blocked_since_ms;
-    return blocked_ms < shard->options.stall_ms_max ? shard->options.stall_ms_max - blocked_ms : 0;
+    return blocked_ms < shard->terms->stall_ms_max ? shard->terms->stall_ms_max - blocked_ms : 0;
 }
 
 // delay_ms: UINT64_MAX where nothing asks for it.
@@ -57,7 +57,7 @@ void conn_arm_heartbeat(struct shard *shard, struct conn *conn)
 
 void conn_watch_stall(struct shard *shard, struct conn *conn)
 {
-    if (conn->state == CONN_ACTIVE && shard->options.stall_ms_max > 0) {
+    if (conn->state == CONN_ACTIVE && shard->terms->stall_ms_max > 0) {
         arm_beat(shard, conn, beat_interval_ms(shard, conn));
     }
 }
@@ -98,7 +98,7 @@ static bool is_mark_due(const struct shard *shard, const struct conn *conn)
 static void send_beat(struct shard *shard, struct conn *conn)
 {
     bool is_mark = is_mark_due(shard, conn);
-    bool is_beat = shard->options.heartbeat_ms > 0 && (conn->flags & CONN_HEARTBEAT_OFF) == 0;
+    bool is_beat = shard->terms->heartbeat_ms > 0 && (conn->flags & CONN_HEARTBEAT_OFF) == 0;
     bool is_event = is_beat && (conn->flags & CONN_HEARTBEAT_EVENT) != 0;
     shard->stats.heartbeats += is_beat;
     if (!is_mark && !is_event) {

@@ -160,7 +160,7 @@ static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *c
         return;
     }
     if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) >=
-        shard->options.connections_max) {
+        shard->terms->connections_max) {
         refuse(conn, cold, REFUSAL_CONNECTIONS);
     } else if (!client_limits_enter(by_address, address_key(shard, cold))) {
         refuse(conn, cold, REFUSAL_ADDRESS);
@@ -348,7 +348,7 @@ void conn_disconnect(struct shard *shard, struct conn *conn, enum notice_reason 
 {
     struct buffer out;
     if (begin_farewell(shard, conn, NOTICE_DISCONNECT_BYTES_MAX, &out)) {
-        ASSERT(notice_disconnect_write(&out, reason, shard->options.retry_ms) == 0);
+        ASSERT(notice_disconnect_write(&out, reason, shard->terms->retry_ms) == 0);
         send_farewell(shard, conn, &out);
     }
 }

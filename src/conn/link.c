@@ -40,8 +40,7 @@ static struct conn *conn_at_place(const struct shard *shard, uint64_t place)
 const struct conn_link *conn_link_of(const struct shard *shard, const struct conn *conn)
 {
     const struct conn_link *link = &shard->rings[conn->ring].links[conn_slot(shard, conn)];
-    return shard->options.link_interval_ms > 0 && link->generation == conn->generation ? link
-                                                                                       : NULL;
+    return shard->terms->link_interval_ms > 0 && link->generation == conn->generation ? link : NULL;
 }
 
 // --- one connection ---
@@ -95,9 +94,9 @@ static void adapt(struct shard *shard, struct conn *conn, const struct rule_subj
     static const struct quality nothing_chosen;
     const struct conn_flow *flow = conn_flow_of(shard, conn);
     const struct quality *chosen = flow == NULL ? &nothing_chosen : &flow->chosen;
-    bool may_hold = shard->options.rules_hold_all || subject->client != SUBSCRIBE_CLIENT_NONE;
+    bool may_hold = shard->terms->rules_hold_all || subject->client != SUBSCRIBE_CLIENT_NONE;
     struct quality quality;
-    rules_apply(shard->options.rules, matched, may_hold, chosen, &shard->options.quality, &quality);
+    rules_apply(&shard->terms->rules, matched, may_hold, chosen, &shard->terms->quality, &quality);
     shard->stats.adaptations++;
     if (quality_is_plain(chosen) && !holds_events(&quality)) {
         quality = *chosen;
@@ -131,7 +130,7 @@ static void take_look(struct shard *shard, struct conn *conn, const struct tcp_r
                                    .client = flow == NULL
                                                  ? SUBSCRIBE_CLIENT_NONE
                                                  : (enum subscribe_client)flow->chosen.profile};
-    uint32_t matched = rules_match(shard->options.rules, &subject);
+    uint32_t matched = rules_match(&shard->terms->rules, &subject);
     if (matched != link->matched) {
         link->matched = matched;
         adapt(shard, conn, &subject, matched);
@@ -182,7 +181,7 @@ static void look_at(struct shard *shard, struct conn *conn)
 // Often where there are many connections, so that few are looked at in one go.
 static void arm(struct shard *shard, bool has_more)
 {
-    uint64_t interval_ms = shard->options.link_interval_ms;
+    uint64_t interval_ms = shard->terms->link_interval_ms;
     uint64_t delay_ms = interval_ms / (shard->conn_count > GOES_MIN ? shard->conn_count : GOES_MIN);
     delay_ms = has_more || delay_ms < GO_MS_MIN ? GO_MS_MIN : delay_ms;
     loop_arm(shard->loop, &shard->link_timer, delay_ms);
@@ -193,7 +192,7 @@ static void on_timer(void *context, struct loop *loop, struct wheel_timer *timer
     (void)timer;
     struct shard *shard = context;
     uint64_t place = 0;
-    uint64_t due = sweep_due(&shard->link_sweep, shard->options.link_interval_ms, places_of(shard),
+    uint64_t due = sweep_due(&shard->link_sweep, shard->terms->link_interval_ms, places_of(shard),
                              loop_now_ms(loop), &place);
     uint64_t done = 0;
     for (uint32_t looks = 0; done < due && done < PLACES_MAX && looks < LOOKS_MAX; done++) {
@@ -212,7 +211,7 @@ static void on_timer(void *context, struct loop *loop, struct wheel_timer *timer
 
 void conn_link_start(struct shard *shard)
 {
-    if (shard->options.link_interval_ms == 0) {
+    if (shard->terms->link_interval_ms == 0) {
         return;
     }
     if (!loop_has(shard->loop, LOOP_FEATURE_FIXED_FD_INSTALL) && shard->options.worker == 0) {

@@ -31,7 +31,7 @@ static struct stream *stream_at(const struct shard *shard, const struct conn *co
 // that another stream's goes before the broker's.
 static struct overflow_terms terms_of_stream(const struct shard *shard, const struct stream *stream)
 {
-    const struct overflow_terms *broker = &shard->options.overflow;
+    const struct overflow_terms *broker = &shard->terms->overflow;
     const struct stream_flow *own = &stream->flow;
     bool is_blocking = own->overflow == OVERFLOW_UNSET && broker->policy == OVERFLOW_BLOCK;
     return (struct overflow_terms){
@@ -66,7 +66,7 @@ struct overflow_terms conn_overflow_terms(const struct shard *shard, const struc
     if (flow != NULL) {
         terms = overflow_combine(&flow->overflow_terms, &terms);
     }
-    terms.policy = terms.policy == OVERFLOW_UNSET ? shard->options.overflow.policy : terms.policy;
+    terms.policy = terms.policy == OVERFLOW_UNSET ? shard->terms->overflow.policy : terms.policy;
     if (terms.policy == OVERFLOW_BLOCK && !conn_overflow_holds(shard, conn)) {
         terms.policy = OVERFLOW_DROP_OLDEST;
     }
@@ -80,7 +80,7 @@ bool conn_overflow_may_block(const struct shard *shard, const struct context *co
         const struct stream *stream = stream_table_at(&shard->streams, context->streams[i]);
         is_blocking = is_blocking && stream->flow.overflow == OVERFLOW_BLOCK;
     }
-    return is_blocking || shard->options.overflow.policy == OVERFLOW_BLOCK;
+    return is_blocking || shard->terms->overflow.policy == OVERFLOW_BLOCK;
 }
 
 // --- how far behind ---

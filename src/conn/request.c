@@ -24,14 +24,14 @@ void request_begin(struct shard *shard, struct conn *conn)
 {
     conn->state = CONN_REQUEST;
     conn->streams = &conn->only;
-    conn_arm(shard, conn, shard->options.request_timeout_ms);
+    conn_arm(shard, conn, shard->terms->request_timeout_ms);
     request_arm_receive(shard, conn);
 }
 
 static void begin_request(struct shard *shard, struct context *context)
 {
     http_request_init(&context->request);
-    http_request_set_header_max(&context->request, shard->options.header_bytes_max);
+    http_request_set_header_max(&context->request, shard->terms->header_bytes_max);
     context->phase = CONTEXT_HEADER;
     context->is_answered = false;
     context->number = ++shard->request_number;
@@ -138,7 +138,7 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     begin_request(shard, context);
     conn->context = pool_index(&shard->contexts, context);
     conn->flags &= ~(uint32_t)CONN_TIMER_DUE; // it was idle; its request came in time
-    conn_arm(shard, conn, shard->options.request_timeout_ms);
+    conn_arm(shard, conn, shard->terms->request_timeout_ms);
     return context;
 }
 
@@ -255,9 +255,9 @@ static void answer_subscription(struct shard *shard, struct conn *conn, struct c
         request_fail(shard, conn, &fault, NULL, 0);
         return;
     }
-    if (context->subscribe.stream_count > shard->options.connection_streams_max) {
+    if (context->subscribe.stream_count > shard->terms->connection_streams_max) {
         http_fault_set(&fault, ERR_TOO_MANY_STREAMS, "One connection reads at most %u streams",
-                       shard->options.connection_streams_max);
+                       shard->terms->connection_streams_max);
         fault.status = 400;
         request_fail(shard, conn, &fault, NULL, 0);
         return;
@@ -265,7 +265,7 @@ static void answer_subscription(struct shard *shard, struct conn *conn, struct c
     if (!access_check_subscription(shard, conn, context)) {
         return;
     }
-    if (shard->options.unknown_stream_is_404) {
+    if (shard->terms->unknown_stream_is_404) {
         context->subscribe.is_unknown_404 = true;
     }
     start_begin(shard, conn, context);
@@ -333,7 +333,7 @@ static bool begin_body(struct shard *shard, struct conn *conn, struct context *c
 {
     struct http_request *request = &context->request;
     bool is_wanted = http_route_takes_body(context->route.kind);
-    uint64_t bytes_max = is_wanted ? shard->options.request_bytes_max : HTTP_BODY_BYTES_MAX;
+    uint64_t bytes_max = is_wanted ? shard->terms->request_bytes_max : HTTP_BODY_BYTES_MAX;
     if (!http_request_take_body(request, bytes_max, is_wanted ? take_body_bytes : NULL,
                                 &context->body)) {
         request_fail(shard, conn, &request->fault, NULL, 0);
@@ -346,7 +346,7 @@ static bool begin_body(struct shard *shard, struct conn *conn, struct context *c
                         (uint32_t)http_response_continue.length);
     }
     if (context->received_length - context->received_at < http_request_content_length(request)) {
-        conn_arm(shard, conn, shard->options.body_timeout_ms);
+        conn_arm(shard, conn, shard->terms->body_timeout_ms);
     }
     return true;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "auth/token_cache.h"
 #include "base/assert.h"
 #include "base/random.h"
 #include "conn/flow.h"
@@ -88,13 +89,9 @@ uint32_t shard_ring_descriptors(const struct shard_options *options)
 
 static bool make_token_cache(struct shard *shard)
 {
-    const struct access_policy *access = shard->options.access;
-    if (access->rules == NULL) {
-        return true;
-    }
     static const struct token_cache_limits limits = {.tokens_max = TOKEN_CACHE_TOKENS_DEFAULT,
                                                      .bytes_max = TOKEN_CACHE_BYTES_DEFAULT};
-    shard->tokens = token_cache_create(access->rules, access->keyring, &limits);
+    shard->tokens = token_cache_create(&shard->terms->token_rules, shard->terms->keyring, &limits);
     return shard->tokens != NULL;
 }
 
@@ -132,6 +129,7 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
     shard->tail = tail;
     shard->listener_fd = listener_fd;
     shard->options = *options;
+    shard->terms = terms_hold(options->terms);
     shard->ready = (struct ready){.first = CONN_NONE, .last = CONN_NONE};
     shard->requests = (struct ready){.first = CONN_NONE, .last = CONN_NONE};
     list_init(&shard->answered);
@@ -154,7 +152,7 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
         result = make_tables(shard, error, error_size);
     }
     if (result == 0 && cold_cache_init(&shard->cold, loop, tail, SHARD_OP_COLD_READ,
-                                       options->cold_bytes_max, wake, shard) != 0) {
+                                       shard->terms->cold_bytes_max, wake, shard) != 0) {
         snprintf(error, error_size, "no memory for the cache of cold blocks");
         result = -ENOMEM;
     }
@@ -177,6 +175,14 @@ int shard_start(struct shard *shard, char *error, size_t error_size)
     conn_link_start(shard);
     shard_start_accepting(shard);
     return 0;
+}
+
+void shard_take_terms(struct shard *shard, struct terms *terms)
+{
+    struct terms *before = shard->terms;
+    shard->terms = terms;
+    token_cache_set(shard->tokens, &terms->token_rules, terms->keyring);
+    terms_release(before);
 }
 
 static void free_contexts(struct shard *shard)
@@ -216,6 +222,7 @@ void shard_free(struct shard *shard)
     free_contexts(shard);
     pool_destroy(&shard->flows);
     token_cache_destroy(shard->tokens);
+    terms_release(shard->terms);
     renditions_free(&shard->renditions);
     agents_free(&shard->agents);
     munmap(shard->pieces, SHARD_PIECES_MAX * sizeof(*shard->pieces));

@@ -10,6 +10,7 @@
 #include "conn/client_limits.h"
 #include "conn/conn.h"
 #include "conn/context.h"
+#include "conn/terms.h"
 #include "flow/overflow.h"
 #include "flow/pressure.h"
 #include "flow/quality.h"
@@ -77,29 +78,13 @@ enum {
 struct shard_options {
     unsigned worker; // this worker's number, and how many there are
     unsigned workers;
-    uint32_t connections_max;      // of the whole broker
+    uint32_t connections_max;      // of the whole broker: what there is room for
     _Atomic uint32_t *connections; // of the whole broker, shared by all workers
     struct client_limits *limits;  // the same for each client; borrowed
-    struct access_policy *access;  // borrowed
-    uint32_t connection_streams_max;
-    uint32_t header_bytes_max;
     uint32_t descriptors_per_ring_max;
     uint32_t streams_max;
-    uint32_t request_timeout_ms;
-    uint32_t heartbeat_ms; // 0: none
-    uint32_t retry_ms;
-    uint32_t stall_ms_max; // a connection that takes nothing for so long is closed; 0: never
-    struct overflow_terms overflow; // where neither request nor stream says something else
-    bool unknown_stream_is_404;
-    uint64_t cold_bytes_max;
-    struct quality_policy quality;
     const struct pressure_board *pressure; // of the whole broker, borrowed; NULL: none
-    uint32_t link_interval_ms;             // 0: links are not looked at
-    const struct rules *rules;             // borrowed; read by all workers
-    bool rules_hold_all;                   // also those who chose no profile
-    uint32_t request_bytes_max;            // of one body
-    uint32_t event_bytes_max;              // of one event's data
-    uint32_t body_timeout_ms;              // a body has arrived whole by then
+    struct terms *terms;                   // to begin with; held by the shard
 };
 
 struct conn_ring {
@@ -130,6 +115,7 @@ struct shard {
     struct loop *loop;
     struct log_tail *tail;
     struct shard_options options;
+    struct terms *terms; // in force: a reference
     int listener_fd;
     uint32_t ring_count;
     uint32_t conn_count; // slots in use
@@ -144,8 +130,8 @@ struct shard {
     } waits[CONTEXT_WAITS];
     struct pool flows; // conn/flow.h
     struct bodies bodies;
-    struct bodies answers;      // JSON, while it is made and until it is sent: only counted
-    struct token_cache *tokens; // NULL: no keys are configured
+    struct bodies answers; // JSON, while it is made and until it is sent: only counted
+    struct token_cache *tokens;
     struct stream_table streams;
     struct history_table histories;
     struct cold_cache cold;
@@ -211,6 +197,8 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, in
 // On the worker's thread once its loop has started: receive buffers, first accepts.
 int shard_start(struct shard *shard, char *error, size_t error_size);
 void shard_free(struct shard *shard);
+// Goes by these terms from now on: takes over the caller's reference. At the start of a round.
+void shard_take_terms(struct shard *shard, struct terms *terms);
 // How many direct descriptors ring 0 is to be made with.
 uint32_t shard_ring_descriptors(const struct shard_options *options);
 void shard_start_accepting(struct shard *shard);

@@ -15,7 +15,7 @@ static bool blocks(const struct shard *shard, const struct stream *stream)
 {
     return stream->flow.overflow == OVERFLOW_BLOCK ||
            (stream->flow.overflow == OVERFLOW_UNSET &&
-            shard->options.overflow.policy == OVERFLOW_BLOCK);
+            shard->terms->overflow.policy == OVERFLOW_BLOCK);
 }
 
 void slowest_forget(struct stream *stream)

@@ -184,7 +184,7 @@ static void send_header(struct shard *shard, struct conn *conn, struct context *
                              .resume = conn->cursor};
     struct http_stream_start start = {.connection_id = slice_from(id, sizeof(id)),
                                       .resume_id = resume_id(shard, conn, context),
-                                      .retry_ms = shard->options.retry_ms,
+                                      .retry_ms = shard->terms->retry_ms,
                                       .gap = context->has_gap ? &gap : NULL};
     struct http_answer answer = request_answer(shard, context);
     struct buffer out;
@@ -205,7 +205,7 @@ static bool choose_flow(struct shard *shard, struct conn *conn, const struct con
     struct quality quality;
     quality_choose(&quality, &context->subscribe,
                    http_request_field(&context->request, HTTP_FIELD_USER_AGENT),
-                   &shard->options.quality);
+                   &shard->terms->quality);
     const struct overflow_terms terms = {
         .policy = context->subscribe.overflow,
         .limits = {.events = context->subscribe.lag_events, .bytes = context->subscribe.lag_bytes}};

@@ -210,7 +210,7 @@ static bool read_body(struct shard *shard, struct conn *conn, struct context *co
     }
     const struct publish_parameters *parameters = &context->parameters;
     const struct publish_defaults defaults = {.event = parameters->event,
-                                              .event_bytes_max = shard->options.event_bytes_max,
+                                              .event_bytes_max = shard->terms->event_bytes_max,
                                               .events_max = events_max};
     bool is_step = parameters->body == BODY_NDJSON && body.length > PUBLISH_STEP_BYTES;
     shard->request_share_left -=

@@ -26,9 +26,6 @@ enum {
     // `next` is NULL. Answers come in chains of their own, in any order, each task once.
     MESSAGE_TASKS = LOG_MESSAGE_OTHER + 3, // worker -> log thread; reader: whose tasks they are
     MESSAGE_TASKS_DONE = LOG_MESSAGE_OTHER + 4, // log thread -> worker
-    // main -> worker; pointer: the struct keyring from now on, with a reference that is the
-    // worker's
-    MESSAGE_KEYRING = LOG_MESSAGE_OTHER + 5,
 };
 
 enum admin_operation {

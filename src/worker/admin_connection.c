@@ -19,8 +19,8 @@ static const char *state_name(const struct shard *shard, const struct conn *conn
         if (conn_is_throttled(conn)) {
             return "throttled";
         }
-        return (uint32_t)shard->now_ms - conn->last_send_ms < shard->options.heartbeat_ms ? "active"
-                                                                                          : "idle";
+        return (uint32_t)shard->now_ms - conn->last_send_ms < shard->terms->heartbeat_ms ? "active"
+                                                                                         : "idle";
     default: return "draining";
     }
 }

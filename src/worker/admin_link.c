@@ -70,6 +70,6 @@ void worker_write_link(struct json_writer *writer, const struct shard *shard,
     json_write_boolean(writer, link->is_least_speed);
     write_fraction(writer, "event_rate", seen->event_rate != RULE_RATE_UNKNOWN, seen->event_rate,
                    1000, 3);
-    write_rules(writer, shard->options.rules, seen->matched);
+    write_rules(writer, &shard->terms->rules, seen->matched);
     json_write_object_close(writer);
 }

@@ -126,7 +126,6 @@ static void on_message(void *context, const void *bytes)
     case MESSAGE_TASKS_DONE: ask_answered(&worker->shard, message->pointer); break;
     case MESSAGE_ADMIN: worker_answer_admin(worker, message->pointer); break;
     case MESSAGE_STOP: stop_begin(worker); break;
-    case MESSAGE_KEYRING: token_cache_set_keyring(worker->shard.tokens, message->pointer); break;
     default: LOG_WARN("worker", "passed over a message of unknown kind %u", message->kind); break;
     }
 }
@@ -283,7 +282,7 @@ static void send_away(struct shard *shard, struct conn *conn)
     uint64_t spread = prng_below(&shard->prng, GOODBYE_SPREAD_MS);
     conn_flow_release(shard, conn);
     if (conn->state != CONN_FREE) { // handlers may have ended it
-        conn_goodbye(shard, conn, shard->options.retry_ms + (uint32_t)spread);
+        conn_goodbye(shard, conn, shard->terms->retry_ms + (uint32_t)spread);
     }
 }
 
@@ -308,11 +307,21 @@ static bool say_goodbye(struct worker *worker)
     return worker->stop_ring == shard->ring_count;
 }
 
+static void take_terms(struct worker *worker)
+{
+    if (atomic_load_explicit(&worker->offered_terms, memory_order_relaxed) != NULL) {
+        struct terms *terms =
+            atomic_exchange_explicit(&worker->offered_terms, NULL, memory_order_acquire);
+        shard_take_terms(&worker->shard, terms);
+    }
+}
+
 static bool on_round(void *context)
 {
     struct worker *worker = context;
     struct shard *shard = &worker->shard;
     enter(worker);
+    take_terms(worker);
     shard_begin_round(shard);
     bool has_more = fan_out(worker);
     has_more |= pump_ready(worker);
@@ -412,7 +421,16 @@ void worker_destroy(struct worker *worker)
 {
     loop_free(&worker->loop);
     shard_free(&worker->shard);
+    terms_release(atomic_load_explicit(&worker->offered_terms, memory_order_relaxed));
     free(worker);
+}
+
+void worker_offer_terms(struct worker *worker, struct terms *terms)
+{
+    struct terms *before =
+        atomic_exchange_explicit(&worker->offered_terms, terms, memory_order_acq_rel);
+    terms_release(before);
+    loop_wake(&worker->loop, NULL);
 }
 
 struct loop *worker_loop(struct worker *worker)

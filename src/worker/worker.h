@@ -33,6 +33,10 @@ struct worker *worker_create(const struct worker_options *options, struct loop *
 int worker_run(struct worker *worker, char *message, size_t message_size);
 void worker_destroy(struct worker *worker);
 
+// Other terms from now on: takes over the caller's reference. It takes them with its next round,
+// the newest where several were offered. One thread, from worker_create to worker_destroy.
+void worker_offer_terms(struct worker *worker, struct terms *terms);
+
 // Where messages to this worker are posted (loop_post); any thread, from worker_create to
 // worker_destroy.
 struct loop *worker_loop(struct worker *worker);

@@ -18,6 +18,7 @@ struct worker {
     uint32_t stop_ring, stop_slot; // next connection to say goodbye to
     uint32_t unposted_count;       // answers that the log's full inbox did not take yet
     struct log_message unposted[WORKER_UNPOSTED_MAX];
+    _Atomic(struct terms *) offered_terms; // a reference, from worker_offer_terms; NULL: none
     struct shard shard;
 };
 

@@ -69,7 +69,9 @@ static void *verify(void *context)
         ASSERT(grant == NULL || grant_may_read(grant, slice_of("chat/42")));
         grant_release(atomic_exchange(&left_behind, grant));
         if (step % 16 == 0) {
-            token_cache_set_keyring(cache, hold_newest());
+            keyring = hold_newest();
+            token_cache_set(cache, &rules, keyring);
+            keyring_release(keyring);
         }
     }
     token_cache_destroy(cache);

@@ -29,6 +29,13 @@ static struct token_cache *cache_of(struct keyring *keyring, uint32_t tokens, si
     return cache;
 }
 
+static void set_keys(struct token_cache *cache, struct slice bytes)
+{
+    struct keyring *keyring = keyring_of(bytes);
+    token_cache_set(cache, &rules, keyring);
+    keyring_release(keyring);
+}
+
 // A token of this subject. buffer_free is the caller's.
 static struct buffer token_of(int subject, uint64_t expires_s)
 {
@@ -144,16 +151,48 @@ Test(token_cache, other_keys_forget_everything_and_grants_live_on)
     struct buffer token = token_of(1, 2000);
     struct grant *grant = NULL;
     cr_assert_eq(token_cache_verify(cache, buffer_slice(&token), NOW_MS, &grant), TOKEN_OK);
-    token_cache_set_keyring(cache, keyring_of(other_secret));
+    set_keys(cache, other_secret);
     cr_assert_eq(token_cache_count(cache), 0);
     struct grant *refused = NULL;
     cr_assert_eq(token_cache_verify(cache, buffer_slice(&token), NOW_MS, &refused),
                  TOKEN_SIGNATURE);
     cr_assert(slice_equal_text(grant_subject(grant), "1"));
     grant_release(grant);
-    token_cache_set_keyring(cache, keyring_of(secret));
+    set_keys(cache, secret);
     (void)verified(cache, &token);
     token_cache_destroy(cache);
+    buffer_free(&token);
+}
+
+Test(token_cache, other_rules_forget_everything_and_the_same_ones_nothing)
+{
+    struct keyring *keyring = keyring_of(secret);
+    struct token_cache *cache = cache_of(keyring_hold(keyring), 16, 1 << 20);
+    struct buffer token = token_of(1, 2000);
+    struct grant *grant = NULL;
+    (void)verified(cache, &token);
+    const struct token_rules same = rules;
+    token_cache_set(cache, &same, keyring);
+    cr_assert_eq(token_cache_count(cache), 1);
+    struct token_rules others[] = {rules, rules, rules, rules, rules};
+    others[0].algorithms = 1U << ALGORITHM_ES256;
+    others[1].audience = slice_of("somebody");
+    others[2].issuer = slice_of("somebody");
+    others[3].leeway_ms = 1;
+    others[4].needs_expiry = false;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        token_cache_set(cache, &others[i], keyring);
+        cr_assert_eq(token_cache_count(cache), 0, "rule %zu", i);
+        bool is_good = token_cache_verify(cache, buffer_slice(&token), NOW_MS, &grant) == TOKEN_OK;
+        cr_assert_eq(is_good, i >= 3, "rule %zu", i);
+        if (is_good) {
+            grant_release(grant);
+        }
+        token_cache_set(cache, &rules, keyring);
+        (void)verified(cache, &token);
+    }
+    token_cache_destroy(cache);
+    keyring_release(keyring);
     buffer_free(&token);
 }
 
@@ -164,7 +203,7 @@ Test(token_cache, without_keys_every_token_is_refused)
     struct grant *grant = NULL;
     cr_assert_eq(token_cache_verify(cache, buffer_slice(&token), NOW_MS, &grant),
                  TOKEN_KEY_UNKNOWN);
-    token_cache_set_keyring(cache, keyring_of(secret));
+    set_keys(cache, secret);
     (void)verified(cache, &token);
     token_cache_destroy(cache);
     buffer_free(&token);

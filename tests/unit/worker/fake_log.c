@@ -28,6 +28,7 @@ struct fake_stream {
 static struct {
     struct loop loop;
     struct log_tail *tail;
+    struct terms terms;
     struct worker *worker;
     pthread_t thread;
     int listener;
@@ -255,33 +256,18 @@ static void *run_worker(void *context)
     return NULL;
 }
 
-static void fill_options(struct shard_options *shard)
+static void fill_options(struct shard_options *shard, struct terms *terms)
 {
-    static const struct cors_origins no_origins;
     static struct client_limits no_limits;
-    static struct access_policy access = {.origins = &no_origins,
-                                          .anonymous = ACCESS_ANONYMOUS_ALL};
+    fake_fill_terms(terms);
+    shard->terms = terms;
     shard->workers = 1;
     shard->limits = shard->limits != NULL ? shard->limits : &no_limits;
-    shard->access = shard->access != NULL ? shard->access : &access;
     shard->connections = &fake.connections;
-    shard->connections_max = shard->connections_max ? shard->connections_max : 512;
+    shard->connections_max = terms->connections_max;
     shard->descriptors_per_ring_max =
-        shard->descriptors_per_ring_max ? shard->descriptors_per_ring_max : 1024;
-    shard->connection_streams_max =
-        shard->connection_streams_max ? shard->connection_streams_max : CONNECTION_STREAMS_MAX;
-    shard->header_bytes_max =
-        shard->header_bytes_max ? shard->header_bytes_max : REQUEST_HEADER_BYTES_MAX;
-    shard->request_bytes_max = shard->request_bytes_max ? shard->request_bytes_max : 8 << 20;
-    shard->event_bytes_max = shard->event_bytes_max ? shard->event_bytes_max : EVENT_BYTES_MAX;
-    shard->body_timeout_ms = shard->body_timeout_ms ? shard->body_timeout_ms : 5000;
-    shard->streams_max = shard->streams_max ? shard->streams_max : 1024;
-    shard->request_timeout_ms = shard->request_timeout_ms ? shard->request_timeout_ms : 5000;
-    shard->heartbeat_ms = shard->heartbeat_ms == FAKE_NO_HEARTBEAT ? 0
-                          : shard->heartbeat_ms > 0                ? shard->heartbeat_ms
-                                                                   : 60000;
-    shard->retry_ms = 5000;
-    shard->cold_bytes_max = shard->cold_bytes_max ? shard->cold_bytes_max : 1 << 20;
+        shard->descriptors_per_ring_max != 0 ? shard->descriptors_per_ring_max : 1024;
+    shard->streams_max = shard->streams_max != 0 ? shard->streams_max : 1024;
 }
 
 void fake_start(const struct fake_options *options)
@@ -312,7 +298,8 @@ void fake_start(const struct fake_options *options)
                                         options->inbox_capacity ? options->inbox_capacity : 1 << 15,
                                     .features_masked = options->features_masked,
                                     .stop_ms_max = 2000};
-    fill_options(&worker.shard);
+    fake.terms = options->terms;
+    fill_options(&worker.shard, &fake.terms);
     fake.worker = worker_create(&worker, &fake.loop, fake.tail, error, sizeof(error));
     cr_assert_not_null(fake.worker, "%s", error);
     cr_assert_eq(pthread_create(&fake.thread, NULL, run_worker, NULL), 0);

@@ -29,6 +29,7 @@ struct fake_event {
 
 struct fake_options {
     struct shard_options shard; // zero members get values fit for tests
+    struct terms terms;         // the same; what it holds stays the test's
     uint32_t inbox_capacity;
     uint32_t log_inbox_capacity;
     uint32_t features_masked; // LOOP_FEATURE_*
@@ -100,6 +101,10 @@ void fake_on_tasks(void (*take)(struct task *chain));
 void fake_answer_tasks(struct task *chain); // the worker is told with the next round
 uint16_t fake_port(void);
 void fake_round(uint64_t max_wait_ns); // of the log's loop
+
+// --- fake_terms.c ---
+// Zero members get values fit for tests.
+void fake_fill_terms(struct terms *terms);
 
 // --- fake_client.c ---
 // A client: connects and sends the request text.

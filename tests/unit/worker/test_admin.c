@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 #include "worker/admin.h"
 
 #include "base/json.h"
@@ -142,7 +143,7 @@ Test(admin, one_connection_is_told_with_its_quality)
 
 Test(admin, states_are_told)
 {
-    struct fake_options options = {.shard = {.heartbeat_ms = 100}};
+    struct fake_options options = {.terms = {.heartbeat_ms = 100}};
     fake_start(&options);
     static char data[2000001];
     memset(data, 'x', sizeof(data) - 1);

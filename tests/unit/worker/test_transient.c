@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 #include "event/event.h"
 #include "fake_log.h"
 

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 #include "fake_log.h"
 
 #include "base/clock.h"
@@ -179,7 +180,7 @@ Test(worker, answers_errors_and_keeps_the_connection)
 
 Test(worker, cuts_off_slow_requests)
 {
-    struct fake_options options = {.shard = {.request_timeout_ms = 100}};
+    struct fake_options options = {.terms = {.request_timeout_ms = 100}};
     fake_start(&options);
     struct fake_text text = {0};
     int client = fake_connect("GET /streams/a HT", 0);
@@ -197,7 +198,7 @@ Test(worker, cuts_off_slow_requests)
 
 Test(worker, refuses_beyond_the_limit)
 {
-    struct fake_options options = {.shard = {.connections_max = 2}};
+    struct fake_options options = {.terms = {.connections_max = 2}};
     fake_start(&options);
     struct fake_text text = {0};
     int clients[2];
@@ -383,7 +384,7 @@ Test(worker, catches_up_when_what_it_missed_left_memory)
 Test(worker, drops_the_oldest_of_a_reader_that_lags_and_tells_it)
 {
     struct fake_options options = {
-        .shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = 100}}}};
+        .terms = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = 100}}}};
     fake_start(&options);
     static char data[4000];
     memset(data, 'x', sizeof(data) - 1);
@@ -420,7 +421,7 @@ Test(worker, drops_the_oldest_of_a_reader_that_lags_and_tells_it)
 Test(worker, closes_a_reader_that_lags_where_that_is_the_policy)
 {
     struct fake_options options = {
-        .shard = {.overflow = {.policy = OVERFLOW_DISCONNECT, .limits = {.events = 10}}}};
+        .terms = {.overflow = {.policy = OVERFLOW_DISCONNECT, .limits = {.events = 10}}}};
     fake_start(&options);
     static char data[100000];
     memset(data, 'x', sizeof(data) - 1);
@@ -440,7 +441,7 @@ Test(worker, closes_a_reader_that_lags_where_that_is_the_policy)
 
 Test(worker, beats_when_silent)
 {
-    struct fake_options options = {.shard = {.heartbeat_ms = 100}};
+    struct fake_options options = {.terms = {.heartbeat_ms = 100}};
     fake_start(&options);
     struct fake_text comment = {0};
     struct fake_text event = {0};
@@ -490,7 +491,7 @@ Test(worker, says_goodbye_when_it_stops)
 Test(worker, serves_readers_of_every_pace)
 {
     enum { CLIENTS = 24, BLOCKS = 300, SEED = 20260 };
-    struct fake_options options = {.shard = {.cold_bytes_max = 200000}};
+    struct fake_options options = {.terms = {.cold_bytes_max = 200000}};
     fake_start(&options);
     struct prng prng;
     prng_seed(&prng, SEED);

@@ -1,6 +1,7 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_grant.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // link: tests/unit/worker/fake_status.c
 // Who may ask: tokens, pages and limits, one worker's view; tests/integration/test_access.mjs has
 // the whole table.
@@ -21,9 +22,7 @@ static const char header_json[] = "{\"alg\":\"HS256\"}";
 static const char secret[] = "a secret of more than thirty-two bytes";
 
 static struct key *key;
-static struct token_rules rules = {.algorithms = ALGORITHMS_ALL, .needs_expiry = true};
-static struct cors_origins origins;
-static struct access_policy policy;
+static struct keyring *keyring;
 static struct client_limits limits;
 
 static void start(const struct client_limits_options *bounds)
@@ -32,20 +31,22 @@ static void start(const struct client_limits_options *bounds)
     char fault[CORS_FAULT_BYTES];
     static const struct client_limits_options none;
     key = key_from_secret(slice_of(secret), reason);
-    struct keyring *keyring = keyring_create();
+    keyring = keyring_create();
     cr_assert(keyring_add(keyring, key_from_secret(slice_of(secret), reason)));
-    cr_assert(cors_origins_parse(&origins, slice_of("https://a.example"), fault));
-    policy = (struct access_policy){
-        .origins = &origins, .cookie = slice_of("auth_token"), .rules = &rules, .keyring = keyring};
     cr_assert(client_limits_init(&limits, bounds == NULL ? &none : bounds));
-    const struct fake_options options = {.shard = {.access = &policy, .limits = &limits}};
+    struct fake_options options = {
+        .shard = {.limits = &limits},
+        .terms = {.access = {.cookie = slice_of("auth_token")},
+                  .token_rules = {.algorithms = ALGORITHMS_ALL, .needs_expiry = true},
+                  .keyring = keyring}};
+    cr_assert(cors_origins_parse(&options.terms.origins, slice_of("https://a.example"), fault));
     fake_start(&options);
-    keyring_release(keyring);
 }
 
 static void stop(void)
 {
     fake_stop();
+    keyring_release(keyring);
     client_limits_free(&limits);
     key_free(key);
 }

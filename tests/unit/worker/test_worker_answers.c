@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // What the broker says itself: answers, pages, notices, also to those who do not take them at once.
 #include "fake_log.h"
 
@@ -95,7 +96,7 @@ Test(worker_answers, one_who_reads_late_gets_every_answer)
 Test(worker_answers, one_who_never_reads_is_closed_in_time)
 {
     enum { REQUESTS = 300 };
-    struct fake_options options = {.shard = {.request_timeout_ms = 300}};
+    struct fake_options options = {.terms = {.request_timeout_ms = 300}};
     fake_start(&options);
     static char requests[REQUESTS * 40];
     size_t length = 0;
@@ -180,7 +181,7 @@ static uint32_t references_of(struct log_transient *transient)
 Test(worker_answers, what_the_socket_took_in_part_is_sent_whole)
 {
     enum { LENGTH = 50000, TRANSIENTS = 20 };
-    struct fake_options options = {.shard = {.heartbeat_ms = 100}};
+    struct fake_options options = {.terms = {.heartbeat_ms = 100}};
     fake_start(&options);
     static char frame[LENGTH + 1];
     struct log_transient *transient = transient_make(frame, LENGTH);

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // Many clients that send slowly, take no answers, or wait for a log that gives none: they keep
 // nobody out.
 #include "fake_log.h"
@@ -25,7 +26,7 @@ static void begin(void)
     limit.rlim_cur = limit.rlim_max;
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     static const struct fake_options options = {
-        .shard = {.connections_max = 4096, .request_timeout_ms = 60000}};
+        .terms = {.connections_max = 4096, .request_timeout_ms = 60000}};
     fake_start(&options);
 }
 

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // Requests that end in every way and at any moment give back all that they took.
 #include "fake_log.h"
 
@@ -153,7 +154,7 @@ static bool holds_nothing(const struct shard *shard)
 Test(worker_cycles, all_that_requests_took_comes_back)
 {
     struct fake_options options = {
-        .shard = {.request_timeout_ms = 300, .body_timeout_ms = 300, .connections_max = CLIENTS}};
+        .terms = {.request_timeout_ms = 300, .body_timeout_ms = 300, .connections_max = CLIENTS}};
     fake_start(&options);
     fake_on_tasks(take);
     prng_seed(&prng, 20261121);

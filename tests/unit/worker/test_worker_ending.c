@@ -1,6 +1,7 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_grant.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // link: tests/unit/worker/fake_status.c
 // Streams that end: what their subscribers get, and who comes when they have.
 #include "fake_grant.h"
@@ -475,7 +476,7 @@ Test(worker_ending, behind_the_gap_of_one_that_lags)
 {
     enum { BYTES = 200000 };
     struct fake_options options = {
-        .shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = 3}}}};
+        .terms = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = 3}}}};
     fake_start(&options);
     static char data[BYTES];
     memset(data, 'x', sizeof(data) - 1);

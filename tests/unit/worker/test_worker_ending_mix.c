@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // Readers of every form and pace, and streams that end whenever they do: each gets all of its
 // streams and every end once, then its connection ends.
 #include "fake_log.h"
@@ -143,7 +144,7 @@ Test(worker_ending_mix, everybody_gets_all_and_every_end_once)
     struct prng prng;
     prng_seed(&prng, 77);
     memset(&past, 0, sizeof(past));
-    struct fake_options options = {.shard = {.cold_bytes_max = 8 << 20}};
+    struct fake_options options = {.terms = {.cold_bytes_max = 8 << 20}};
     fake_start(&options);
     static struct reader readers[READERS];
     for (int i = 0; i < READERS; i++) {

@@ -1,6 +1,7 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_grant.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // link: tests/unit/worker/fake_status.c
 // What a connection's grant makes of its stream: the types that it sees, its end, a fresh token.
 #include "fake_grant.h"
@@ -144,7 +145,7 @@ Test(worker_grant, what_is_read_from_disk_is_the_same)
 // Else retention would pass by it, and it would be told of a gap in what it never saw.
 Test(worker_grant, its_resume_point_moves_on_with_what_it_does_not_see)
 {
-    struct fake_options options = {.shard = {.heartbeat_ms = 50}};
+    struct fake_options options = {.terms = {.heartbeat_ms = 50}};
     fake_start(&options);
     struct grant *grant = fake_grant("ann", "**", "text", GRANT_NEVER_EXPIRES);
     struct client comments;
@@ -173,7 +174,7 @@ Test(worker_grant, its_resume_point_moves_on_with_what_it_does_not_see)
 Test(worker_grant, marks_come_without_heartbeats_too)
 {
     struct fake_options options = {
-        .shard = {.heartbeat_ms = FAKE_NO_HEARTBEAT, .stall_ms_max = 60}};
+        .terms = {.heartbeat_ms = FAKE_NO_HEARTBEAT, .stall_ms_max = 60}};
     fake_start(&options);
     struct grant *grant = fake_grant("ann", "**", "text", GRANT_NEVER_EXPIRES);
     struct client client;
@@ -187,7 +188,7 @@ Test(worker_grant, marks_come_without_heartbeats_too)
 
 Test(worker_grant, who_sees_nothing_holds_no_producers)
 {
-    struct fake_options options = {.shard = {.overflow = {.policy = OVERFLOW_BLOCK}}};
+    struct fake_options options = {.terms = {.overflow = {.policy = OVERFLOW_BLOCK}}};
     fake_start(&options);
     struct grant *grant = fake_grant("ann", "**", "nothing", GRANT_NEVER_EXPIRES);
     struct client client;
@@ -256,7 +257,7 @@ static struct grant *grant_for(const char *subject, uint64_t ms)
 
 Test(worker_grant, it_ends_with_its_reason)
 {
-    struct fake_options options = {.shard = {.heartbeat_ms = FAKE_NO_HEARTBEAT}};
+    struct fake_options options = {.terms = {.heartbeat_ms = FAKE_NO_HEARTBEAT}};
     fake_start(&options);
     struct grant *grant = grant_for("ann", 1000000);
     struct grant *other = grant_for("bob", 1000000);
@@ -285,7 +286,7 @@ Test(worker_grant, it_ends_with_its_reason)
 // One that takes nothing is closed without a word: nothing is sent to it that it may not have.
 Test(worker_grant, it_ends_where_the_socket_is_full)
 {
-    struct fake_options options = {.shard = {.heartbeat_ms = 100}};
+    struct fake_options options = {.terms = {.heartbeat_ms = 100}};
     fake_start(&options);
     struct grant *grant = grant_for("ann", 300);
     struct client client = {.socket =

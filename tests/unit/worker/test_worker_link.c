@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // Connections' paths looked at now and then, and what rules make of them.
 #include "fake_log.h"
 
@@ -19,11 +20,10 @@ static void start(const char *text, bool hold_all, uint32_t features_masked)
     struct rules_fault fault;
     rules.count = 0;
     cr_assert(rules_add(&rules, slice_of(text), &fault), "%s", fault.message);
-    struct fake_options options = {.shard = {.link_interval_ms = 100,
-                                             .rules = &rules,
-                                             .rules_hold_all = hold_all,
-                                             .descriptors_per_ring_max = 128}, // several rings
-                                   .features_masked = features_masked};
+    struct fake_options options = {
+        .terms = {.link_interval_ms = 100, .rules = rules, .rules_hold_all = hold_all},
+        .shard = {.descriptors_per_ring_max = 128}, // several rings
+        .features_masked = features_masked};
     fake_start(&options);
 }
 

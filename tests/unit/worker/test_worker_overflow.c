@@ -1,6 +1,7 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_grant.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // link: tests/unit/worker/fake_status.c
 // Subscribers that lag beyond their limit, in every form that events are sent in: what comes and
 // what gaps tell of add up, whatever happens to the log meanwhile.
@@ -263,7 +264,7 @@ static void expect_sums(enum overflow_policy policy, bool has_types)
 {
     struct grant *grant = fake_grant("ann", "**", "message", GRANT_NEVER_EXPIRES);
     for (size_t form = 0; form < sizeof targets / sizeof targets[0]; form++) {
-        struct fake_options options = {.shard = {.overflow = {.limits = {.events = LAG}}}};
+        struct fake_options options = {.terms = {.overflow = {.limits = {.events = LAG}}}};
         begin(&options, form < 3 ? 1 : 2);
         past.has_types = has_types;
         char target[128];
@@ -320,7 +321,7 @@ Test(worker_overflow, a_long_backlog_adds_up_as_well)
 {
     enum { BLOCKS = 60, EVENTS = 1000 };
     struct fake_options options = {
-        .shard = {.overflow = {.policy = OVERFLOW_DROP_LOWEST, .limits = {.events = LAG}}}};
+        .terms = {.overflow = {.policy = OVERFLOW_DROP_LOWEST, .limits = {.events = LAG}}}};
     begin(&options, 1);
     static struct reader reader;
     connect_reader(&reader, "/streams/a");
@@ -350,7 +351,7 @@ Test(worker_overflow, answers_ahead_of_the_blocks_add_up)
     static const enum overflow_policy policies[] = {OVERFLOW_DROP_OLDEST, OVERFLOW_DROP_NEWEST};
     for (size_t i = 0; i < 2 * sizeof policies / sizeof policies[0]; i++) {
         struct fake_options options = {
-            .shard = {.overflow = {.policy = policies[i / 2], .limits = {.events = LAG}}}};
+            .terms = {.overflow = {.policy = policies[i / 2], .limits = {.events = LAG}}}};
         begin(&options, 2);
         static struct reader reader;
         connect_reader(&reader, i % 2 == 0 ? "/events?envelope=0&stream=a&stream=b"
@@ -384,7 +385,7 @@ Test(worker_overflow, answers_ahead_of_the_blocks_add_up)
 Test(worker_overflow, a_stretch_that_is_passed_over_may_be_larger_than_the_cache)
 {
     struct fake_options options = {
-        .shard = {.cold_bytes_max = 64 << 10,
+        .terms = {.cold_bytes_max = 64 << 10,
                   .overflow = {.policy = OVERFLOW_DROP_LOWEST, .limits = {.events = LAG}}}};
     for (size_t form = 2; form < sizeof targets / sizeof targets[0]; form++) {
         begin(&options, form < 3 ? 1 : 2);
@@ -403,7 +404,7 @@ Test(worker_overflow, a_stretch_that_is_passed_over_may_be_larger_than_the_cache
 }
 
 static const struct fake_options limited = {
-    .shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = LAG}}}};
+    .terms = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = LAG}}}};
 
 // Retention, or the disk, takes what a reader that lags has not had: it is told of that, too, and
 // of nothing twice.
@@ -538,7 +539,7 @@ Test(worker_overflow, its_stream_goes_before_the_broker)
 Test(worker_overflow, a_stalled_one_ends_for_its_lag_or_for_its_stall)
 {
     struct fake_options options = limited;
-    options.shard.stall_ms_max = 300;
+    options.terms.stall_ms_max = 300;
     begin(&options, 1);
     static struct reader stalled;
     static struct reader lagging;

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // What a worker leaves out while memory is short.
 #include "fake_log.h"
 #include "worker/worker_internal.h"
@@ -167,7 +168,7 @@ Test(worker_pressure, caches_shrink)
     }
     fake_make_cold();
     expect_answer("/events?stream=a&from=earliest", "id: 20\n");
-    uint64_t bytes_max = shard()->options.cold_bytes_max;
+    uint64_t bytes_max = shard()->terms->cold_bytes_max;
     cr_assert_gt(shard()->cold.bytes_used, bytes_max / 2);
     cr_assert_not_null(shard()->renditions.bytes);
     set_stage(PRESSURE_NO_REPLAYS);
@@ -327,8 +328,8 @@ Test(worker_pressure, beyond_the_limit_the_policy_comes_first)
                                                     OVERFLOW_DROP_LOWEST};
     for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
         struct fake_options options = {
-            .shard = {.pressure = &board,
-                      .overflow = {.policy = policies[i], .limits = {.events = PAIRS}}}};
+            .shard = {.pressure = &board},
+            .terms = {.overflow = {.policy = policies[i], .limits = {.events = PAIRS}}}};
         fake_start(&options);
         set_stage(PRESSURE_SHED);
         struct fake_text text = {0};

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // What HTTP clients ask of the log thread, which is played here: it keeps the tasks that come, and
 // answers when told.
 #include "fake_log.h"
@@ -253,7 +254,7 @@ Test(worker_publish, one_that_is_refused_before_its_body_keeps_the_connection)
 
 Test(worker_publish, bodies_have_a_bound)
 {
-    const struct fake_options options = {.shard = {.request_bytes_max = 10}};
+    const struct fake_options options = {.terms = {.request_bytes_max = 10}};
     start_with(&options);
     int client = fake_connect(POST("/streams/a", "Content-Length: 11\r\n", ""), 0);
     fake_expect(client, &text, "HTTP/1.1 413 ");
@@ -270,7 +271,7 @@ Test(worker_publish, bodies_have_a_bound)
 Test(worker_publish, bodies_of_all_requests_together_have_a_bound)
 {
     enum { LENGTH = BODIES_BYTES_MAX / 4 + 1 };
-    const struct fake_options options = {.shard = {.request_bytes_max = BODIES_BYTES_MAX / 2}};
+    const struct fake_options options = {.terms = {.request_bytes_max = BODIES_BYTES_MAX / 2}};
     start_with(&options);
     char *body = malloc(LENGTH + 1);
     cr_assert_not_null(body);
@@ -328,7 +329,7 @@ Test(worker_publish, where_memory_is_short_only_small_bodies_are_taken)
 
 Test(worker_publish, a_body_that_does_not_come_is_cut_off)
 {
-    const struct fake_options options = {.shard = {.body_timeout_ms = 100}};
+    const struct fake_options options = {.terms = {.body_timeout_ms = 100}};
     start_with(&options);
     int client = fake_connect(POST("/streams/a", "Content-Length: 5\r\n", "01"), 0);
     cr_assert(fake_read(client, &text, NULL, FAKE_WAIT_MS));
@@ -492,7 +493,7 @@ Test(worker_publish, a_long_list_is_sent_whole)
 Test(worker_publish, one_who_takes_no_answer_is_closed_also_where_it_is_the_last)
 {
     enum { LENGTH = TASK_JSON_BYTES_MAX };
-    const struct fake_options options = {.shard = {.request_timeout_ms = 200}};
+    const struct fake_options options = {.terms = {.request_timeout_ms = 200}};
     start_with(&options);
     int client = fake_connect("", 4096);
     struct task *task = ask(client, "GET /streams?limit=2000 HTTP/1.1\r\nHost: x\r\n"

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // link: tests/unit/worker/fake_status.c
 // Connections with rates and batches of their own: what is held back, and that nothing is lost.
 #include "fake_log.h"
@@ -159,7 +160,7 @@ Test(worker_quality, a_batch_is_full_at_half_of_what_may_lag)
     static char data[1024];
     memset(data, 'x', sizeof(data) - 1);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fake_options options = {.shard = {.overflow = cases[i].terms}};
+        struct fake_options options = {.terms = {.overflow = cases[i].terms}};
         fake_start(&options);
         struct fake_text text = {0};
         int client = fake_get(cases[i].target, "");
@@ -254,7 +255,7 @@ Test(worker_quality, short_sends_lose_nothing)
 
 Test(worker_quality, the_broker_bounds_those_who_ask_for_nothing)
 {
-    struct fake_options options = {.shard = {.quality = {.events_per_second_max = 1}}};
+    struct fake_options options = {.terms = {.quality = {.events_per_second_max = 1}}};
     fake_start(&options);
     struct fake_text text = {0};
     int client = fake_get("/streams/a", "");
@@ -295,7 +296,7 @@ Test(worker_quality, what_gathers_is_sent_before_the_end)
 Test(worker_quality, over_its_limit_it_is_told_of_a_gap_without_the_log)
 {
     enum { EVENTS = 120 };
-    struct fake_options options = {.shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST}}};
+    struct fake_options options = {.terms = {.overflow = {.policy = OVERFLOW_DROP_OLDEST}}};
     fake_start(&options);
     struct fake_text text = {0};
     int client = fake_get("/streams/a?events_per_second=5&burst=1&lag_events=20", "");

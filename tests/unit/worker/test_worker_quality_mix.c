@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // link: tests/unit/worker/fake_status.c
 // Readers of every quality and pace at once: each gets every event of its streams once, in order
 // and byte for byte, or a notice where it is too large for it.
@@ -162,7 +163,7 @@ static uint64_t publish_some(struct prng *prng, uint64_t id)
 
 Test(worker_quality_mix, everybody_gets_every_event_as_it_asked)
 {
-    struct fake_options options = {.shard = {.cold_bytes_max = 8 << 20}};
+    struct fake_options options = {.terms = {.cold_bytes_max = 8 << 20}};
     struct prng prng;
     prng_seed(&prng, SEED);
     fake_start(&options);

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // Sends that are cut short, and what they wait for.
 #include "fake_log.h"
 
@@ -65,7 +66,7 @@ Test(worker_sending, a_half_sent_frame_behind_expired_ones_goes_on)
 Test(worker_sending, readers_share_a_small_cache_of_cold_blocks)
 {
     enum { CLIENTS = 4, BLOCKS = 20 };
-    struct fake_options options = {.shard = {.cold_bytes_max = 4096}};
+    struct fake_options options = {.terms = {.cold_bytes_max = 4096}};
     fake_start(&options);
     char *data = make_text(3000);
     static const char *const names[CLIENTS] = {"a", "b", "c", "d"};
@@ -95,7 +96,7 @@ Test(worker_sending, readers_share_a_small_cache_of_cold_blocks)
 Test(worker_sending, answers_stay_until_they_were_used)
 {
     enum { CLIENTS = 400 };
-    struct fake_options options = {.shard = {.connections_max = CLIENTS}};
+    struct fake_options options = {.terms = {.connections_max = CLIENTS}};
     fake_start(&options);
     for (int i = 0; i < CLIENTS; i++) {
         char name[16];
@@ -150,7 +151,7 @@ Test(worker_sending, lag_is_counted_over_all_streams)
 {
     enum { EVENTS = 1300, STREAMS = 4, EVENTS_MAX = 400 };
     struct fake_options options = {
-        .shard = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = EVENTS_MAX}}}};
+        .terms = {.overflow = {.policy = OVERFLOW_DROP_OLDEST, .limits = {.events = EVENTS_MAX}}}};
     fake_start(&options);
     char *data = make_text(40000);
     struct fake_text text = {0};
@@ -183,7 +184,7 @@ Test(worker_sending, lag_is_counted_over_all_streams)
 
 static void expect_closed_when_it_takes_nothing(uint32_t heartbeat_ms)
 {
-    struct fake_options options = {.shard = {.stall_ms_max = 200, .heartbeat_ms = heartbeat_ms}};
+    struct fake_options options = {.terms = {.stall_ms_max = 200, .heartbeat_ms = heartbeat_ms}};
     fake_start(&options);
     char *data = make_text(1000 * 1000);
     struct fake_text text = {0};

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // Many requests at once: what they take of a round, and what the log's inbox does not take of them.
 #include "fake_log.h"
 
@@ -76,8 +77,8 @@ static uint64_t arrival(int client)
 
 Test(worker_share, news_do_not_wait_for_many_answers)
 {
-    struct fake_options options = {
-        .shard = {.connections_max = CLIENTS + 100, .descriptors_per_ring_max = 4 * CLIENTS}};
+    struct fake_options options = {.shard = {.descriptors_per_ring_max = 4 * CLIENTS},
+                                   .terms = {.connections_max = CLIENTS + 100}};
     fake_start(&options);
     fake_on_tasks(take);
     struct fake_text text = {0};

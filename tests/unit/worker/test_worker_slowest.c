@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // link: tests/unit/worker/fake_status.c
 // Streams that block: what the log is told of their slowest subscribers.
 #include "fake_log.h"
@@ -16,7 +17,7 @@ TestSuite(worker_slowest, .timeout = 60);
 static void start(bool blocks)
 {
     struct fake_options options = {
-        .shard = {.overflow = {.policy = blocks ? OVERFLOW_BLOCK : OVERFLOW_DROP_OLDEST}}};
+        .terms = {.overflow = {.policy = blocks ? OVERFLOW_BLOCK : OVERFLOW_DROP_OLDEST}}};
     fake_start(&options);
 }
 

@@ -1,5 +1,6 @@
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
+// link: tests/unit/worker/fake_terms.c
 // From the request to the first event, where answers of the log come late, fail, or are another
 // request's.
 #include "fake_log.h"
@@ -23,7 +24,7 @@ static int subscribe(const char *target, struct fake_text *text)
 
 Test(worker_start, a_request_that_timed_out_leaves_nothing_to_the_next)
 {
-    struct fake_options options = {.shard = {.request_timeout_ms = 500}};
+    struct fake_options options = {.terms = {.request_timeout_ms = 500}};
     fake_start(&options);
     fake_hold();
     struct fake_text text = {0};
@@ -45,7 +46,7 @@ Test(worker_start, a_request_that_timed_out_leaves_nothing_to_the_next)
 
 Test(worker_start, answers_for_an_earlier_request_do_not_count_for_the_next)
 {
-    struct fake_options options = {.shard = {.unknown_stream_is_404 = true}};
+    struct fake_options options = {.terms = {.unknown_stream_is_404 = true}};
     fake_start(&options);
     fake_publish_one("c", "one");
     fake_hold();
@@ -68,7 +69,7 @@ Test(worker_start, answers_for_an_earlier_request_do_not_count_for_the_next)
 
 Test(worker_start, an_earlier_look_up_does_not_answer_the_next_request)
 {
-    struct fake_options options = {.shard = {.request_timeout_ms = 500}};
+    struct fake_options options = {.terms = {.request_timeout_ms = 500}};
     fake_start(&options);
     for (int i = 0; i < 5; i++) {
         fake_publish_one("a", "x");
@@ -132,7 +133,7 @@ Test(worker_start, a_shared_look_up_does_not_make_a_resume_point_ahead)
 Test(worker_start, requests_that_wait_leave_others_their_buffers)
 {
     enum { CLIENTS = RECEIVE_BUFFERS + 8 };
-    struct fake_options options = {.shard = {.request_timeout_ms = 30000}};
+    struct fake_options options = {.terms = {.request_timeout_ms = 30000}};
     fake_start(&options);
     fake_hold();
     int clients[CLIENTS];
@@ -156,7 +157,7 @@ Test(worker_start, requests_that_wait_leave_others_their_buffers)
 
 Test(worker_start, those_that_were_refused_do_not_count)
 {
-    struct fake_options options = {.shard = {.connections_max = 2}};
+    struct fake_options options = {.terms = {.connections_max = 2}};
     fake_start(&options);
     struct fake_text texts[3] = {{0}};
     int clients[3];

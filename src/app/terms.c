@@ -1,0 +1,61 @@
+#include "app/terms.h"
+
+#include <stdio.h>
+
+// The options with copies of all texts that others borrow from them.
+static bool keep_texts(struct terms *terms, struct options *options)
+{
+    bool are_kept =
+        terms_keep(terms, &options->allow_origins) && terms_keep(terms, &options->auth_audience) &&
+        terms_keep(terms, &options->auth_issuer) && terms_keep(terms, &options->auth_cookie);
+    for (uint32_t i = 0; are_kept && i < options->rules.count; i++) {
+        are_kept = terms_keep(terms, &options->rules.texts[i]);
+    }
+    return are_kept;
+}
+
+static void set_numbers(struct terms *terms, const struct options *options)
+{
+    terms->connections_max = (uint32_t)options->connections_max;
+    terms->connection_streams_max = (uint32_t)options->connection_streams_max;
+    terms->header_bytes_max = (uint32_t)options->header_bytes_max;
+    terms->request_bytes_max = (uint32_t)options->request_bytes_max;
+    terms->event_bytes_max = (uint32_t)options->event_bytes_max;
+    terms->request_timeout_ms = (uint32_t)options->request_timeout_ms;
+    terms->body_timeout_ms = (uint32_t)options->body_timeout_ms;
+    terms->heartbeat_ms = (uint32_t)options->heartbeat_interval_ms;
+    terms->retry_ms = (uint32_t)options->retry_ms;
+    terms->stall_ms_max = (uint32_t)options->stall_timeout_ms;
+    terms->link_interval_ms = (uint32_t)options->link_interval_ms;
+    terms->cold_bytes_max = options->replay_bytes;
+    terms->unknown_stream_is_404 = options->unknown_stream == OPTIONS_UNKNOWN_404;
+    terms->rules_hold_all = options->rules_for == OPTIONS_RULES_FOR_ALL;
+    terms->quality = (struct quality_policy){
+        .uses_agents = options->user_agent_profiles,
+        .events_per_second_max = (uint32_t)options->events_per_second_max,
+        .bytes_per_second_max = (uint32_t)options->bytes_per_second_max,
+    };
+}
+
+struct terms *terms_of_options(const struct options *options, struct keyring *keyring,
+                               char *message, size_t message_size)
+{
+    struct terms *terms = terms_create();
+    struct options kept = *options;
+    if (terms == NULL || !keep_texts(terms, &kept)) {
+        (void)snprintf(message, message_size, "out of memory");
+        terms_release(terms);
+        return NULL;
+    }
+    set_numbers(terms, &kept);
+    terms->overflow = options_overflow(&kept);
+    terms->access = options_access(&kept);
+    terms->token_rules = options_token_rules(&kept);
+    terms->keyring = keyring == NULL ? NULL : keyring_hold(keyring);
+    if (options_read_rules(&kept, &terms->rules, message, message_size) != 0 ||
+        options_read_origins(&kept, &terms->origins, message, message_size) != 0) {
+        terms_release(terms);
+        return NULL;
+    }
+    return terms;
+}

@@ -1,0 +1,54 @@
+#include "conn/terms.h"
+
+#include "base/assert.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct terms *terms_create(void)
+{
+    struct terms *terms = calloc(1, sizeof(*terms));
+    if (terms != NULL) {
+        atomic_init(&terms->references, 1);
+        arena_init(&terms->texts, SIZE_MAX);
+    }
+    return terms;
+}
+
+bool terms_keep(struct terms *terms, const char **text)
+{
+    if (*text == NULL) {
+        return true;
+    }
+    size_t size = strlen(*text) + 1;
+    char *copy = (char *)arena_take(&terms->texts, size);
+    if (copy != NULL) {
+        memcpy(copy, *text, size);
+        *text = copy;
+    }
+    return copy != NULL;
+}
+
+struct terms *terms_hold(struct terms *terms)
+{
+    uint32_t before = atomic_fetch_add_explicit(&terms->references, 1, memory_order_relaxed);
+    ASSERT(before > 0);
+    return terms;
+}
+
+void terms_release(struct terms *terms)
+{
+    if (terms == NULL) {
+        return;
+    }
+    // What the others read comes before the end.
+    uint32_t before = atomic_fetch_sub_explicit(&terms->references, 1, memory_order_acq_rel);
+    ASSERT(before > 0);
+    if (before > 1) {
+        return;
+    }
+    keyring_release(terms->keyring);
+    arena_free(&terms->texts);
+    free(terms);
+}
