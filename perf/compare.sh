@@ -48,7 +48,7 @@ fail() {
 start_broker() {
   stop_broker
   : >"$work/broker.log" # not to find the one before in it
-  "$broker_program" serve --listen 127.0.0.1:0 --socket "$sockets/socket" --data-dir "$work/data" \
+  "$broker_program" serve --listen 127.0.0.1:0 --admin-listen none --socket "$sockets/socket" --data-dir "$work/data" \
     --workers "$workers" "$@" >"$work/broker.log" 2>&1 &
   broker=$!
   for _ in {1..100}; do

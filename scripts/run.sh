@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
 ringcast=$build/ringcast
 listen=${RINGCAST_LISTEN:-127.0.0.1:8080}
+export RINGCAST_ADMIN_LISTEN=${RINGCAST_ADMIN_LISTEN:-127.0.0.1:0} # beside one that is installed here
 directory=$build/run
 socket=$directory/ringcast.sock
 broker=

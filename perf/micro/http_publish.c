@@ -52,7 +52,7 @@ static void requests_and_parameters(void *context, uint64_t count)
         parse_request();
         struct http_route route;
         struct http_fault fault;
-        ASSERT(http_route_find(&route, &request, &fault) == ERR_NONE);
+        ASSERT(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault) == ERR_NONE);
         ASSERT(publish_parse(&parameters, &request, &route, &fault) == ERR_NONE);
         micro_keep(&parameters);
     }

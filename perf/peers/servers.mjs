@@ -94,8 +94,8 @@ class Server {
 // ringcast-bench and the server; `post`, if it is in the comparison of POSTs, is where to (null: the bare server's).
 
 async function startRingcast({ directory }) {
-  const server = new Server(ringcast, ['serve', '--listen', '127.0.0.1:0', '--socket', socket,
-    '--data-dir', join(directory, 'data'), '--workers', String(cores), '--anonymous', 'all'], join(directory, 'log'));
+  const server = new Server(ringcast, ['serve', '--listen', '127.0.0.1:0', '--admin-listen', 'none',
+    '--socket', socket, '--data-dir', join(directory, 'data'), '--workers', String(cores), '--anonymous', 'all'], join(directory, 'log'));
   const url = await server.wait(() => existsSync(socket) && /http:\/\/127\.0\.0\.1:\d+/.exec(readFileSync(server.log, 'utf8'))?.[0]);
   return { server, args: ['fanout', '--url', url, '--publish', `unix:${socket}`], post: url };
 }

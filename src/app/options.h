@@ -44,9 +44,10 @@ enum options_memory_watch {
 };
 
 struct options {
-    struct arena texts; // those that stood in a file; see options_load
-    const char *listen;
-    const char *socket; // NULL: paths_default_socket
+    struct arena texts;                // those that stood in a file; see options_load
+    struct setting_texts listen;       // io/listen_spec.h; see listeners_read
+    struct setting_texts admin_listen; // the same
+    const char *socket;                // NULL: paths_default_socket
     uint64_t socket_mode;
     struct setting_ids socket_allow_uid;
     struct setting_ids socket_allow_gid;

@@ -1,6 +1,7 @@
 // What the settings of options.c mean together: whether they agree, and what others are to be told.
 #include "app/options.h"
 
+#include "app/listeners.h"
 #include "base/assert.h"
 
 #include <errno.h>
@@ -175,8 +176,8 @@ static int check_retention(const struct options *options, char *message, size_t 
 
 static int check_paths(const struct options *options, char *message, size_t message_size)
 {
-    const char *const paths[] = {options->listen, options->socket, options->data_dir};
-    static const char *const keys[] = {"listen", "socket", "data-dir"};
+    const char *const paths[] = {options->socket, options->data_dir};
+    static const char *const keys[] = {"socket", "data-dir"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         if (paths[i] != NULL && paths[i][0] == 0) {
             (void)snprintf(message, message_size, "--%s: it may not be empty", keys[i]);
@@ -184,6 +185,12 @@ static int check_paths(const struct options *options, char *message, size_t mess
         }
     }
     return 0;
+}
+
+static int check_listeners(const struct options *options, char *message, size_t message_size)
+{
+    struct listeners listeners;
+    return listeners_read(&listeners, options, message, message_size);
 }
 
 static int check_rules(const struct options *options, char *message, size_t message_size)
@@ -200,7 +207,8 @@ static int check_origins(const struct options *options, char *message, size_t me
 
 // Each returns 0, or -EINVAL with one line in message that begins with a flag.
 static int (*const checks[])(const struct options *options, char *message, size_t message_size) = {
-    check_event_bytes, check_retention, check_paths, check_rules, check_tokens, check_origins,
+    check_event_bytes, check_retention, check_paths,   check_listeners,
+    check_rules,       check_tokens,    check_origins,
 };
 
 void options_check(const struct options *options, struct setting_faults *faults)

@@ -9,11 +9,19 @@
 // clang-format off: tables, one setting a block
 static const struct setting server_settings[] = {
     {.key = "listen",
-     .kind = SETTING_TEXT,
+     .kind = SETTING_TEXTS,
      .offset = AT(listen),
-     .value_name = "HOST:PORT",
-     .default_text = "127.0.0.1:8080",
-     .help = "where subscribers connect; *:PORT is every address, port 0 takes a free one"},
+     .value_name = "SPEC",
+     .default_note = "127.0.0.1:8080",
+     .help = "where clients connect: HOST:PORT[,tls][,proxy] or unix:PATH[,mode=0660][,tls]"
+             "[,proxy]; *:PORT is every address, port 0 takes a free one; again for more"},
+    {.key = "admin-listen",
+     .kind = SETTING_TEXTS,
+     .offset = AT(admin_listen),
+     .value_name = "SPEC",
+     .default_note = "127.0.0.1:9180",
+     .help = "where health and metrics are asked for, without a token, in the same form; again "
+             "for more, none for none"},
     {.key = "user",
      .kind = SETTING_TEXT,
      .offset = AT(user),

@@ -278,12 +278,11 @@ static bool start_threads(struct server *server, char *message)
 
 static void tell_ready(struct server *server)
 {
-    char address[LISTEN_ADDRESS_TEXT_SIZE];
-    worker_set_address(server->worker_set, address);
-    char line[MESSAGE_SIZE + (2 * PATHS_SIZE)];
-    (void)snprintf(line, sizeof(line),
-                   "listening on http://%s, producers at %s, data in %s, %u worker%s", address,
-                   server->socket_path, server->data_dir, server->workers,
+    char addresses[LISTENERS_TEXT_SIZE];
+    worker_set_addresses(server->worker_set, addresses);
+    char line[MESSAGE_SIZE + LISTENERS_TEXT_SIZE + (2 * PATHS_SIZE)];
+    (void)snprintf(line, sizeof(line), "listening on %s, producers at %s, data in %s, %u worker%s",
+                   addresses, server->socket_path, server->data_dir, server->workers,
                    server->workers == 1 ? "" : "s");
     (void)printf("ringcast %s %s\n", RC_VERSION_STRING, line);
     (void)fflush(stdout);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { NAME_SIZE = 32 };
 
@@ -19,7 +18,6 @@ struct member {
     struct worker *worker;
     unsigned number;
     int notice_fd;
-    int listener_fd;
     bool is_started;
     bool is_told;
     pthread_t thread;
@@ -29,47 +27,12 @@ struct member {
 
 struct worker_set {
     struct worker_set_options options;
-    struct listen_address address;
+    struct listeners listeners;
     _Atomic uint32_t connections; // of all workers together
     struct client_limits limits;
     struct loop *loops[WORKERS_MAX];
     struct member members[WORKERS_MAX];
 };
-
-// Several listeners share a port through SO_REUSEPORT, which would also let a second broker of the
-// same user in: so the port must be had alone first.
-static int claim_port(const struct listen_address *address, char *message, size_t message_size)
-{
-    uint64_t until_ms = 0;
-    int fd = 0;
-    do {
-        fd = listen_tcp(address, false, NULL, message, message_size);
-    } while (fd == -EADDRINUSE && threads_wait_for_address(&until_ms));
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return fd < 0 ? fd : 0;
-}
-
-static int open_listeners(struct worker_set *set, char *message, size_t message_size)
-{
-    bool is_shared = set->options.workers > 1;
-    int result =
-        listen_address_parse(&set->address, set->options.options->listen, message, message_size);
-    if (result == 0) {
-        result = claim_port(&set->address, message, message_size);
-    }
-    for (unsigned i = 0; result == 0 && i < set->options.workers; i++) {
-        uint16_t port = 0;
-        int fd = listen_tcp(&set->address, is_shared, &port, message, message_size);
-        if (fd < 0) {
-            return fd;
-        }
-        listen_address_set_port(&set->address, port);
-        set->members[i].listener_fd = fd;
-    }
-    return result;
-}
 
 struct worker_set *worker_set_listen(const struct worker_set_options *options, char *message,
                                      size_t message_size)
@@ -82,21 +45,20 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
     }
     set->options = *options;
     for (unsigned i = 0; i < options->workers; i++) {
-        set->members[i].listener_fd = -1;
         set->members[i].number = i;
         set->members[i].notice_fd = options->notice_fd;
     }
-    if (open_listeners(set, message, message_size) != 0) {
+    if (listeners_read(&set->listeners, options->options, message, message_size) != 0 ||
+        listeners_open(&set->listeners, options->workers, message, message_size) != 0) {
         worker_set_destroy(set);
         return NULL;
     }
     return set;
 }
 
-void worker_set_address(const struct worker_set *set, char text[LISTEN_ADDRESS_TEXT_SIZE])
+void worker_set_addresses(const struct worker_set *set, char text[static LISTENERS_TEXT_SIZE])
 {
-    listen_address_format((const struct sockaddr *)&set->address.storage, set->address.length, text,
-                          LISTEN_ADDRESS_TEXT_SIZE);
+    listeners_format(&set->listeners, text);
 }
 
 static uint32_t descriptors_per_ring(const struct worker_set_options *options)
@@ -107,7 +69,7 @@ static uint32_t descriptors_per_ring(const struct worker_set_options *options)
 }
 
 static struct worker_options options_of(struct worker_set *set, const struct member *member,
-                                        struct terms *terms)
+                                        const struct shard_listener *listeners, struct terms *terms)
 {
     const struct options *options = set->options.options;
     return (struct worker_options){
@@ -115,6 +77,8 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
             {
                 .worker = member->number,
                 .workers = set->options.workers,
+                .listeners = listeners,
+                .listener_count = set->listeners.count,
                 .connections_max = (uint32_t)options->connections_max,
                 .connections = &set->connections,
                 .limits = &set->limits,
@@ -123,7 +87,6 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
                 .pressure = set->options.pressure,
                 .terms = terms,
             },
-        .listener_fd = member->listener_fd,
         .inbox_capacity = (uint32_t)options->worker_inbox,
         .features_masked = options_features_masked(options),
         .stop_ms_max = set->options.stop_ms_max,
@@ -140,7 +103,9 @@ bool worker_set_create(struct worker_set *set, struct terms *terms, struct loop 
     }
     for (unsigned i = 0; i < set->options.workers; i++) {
         struct member *member = &set->members[i];
-        const struct worker_options options = options_of(set, member, terms);
+        struct shard_listener listeners[LISTENERS_MAX];
+        listeners_of_worker(&set->listeners, i, listeners);
+        const struct worker_options options = options_of(set, member, listeners, terms);
         member->worker = worker_create(&options, log_loop, tail, message, message_size);
         if (member->worker == NULL) {
             return false;
@@ -261,10 +226,8 @@ void worker_set_destroy(struct worker_set *set)
         if (member->worker != NULL) {
             worker_destroy(member->worker);
         }
-        if (member->listener_fd >= 0) {
-            (void)close(member->listener_fd);
-        }
     }
+    listeners_close(&set->listeners);
     client_limits_free(&set->limits);
     free(set);
 }

@@ -2,9 +2,9 @@
 #ifndef RINGCAST_APP_WORKER_SET_H
 #define RINGCAST_APP_WORKER_SET_H
 
+#include "app/listeners.h"
 #include "app/options.h"
 #include "conn/terms.h"
-#include "io/listen.h"
 #include "io/loop.h"
 #include "log/tail.h"
 
@@ -23,13 +23,13 @@ struct worker_set_options {
     const struct pressure_board *pressure; // borrowed
 };
 
-// Opens the listeners, one for each worker: from here on clients queue in the kernel. NULL with one
+// Opens the listeners (app/listeners.h): from here on clients queue in the kernel. NULL with one
 // line in message.
 struct worker_set *worker_set_listen(const struct worker_set_options *options, char *message,
                                      size_t message_size);
 
-// The real address, as in "127.0.0.1:8080".
-void worker_set_address(const struct worker_set *set, char text[LISTEN_ADDRESS_TEXT_SIZE]);
+// Where it listens, as listeners_format.
+void worker_set_addresses(const struct worker_set *set, char text[static LISTENERS_TEXT_SIZE]);
 
 // Makes the workers, which hold the terms that they begin with. False with one line in message.
 bool worker_set_create(struct worker_set *set, struct terms *terms, struct loop *log_loop,

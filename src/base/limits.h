@@ -28,6 +28,9 @@ enum {
     // Worker threads. The log keeps each stream's interested workers in one 64-bit mask.
     WORKERS_MAX = 64,
 
+    // Listeners, public and admin together. Each worker's accepts are shared out among them.
+    LISTENERS_MAX = 8,
+
     // Streams on one connection (GET /events?stream=a&stream=b).
     CONNECTION_STREAMS_MAX = 64,
 

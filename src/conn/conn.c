@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,137 +87,6 @@ struct conn *conn_take_ready(struct shard *shard, struct ready *ready)
     ready->count--;
     conn->flags &= ~(uint32_t)CONN_READY;
     return conn;
-}
-
-// --- accepting ---
-
-static void take_address(struct conn_cold *cold, const struct sockaddr *address)
-{
-    cold->family = (uint8_t)address->sa_family;
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        memcpy(cold->address, &in->sin_addr, sizeof(in->sin_addr));
-        cold->port = ntohs(in->sin_port);
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-        memcpy(cold->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
-        cold->port = ntohs(in6->sin6_port);
-    }
-}
-
-// Those whose tasks are with the log thread take room, but are not what the worker is busy with.
-static bool is_crowded(const struct shard *shard)
-{
-    uint32_t room = (SHARD_CONTEXTS_MAX - shard->asking_count) / 4;
-    return shard->is_stopping || pool_used(&shard->contexts) - shard->asking_count >= 3 * room;
-}
-
-void shard_note_less(struct shard *shard)
-{
-    if (shard->is_crowded && !is_crowded(shard)) {
-        shard_choose_accepting(shard);
-    }
-}
-
-// One ring accepts at a time, the first with room: so that few connections live in few rings.
-void shard_choose_accepting(struct shard *shard)
-{
-    shard->is_crowded = is_crowded(shard);
-    bool is_chosen = false;
-    for (uint32_t i = 0; i < shard->ring_count; i++) {
-        struct conn_ring *ring = &shard->rings[i];
-        bool has_room = ring->used + 2 * ACCEPT_ARMED_MAX < ring->capacity;
-        if (has_room && !is_chosen && !shard->is_crowded) {
-            is_chosen = true;
-            accept_resume(&ring->accept);
-        } else if (!ring->accept.paused) {
-            accept_pause(&ring->accept);
-        }
-    }
-}
-
-// Those that are refused do not count while they are told so: else a storm of them would keep the
-// places that become free.
-static void refuse(struct conn *conn, struct conn_cold *cold, enum conn_refusal refusal)
-{
-    conn->flags |= CONN_REFUSED | CONN_UNCOUNTED;
-    cold->refusal = (uint8_t)refusal;
-}
-
-static uint64_t address_key(const struct shard *shard, const struct conn_cold *cold)
-{
-    return client_limits_address(shard->options.limits, cold->family, cold->address);
-}
-
-// Refuses it where the broker or its address holds as many as it may.
-static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *cold)
-{
-    _Atomic uint32_t *connections = shard->options.connections;
-    struct client_counts *by_address = shard->options.limits->address_connections;
-    if (shard->is_stopping) {
-        refuse(conn, cold, REFUSAL_STOPPING);
-        return;
-    }
-    if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) >=
-        shard->terms->connections_max) {
-        refuse(conn, cold, REFUSAL_CONNECTIONS);
-    } else if (!client_limits_enter(by_address, address_key(shard, cold))) {
-        refuse(conn, cold, REFUSAL_ADDRESS);
-    } else {
-        return;
-    }
-    atomic_fetch_sub_explicit(connections, 1, memory_order_relaxed);
-}
-
-static void count_out(struct shard *shard, const struct conn *conn)
-{
-    if ((conn->flags & CONN_UNCOUNTED) != 0) {
-        return;
-    }
-    client_limits_leave(shard->options.limits->address_connections,
-                        address_key(shard, conn_cold_of(shard, conn)));
-    access_leave(shard, conn);
-    atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
-}
-
-static void on_accept(void *context, unsigned ring_index, int descriptor,
-                      const struct sockaddr *address, socklen_t address_length)
-{
-    (void)address_length;
-    struct shard *shard = context;
-    struct conn_ring *ring = &shard->rings[ring_index];
-    ASSERT((uint32_t)descriptor < ring->capacity);
-    struct conn *conn = &ring->conns[descriptor];
-    ASSERT(conn->state == CONN_FREE && conn->ops == 0);
-    uint32_t generation = conn->generation + 1;
-    memset(conn, 0, sizeof(*conn));
-    conn->generation = generation;
-    conn->ring = (uint8_t)ring_index;
-    conn->context = CONN_NONE;
-    conn->flow = CONN_NONE;
-    conn->last_send_ms = (uint32_t)shard->now_ms;
-    conn->batch = shard->batch - 1;
-    struct conn_cold *cold = &ring->colds[descriptor];
-    memset(cold, 0, sizeof(*cold));
-    cold->connected_ms = shard->unix_ms;
-    take_address(cold, address);
-    ring->used++;
-    shard->conn_count++;
-    shard->stats.accepted++;
-    count_in(shard, conn, cold);
-    request_begin(shard, conn);
-    shard_choose_accepting(shard);
-}
-
-void shard_start_accepting(struct shard *shard)
-{
-    for (uint32_t i = 0; i < shard->ring_count; i++) {
-        accept_start(&shard->rings[i].accept, shard->loop, i, (uint8_t)(SHARD_OP_ACCEPT + i),
-                     shard->listener_fd, ACCEPT_ARMED_MAX, on_accept, shard);
-        if (i > 0) {
-            accept_pause(&shard->rings[i].accept);
-        }
-    }
 }
 
 // --- the end ---
@@ -424,9 +292,7 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
     ASSERT(conn->state == CONN_CLOSING && conn->ops == CONN_OP_CLOSE);
     conn->ops = 0;
     shard->stats.closed++;
-    shard->conn_count--;
-    shard->rings[ring].used--;
-    count_out(shard, conn);
+    shard_count_out(shard, conn);
     conn->state = CONN_FREE;
     shard_choose_accepting(shard);
 }

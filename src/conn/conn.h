@@ -56,6 +56,7 @@ enum {
     CONN_TYPES = 1 << 18,        // its grant sees only some types of events (conn/grant.h)
     CONN_EXPIRES = 1 << 19,      // its grant does
     CONN_RENEWED = 1 << 20,      // conn_cold.renewed is to take the place of its grant
+    CONN_TLS = 1 << 21,          // what it sends and receives is encrypted
 };
 
 // One stream that a connection reads.
@@ -125,6 +126,7 @@ struct conn_cold {
     uint8_t address[16];   // IPv6, or IPv4 in its first 4 bytes
     uint16_t port;
     uint8_t family;
-    uint8_t refusal;     // enum conn_refusal, while CONN_REFUSED
-    uint32_t user_agent; // interned, see conn/agents.h; 0: none
+    uint8_t refusal : 4;  // enum conn_refusal, while CONN_REFUSED
+    uint8_t listener : 4; // that it came by: index in shard.listeners
+    uint32_t user_agent;  // interned, see conn/agents.h; 0: none
 };

@@ -169,7 +169,8 @@ static void on_installed(void *context, struct loop *loop, unsigned ring, uint64
 
 static void look_at(struct shard *shard, struct conn *conn)
 {
-    if (!loop_has(shard->loop, LOOP_FEATURE_FIXED_FD_INSTALL)) {
+    bool is_unix = (conn_listener_of(shard, conn)->flags & SHARD_LISTENER_UNIX) != 0;
+    if (is_unix || !loop_has(shard->loop, LOOP_FEATURE_FIXED_FD_INSTALL)) {
         take_look(shard, conn, NULL);
     } else if ((conn->ops & CONN_OP_INSTALL) == 0) {
         conn->ops |= CONN_OP_INSTALL;

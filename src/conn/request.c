@@ -286,7 +286,10 @@ static bool look_at(struct shard *shard, struct conn *conn, struct context *cont
 {
     shard->stats.requests++;
     struct http_fault fault;
-    bool is_found = http_route_find(&context->route, &context->request, &fault) == ERR_NONE;
+    enum http_audience audience =
+        conn_is_admin(shard, conn) ? HTTP_AUDIENCE_ADMIN : HTTP_AUDIENCE_PUBLIC;
+    bool is_found =
+        http_route_find(&context->route, &context->request, audience, &fault) == ERR_NONE;
     if (!access_check(shard, conn, context)) {
         return false;
     }

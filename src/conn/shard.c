@@ -32,11 +32,11 @@ static void *map_zeroed(size_t bytes)
 
 // Tables for 1.1 times this worker's share of the connections, since the kernel spreads them
 // unevenly, in as many rings as the descriptor limit asks for. With one worker its share is all,
-// and the margin is for those that are refused.
+// and the margin is for those that are refused and for administrators.
 static uint32_t descriptors_wanted(const struct shard_options *options)
 {
     uint64_t share = ((uint64_t)options->connections_max + options->workers - 1) / options->workers;
-    uint64_t wanted = share + share / 10 + 4 * ACCEPT_ARMED_MAX;
+    uint64_t wanted = share + share / 10 + 4 * ACCEPT_ARMED_MAX + SHARD_ADMIN_CONNECTIONS_MAX;
     return (uint32_t)wanted;
 }
 
@@ -121,15 +121,18 @@ static int make_tables(struct shard *shard, char *error, size_t error_size)
 
 static void wake(void *context, struct waiters *waiters);
 
-int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, int listener_fd,
+int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail,
                const struct shard_options *options, char *error, size_t error_size)
 {
+    ASSERT(options->listener_count >= 1 && options->listener_count <= LISTENERS_MAX);
     memset(shard, 0, sizeof(*shard));
     shard->loop = loop;
     shard->tail = tail;
-    shard->listener_fd = listener_fd;
     shard->options = *options;
     shard->terms = terms_hold(options->terms);
+    shard->listener_count = options->listener_count;
+    memcpy(shard->listeners, options->listeners,
+           options->listener_count * sizeof(*options->listeners));
     shard->ready = (struct ready){.first = CONN_NONE, .last = CONN_NONE};
     shard->requests = (struct ready){.first = CONN_NONE, .last = CONN_NONE};
     list_init(&shard->answered);

@@ -41,7 +41,8 @@ enum {
     SHARD_OP_CLOSE,
     SHARD_OP_COLD_READ,
     SHARD_OP_INSTALL,
-    SHARD_OP_ACCEPT = OP_CONN + 16, // and one more for each ring
+    SHARD_OP_ACCEPT = OP_CONN + 16,                               // and one more for each ring,
+    SHARD_OP_ACCEPT_ADMIN = SHARD_OP_ACCEPT + LOOP_RINGS_MAX - 1, // of which there is one less
     SHARD_TIMER_CONN = 0,
     SHARD_TIMER_FLOW,
     SHARD_TIMER_LINK,
@@ -68,11 +69,25 @@ enum {
     OUTBOX_BYTES_MAX =
         64 << 10,          // a connection that leaves more of broker-made bytes unread is closed
     RECEIVE_BUFFERS = 128, // of each ring
+    SHARD_ADMIN_CONNECTIONS_MAX = 32, // of admin listeners, beside all others; more wait
     // What one round does for requests, and for answers to them, before subscribers have their turn
     // again: a request or an answer is one, what takes longer counts as several.
     SHARD_REQUEST_SHARE = 512,
     SHARE_OF_TOKEN = 16,        // that is verified, and was not known
     SHARE_BODY_BYTES = 1 << 10, // of a body count as one
+};
+
+enum {
+    SHARD_LISTENER_TLS = 1 << 0,
+    SHARD_LISTENER_ADMIN = 1 << 1, // metrics and health, for those who run the broker
+    SHARD_LISTENER_PROXY = 1 << 2, // every connection begins with a PROXY header
+    SHARD_LISTENER_UNIX = 1 << 3,
+};
+
+// What connections come by. All workers have the same list, so that an index means the same.
+struct shard_listener {
+    int fd; // the caller's; -1: another worker accepts from it
+    uint8_t flags;
 };
 
 struct shard_options {
@@ -83,8 +98,10 @@ struct shard_options {
     struct client_limits *limits;  // the same for each client; borrowed
     uint32_t descriptors_per_ring_max;
     uint32_t streams_max;
-    const struct pressure_board *pressure; // of the whole broker, borrowed; NULL: none
-    struct terms *terms;                   // to begin with; held by the shard
+    const struct shard_listener *listeners; // copied
+    uint32_t listener_count;                // 1 to LISTENERS_MAX
+    const struct pressure_board *pressure;  // of the whole broker, borrowed; NULL: none
+    struct terms *terms;                    // to begin with; held by the shard
 };
 
 struct conn_ring {
@@ -116,12 +133,14 @@ struct shard {
     struct log_tail *tail;
     struct shard_options options;
     struct terms *terms; // in force: a reference
-    int listener_fd;
     uint32_t ring_count;
-    uint32_t conn_count; // slots in use
-    bool is_stopping;    // no new connections
-    bool is_crowded;     // no connections are accepted for now
-    bool is_in_batch;    // between the first queued send and shard_flush
+    uint32_t conn_count;  // slots in use
+    uint32_t admin_count; // of these by admin listeners
+    bool has_public;      // listeners of either kind that it accepts from
+    bool has_admin;
+    bool is_stopping; // no new connections
+    bool is_crowded;  // no connections are accepted for now
+    bool is_in_batch; // between the first queued send and shard_flush
     struct conn_ring rings[LOOP_RINGS_MAX];
     struct pool contexts;
     struct context_waits {
@@ -183,6 +202,10 @@ struct shard {
     struct ready ready;
     struct ready requests;
 
+    uint32_t listener_count;
+    struct shard_listener listeners[LISTENERS_MAX];
+    struct accept_set admin_accept;
+
     struct shard_stats stats;
 
     // Requests' ids, where their clients give none: made when they are told.
@@ -192,7 +215,7 @@ struct shard {
 
 // All on the worker's thread. shard_init may fail with one clear line; the shard is large and must
 // not move.
-int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail, int listener_fd,
+int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail,
                const struct shard_options *options, char *error, size_t error_size);
 // On the worker's thread once its loop has started: receive buffers, first accepts.
 int shard_start(struct shard *shard, char *error, size_t error_size);
@@ -201,7 +224,12 @@ void shard_free(struct shard *shard);
 void shard_take_terms(struct shard *shard, struct terms *terms);
 // How many direct descriptors ring 0 is to be made with.
 uint32_t shard_ring_descriptors(const struct shard_options *options);
+
+// --- accepting.c ---
 void shard_start_accepting(struct shard *shard);
+void shard_stop_accepting(struct shard *shard);
+// A connection's place is free again.
+void shard_count_out(struct shard *shard, const struct conn *conn);
 // Pauses and resumes the rings' accepts as room asks for.
 void shard_choose_accepting(struct shard *shard);
 // There are fewer requests that need the worker: it may be crowded no longer.
@@ -223,6 +251,15 @@ static inline uint32_t conn_slot(const struct shard *shard, const struct conn *c
 static inline struct conn_cold *conn_cold_of(const struct shard *shard, const struct conn *conn)
 {
     return &shard->rings[conn->ring].colds[conn_slot(shard, conn)];
+}
+static inline const struct shard_listener *conn_listener_of(const struct shard *shard,
+                                                            const struct conn *conn)
+{
+    return &shard->listeners[conn_cold_of(shard, conn)->listener];
+}
+static inline bool conn_is_admin(const struct shard *shard, const struct conn *conn)
+{
+    return (conn_listener_of(shard, conn)->flags & SHARD_LISTENER_ADMIN) != 0;
 }
 static inline uint64_t conn_handle(const struct shard *shard, const struct conn *conn)
 {

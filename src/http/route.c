@@ -15,10 +15,12 @@ enum route_shape {
 static const struct route_entry {
     struct slice path;
     enum route_shape shape;
+    enum http_audience audience;
     enum http_route_kind kinds[HTTP_METHOD_COUNT];
 } routes[] = {
     {SLICE_LITERAL("/streams/"),
      SHAPE_NAME,
+     HTTP_AUDIENCE_PUBLIC,
      {[HTTP_METHOD_GET] = HTTP_ROUTE_STREAM,
       [HTTP_METHOD_HEAD] = HTTP_ROUTE_HEAD,
       [HTTP_METHOD_POST] = HTTP_ROUTE_PUBLISH,
@@ -26,15 +28,35 @@ static const struct route_entry {
       [HTTP_METHOD_DELETE] = HTTP_ROUTE_DELETE}},
     {SLICE_LITERAL("/streams"),
      SHAPE_EXACT,
+     HTTP_AUDIENCE_PUBLIC,
      {[HTTP_METHOD_GET] = HTTP_ROUTE_LIST, [HTTP_METHOD_POST] = HTTP_ROUTE_CREATE_UUID}},
-    {SLICE_LITERAL("/connections/"), SHAPE_ID, {[HTTP_METHOD_POST] = HTTP_ROUTE_SEND}},
-    {SLICE_LITERAL("/connections/"), SHAPE_ID_TOKEN, {[HTTP_METHOD_POST] = HTTP_ROUTE_RENEW}},
-    {SLICE_LITERAL("/broadcast"), SHAPE_EXACT, {[HTTP_METHOD_POST] = HTTP_ROUTE_BROADCAST}},
-    {SLICE_LITERAL("/events"), SHAPE_EXACT, {[HTTP_METHOD_GET] = HTTP_ROUTE_EVENTS}},
-    {SLICE_LITERAL("/stream"), SHAPE_EXACT, {[HTTP_METHOD_GET] = HTTP_ROUTE_STREAM_ALIAS}},
-    {SLICE_LITERAL("/api/sse"), SHAPE_EXACT, {[HTTP_METHOD_GET] = HTTP_ROUTE_SESSION_ALIAS}},
+    {SLICE_LITERAL("/connections/"),
+     SHAPE_ID,
+     HTTP_AUDIENCE_PUBLIC,
+     {[HTTP_METHOD_POST] = HTTP_ROUTE_SEND}},
+    {SLICE_LITERAL("/connections/"),
+     SHAPE_ID_TOKEN,
+     HTTP_AUDIENCE_PUBLIC,
+     {[HTTP_METHOD_POST] = HTTP_ROUTE_RENEW}},
+    {SLICE_LITERAL("/broadcast"),
+     SHAPE_EXACT,
+     HTTP_AUDIENCE_PUBLIC,
+     {[HTTP_METHOD_POST] = HTTP_ROUTE_BROADCAST}},
+    {SLICE_LITERAL("/events"),
+     SHAPE_EXACT,
+     HTTP_AUDIENCE_PUBLIC,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_EVENTS}},
+    {SLICE_LITERAL("/stream"),
+     SHAPE_EXACT,
+     HTTP_AUDIENCE_PUBLIC,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_STREAM_ALIAS}},
+    {SLICE_LITERAL("/api/sse"),
+     SHAPE_EXACT,
+     HTTP_AUDIENCE_PUBLIC,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_SESSION_ALIAS}},
     {SLICE_LITERAL("/healthz"),
      SHAPE_EXACT,
+     HTTP_AUDIENCE_BOTH,
      {[HTTP_METHOD_GET] = HTTP_ROUTE_HEALTH, [HTTP_METHOD_HEAD] = HTTP_ROUTE_HEALTH}},
 };
 
@@ -141,10 +163,12 @@ static enum rc_error refuse_method(struct http_route *route, struct http_fault *
 
 // "*" and CONNECT's authority are about the server as a whole.
 static enum rc_error find_server(struct http_route *route, const struct http_request *request,
-                                 struct http_fault *fault)
+                                 enum http_audience audience, struct http_fault *fault)
 {
     for (size_t i = 0; i < ROUTES; i++) {
-        route->methods |= methods_of(&routes[i]);
+        if ((routes[i].audience & audience) != 0) {
+            route->methods |= methods_of(&routes[i]);
+        }
     }
     if (request->method != HTTP_METHOD_OPTIONS) {
         return refuse_method(route, fault);
@@ -153,34 +177,50 @@ static enum rc_error find_server(struct http_route *route, const struct http_req
     return ERR_NONE;
 }
 
-// The entry of the path; NULL where there is none and the method is none of an asset's.
-static const struct route_entry *find_entry(struct slice path, enum http_method method,
-                                            struct slice *name)
+// The entry of the path for this audience; NULL where there is none and the method is none of an
+// asset's.
+static const struct route_entry *find_entry(struct slice path, enum http_audience audience,
+                                            enum http_method method, struct slice *name)
 {
     static const struct route_entry asset = {
         SLICE_LITERAL("/"),
         SHAPE_EXACT,
+        HTTP_AUDIENCE_PUBLIC,
         {[HTTP_METHOD_GET] = HTTP_ROUTE_ASSET, [HTTP_METHOD_HEAD] = HTTP_ROUTE_ASSET}};
     for (size_t i = 0; i < ROUTES; i++) {
-        if (entry_matches(&routes[i], path, name)) {
+        if ((routes[i].audience & audience) != 0 && entry_matches(&routes[i], path, name)) {
             return &routes[i];
         }
     }
     *name = slice_empty();
+    if ((asset.audience & audience) == 0) {
+        return NULL;
+    }
     bool is_answered = (methods_of(&asset) & 1U << method) != 0;
     return is_answered || slice_equal(path, asset.path) ? &asset : NULL;
 }
 
+static enum rc_error refuse_path(enum http_audience audience, struct http_fault *fault)
+{
+    if (audience == HTTP_AUDIENCE_ADMIN) {
+        return http_fault_set(fault, ERR_NOT_FOUND,
+                              "There is no such resource on an admin listener (--admin-listen); "
+                              "streams are at the others (--listen)");
+    }
+    return http_fault_set(fault, ERR_NOT_FOUND,
+                          "There is no such resource; publishing is POST /streams/{name}");
+}
+
 static enum rc_error find(struct http_route *route, struct http_request *request,
-                          struct http_fault *fault)
+                          enum http_audience audience, struct http_fault *fault)
 {
     if (route->path.length == 0 || route->path.at[0] != '/') {
-        return find_server(route, request, fault);
+        return find_server(route, request, audience, fault);
     }
-    const struct route_entry *entry = find_entry(route->path, request->method, &route->name);
+    const struct route_entry *entry =
+        find_entry(route->path, audience, request->method, &route->name);
     if (entry == NULL) {
-        return http_fault_set(fault, ERR_NOT_FOUND,
-                              "There is no such resource; publishing is POST /streams/{name}");
+        return refuse_path(audience, fault);
     }
     route->methods = methods_of(entry);
     enum rc_error error = ERR_NONE;
@@ -202,7 +242,7 @@ static enum rc_error find(struct http_route *route, struct http_request *request
 }
 
 enum rc_error http_route_find(struct http_route *route, struct http_request *request,
-                              struct http_fault *fault)
+                              enum http_audience audience, struct http_fault *fault)
 {
     struct slice target = http_request_target(request);
     size_t mark = slice_find(target, '?');
@@ -210,7 +250,7 @@ enum rc_error http_route_find(struct http_route *route, struct http_request *req
     if (mark < target.length) {
         route->query = slice_after(target, mark + 1);
     }
-    enum rc_error error = find(route, request, fault);
+    enum rc_error error = find(route, request, audience, fault);
     if (error != ERR_NONE) {
         route->kind = HTTP_ROUTE_NONE;
     }

@@ -1,5 +1,5 @@
-// What a request asks for: one table of all paths and their methods, in route.c. A path that the
-// table has not may be a web asset's.
+// What a request asks for: one table of all paths, their methods and who is answered there, in
+// route.c. A path that the table has not may be a web asset's, which are public.
 //
 // A stream's name is the rest of the path, percent-decoded once: a%2Fb and a/b are the same stream,
 // `.` and `..` are names like others, what is not UTF-8 (overlong forms too) or has control
@@ -35,6 +35,13 @@ enum http_route_kind {
     HTTP_ROUTE_ASSET,         // GET or HEAD of another path: look it up, else ERR_NOT_FOUND
 };
 
+// By which kind of listener a request came, and which of them a path answers.
+enum http_audience {
+    HTTP_AUDIENCE_PUBLIC = 1 << 0,
+    HTTP_AUDIENCE_ADMIN = 1 << 1,
+    HTTP_AUDIENCE_BOTH = HTTP_AUDIENCE_PUBLIC | HTTP_AUDIENCE_ADMIN,
+};
+
 struct http_route {
     enum http_route_kind kind;
     unsigned methods;   // that its path has: bit for each enum http_method
@@ -45,10 +52,11 @@ struct http_route {
 
 // The route of a complete request, or of one whose body follows. Once for each request, since it
 // decodes the name in place; the slices point into the request. Returns ERR_NONE, or sets *fault:
-// ERR_NOT_FOUND, ERR_METHOD_NOT_ALLOWED (the answer has to tell `methods`), ERR_INVALID_NAME or
-// ERR_INVALID_REQUEST (a bad escape in the name). route->kind is HTTP_ROUTE_NONE then.
+// ERR_NOT_FOUND (also where the path is another audience's), ERR_METHOD_NOT_ALLOWED (the answer has
+// to tell `methods`), ERR_INVALID_NAME or ERR_INVALID_REQUEST (a bad escape in the name).
+// route->kind is HTTP_ROUTE_NONE then.
 enum rc_error http_route_find(struct http_route *route, struct http_request *request,
-                              struct http_fault *fault);
+                              enum http_audience audience, struct http_fault *fault);
 
 // Whether a route subscribes, so that subscribe_parse is next.
 bool http_route_is_subscription(enum http_route_kind kind);

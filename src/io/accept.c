@@ -6,13 +6,18 @@
 #include <errno.h>
 #include <string.h>
 
+static const struct accept_listener *listener_of(const struct accept_set *set, uint32_t index)
+{
+    return &set->listeners[index % set->listener_count];
+}
+
 static void accept_arm(struct accept_set *set, uint32_t index)
 {
     struct accept_entry *entry = &set->entries[index];
     ASSERT(!entry->inflight);
     entry->address_length = sizeof entry->address;
     struct io_uring_sqe *sqe = loop_sqe(set->loop, set->ring);
-    io_uring_prep_accept(sqe, set->listener_fd, (struct sockaddr *)&entry->address,
+    io_uring_prep_accept(sqe, listener_of(set, index)->fd, (struct sockaddr *)&entry->address,
                          &entry->address_length, 0);
     // liburing 2.3's prep_accept_direct adds one to this, which makes it an ordinary accept.
     sqe->file_index = IORING_FILE_INDEX_ALLOC;
@@ -102,8 +107,8 @@ static void accept_handle(void *context, struct loop *loop, unsigned ring, uint6
         accept_fail(set, -result);
     } else {
         set->accepted++;
-        set->callback(set->context, ring, result, (const struct sockaddr *)&entry->address,
-                      entry->address_length);
+        set->callback(set->context, ring, listener_of(set, index)->number, result,
+                      (const struct sockaddr *)&entry->address, entry->address_length);
     }
     // The callback may have paused, stopped or resumed the set.
     if (accept_may_arm(set) && !entry->inflight) {
@@ -122,15 +127,18 @@ static void accept_handle_retry(void *context, struct loop *loop, struct wheel_t
 }
 
 void accept_start(struct accept_set *set, struct loop *loop, unsigned ring, uint8_t op,
-                  int listener_fd, uint32_t armed, accept_callback callback, void *context)
+                  const struct accept_listener *listeners, uint32_t listener_count, uint32_t armed,
+                  accept_callback callback, void *context)
 {
-    ASSERT(armed >= 1 && armed <= ACCEPT_ARMED_MAX);
+    ASSERT(listener_count >= 1 && listener_count <= LISTENERS_MAX);
+    ASSERT(armed >= listener_count && armed <= ACCEPT_ARMED_MAX);
     ASSERT(callback != NULL);
     memset(set, 0, sizeof *set);
     set->loop = loop;
     set->ring = ring;
     set->op = op;
-    set->listener_fd = listener_fd;
+    set->listener_count = listener_count;
+    memcpy(set->listeners, listeners, listener_count * sizeof(*listeners));
     set->armed_wanted = armed;
     set->callback = callback;
     set->context = context;

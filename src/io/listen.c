@@ -101,6 +101,14 @@ static int address_resolve(struct listen_address *address, const char *host, cha
     return 0;
 }
 
+bool listen_address_is_well_formed(const char *text)
+{
+    char host[HOST_SIZE];
+    const char *port_text = NULL;
+    uint16_t port = 0;
+    return address_split(text, host, &port_text) && port_parse(port_text, &port);
+}
+
 int listen_address_parse(struct listen_address *address, const char *text, char *error,
                          size_t error_size)
 {

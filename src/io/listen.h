@@ -38,6 +38,9 @@ struct listen_address {
 int listen_address_parse(struct listen_address *address, const char *text, char *error,
                          size_t error_size);
 
+// Whether listen_address_parse would understand it. Looks no name up.
+bool listen_address_is_well_formed(const char *text);
+
 // Writes an address of TCP as "127.0.0.1:8080" or "[::1]:8080" and of a Unix socket as "unix:PATH"
 // or "unix:". Any thread.
 void listen_address_format(const struct sockaddr *address, socklen_t length, char *text,

@@ -29,10 +29,12 @@ static void write_address(struct json_writer *writer, const struct conn_cold *co
 {
     char address[CLIENT_ADDRESS_TEXT_BYTES];
     struct slice host = client_address_text(cold, address);
-    char text[CLIENT_ADDRESS_TEXT_BYTES + 16];
-    snprintf(text, sizeof(text),
-             cold->family == AF_INET6 ? "[" SLICE_FORMAT "]:%u" : SLICE_FORMAT ":%u",
-             SLICE_ARGUMENTS(host), cold->port);
+    char text[CLIENT_ADDRESS_TEXT_BYTES + 16] = "unix:"; // a peer of a Unix socket has no name
+    if (cold->family == AF_INET || cold->family == AF_INET6) {
+        snprintf(text, sizeof(text),
+                 cold->family == AF_INET6 ? "[" SLICE_FORMAT "]:%u" : SLICE_FORMAT ":%u",
+                 SLICE_ARGUMENTS(host), cold->port);
+    }
     json_write_key(writer, "address");
     json_write_text(writer, text);
 }

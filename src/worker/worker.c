@@ -106,9 +106,7 @@ static void stop_begin(struct worker *worker)
     worker->is_stopping = true;
     worker->stop_deadline_ms = loop_now_ms(&worker->loop) + worker->options.stop_ms_max;
     shard->is_stopping = true;
-    for (uint32_t i = 0; i < shard->ring_count; i++) {
-        accept_stop(&shard->rings[i].accept);
-    }
+    shard_stop_accepting(shard);
 }
 
 static void on_message(void *context, const void *bytes)
@@ -366,8 +364,8 @@ struct worker *worker_create(const struct worker_options *options, struct loop *
         free(worker);
         return NULL;
     }
-    if (shard_init(&worker->shard, &worker->loop, tail, options->listener_fd, &options->shard,
-                   message, message_size) != 0) {
+    if (shard_init(&worker->shard, &worker->loop, tail, &options->shard, message, message_size) !=
+        0) {
         loop_free(&worker->loop);
         free(worker);
         return NULL;

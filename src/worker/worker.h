@@ -1,4 +1,4 @@
-// A worker: one thread with its loop, its listener and its shard of the connections; a reader of
+// A worker: one thread with its loop, its listeners and its shard of the connections; a reader of
 // the log.
 //
 // Life: worker_create on the main thread (start-up errors are told there), worker_run on the
@@ -19,7 +19,6 @@ struct worker;
 
 struct worker_options {
     struct shard_options shard; // shard.worker is this worker's number
-    int listener_fd;            // its own (SO_REUSEPORT) or shared; stays the caller's
     uint32_t inbox_capacity;    // a power of two, above SHARD_REQUESTS_MAX
     uint32_t features_masked;   // LOOP_FEATURE_*
     uint32_t stop_ms_max;       // how long the end may take

@@ -123,7 +123,7 @@ static void check_subscription(struct http_request *request)
 {
     struct http_route route;
     struct http_fault fault;
-    if (http_route_find(&route, request, &fault) != ERR_NONE) {
+    if (http_route_find(&route, request, HTTP_AUDIENCE_PUBLIC, &fault) != ERR_NONE) {
         check_refusal(&fault);
         return;
     }

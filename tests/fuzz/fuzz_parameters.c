@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct http_route route;
     struct http_fault fault;
-    if (http_route_find(&route, &request, &fault) != ERR_NONE ||
+    if (http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault) != ERR_NONE ||
         check_route(&request, &route, &fault) != ERR_NONE) {
         check_refusal(&fault);
         return 0;

@@ -101,8 +101,8 @@ export class Broker {
 
   // Until it says that it is ready.
   async start() {
-    const command = [...this.launcher, binary, 'serve', '--listen', `${this.host}:${this.port}`, '--socket', this.socket,
-      '--data-dir', this.data, ...(this.flags.includes('--workers') ? [] : ['--workers', '2']), ...this.flags];
+    const command = [...this.launcher, binary, 'serve',
+      ...(this.flags.includes('--listen') ? [] : ['--listen', `${this.host}:${this.port}`]), ...(this.flags.includes('--admin-listen') ? [] : ['--admin-listen', 'none']), '--socket', this.socket, '--data-dir', this.data, ...(this.flags.includes('--workers') ? [] : ['--workers', '2']), ...this.flags];
     let onReady;
     const ready = new Promise((resolve) => { onReady = resolve; });
     this.lines = []; // of the launcher, after the first, which is the broker's
@@ -118,6 +118,7 @@ export class Broker {
     const address = /http:\/\/[\d.]+:(\d+)/.exec(line);
     assert.ok(address, `no address in: ${line}`);
     this.port = Number(address[1]);
+    this.adminPort = Number(/ admin on http:\/\/[\d.]+:(\d+)/.exec(line)?.[1]); // NaN: no such listener
   }
 
   async kill() {

@@ -2,6 +2,7 @@
 # ends at once with the broker's log; nothing that was started outlives it.
 # shellcheck shell=bash disable=SC2034 # variables that the tests read
 set -u
+export RINGCAST_ADMIN_LISTEN=${RINGCAST_ADMIN_LISTEN:-none} # several tests run side by side
 
 : "${RINGCAST_BIN:?run by tests/integration/run.sh}" "${RC_TMP:?}"
 # How often a thing is looked at, 20 times a second, before it is given up: 15 s, more where all is slow.
@@ -63,12 +64,14 @@ has_printed_or_ended() { [ -s "$RC_TMP/broker.out" ] || is_gone "$BROKER_PID"; }
 # broker_start [FLAG...]: sets BROKER_PID, PORT and URL. The data directory and the socket stay the same
 # from one start to the next.
 broker_start() {
+  local listen=(--listen 127.0.0.1:0)
+  [[ " $* " != *" --listen "* ]] || listen=()
   : >"$RC_TMP/broker.out"
-  "${BROKER_LAUNCHER[@]}" "$RINGCAST_BIN" serve --listen 127.0.0.1:0 --socket "$SOCKET" --data-dir "$DATA" --workers 2 "$@" \
+  "${BROKER_LAUNCHER[@]}" "$RINGCAST_BIN" serve "${listen[@]}" --socket "$SOCKET" --data-dir "$DATA" --workers 2 "$@" \
     >"$RC_TMP/broker.out" 2>>"$BROKER_LOG" &
   BROKER_PID=$!
   patiently has_printed_or_ended || fail "the broker prints nothing"
-  PORT=$(sed -nE 's/.*127\.0\.0\.1:([0-9]+).*/\1/p' "$RC_TMP/broker.out" | head -n 1)
+  PORT=$(grep -oE -m 1 '127\.0\.0\.1:[0-9]+' "$RC_TMP/broker.out" | head -n 1 | cut -d : -f 2)
   [ -n "$PORT" ] || fail "the broker did not start: $(cat "$RC_TMP/broker.out")"
   URL=http://127.0.0.1:$PORT
 }

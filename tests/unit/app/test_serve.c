@@ -56,6 +56,8 @@ static void start(struct child *child, char *const *extra)
         (char *)"serve",
         (char *)"--listen",
         (char *)"127.0.0.1:0",
+        (char *)"--admin-listen",
+        (char *)"none",
         (char *)"--socket",
         socket_path,
         (char *)"--data-dir",
@@ -67,7 +69,7 @@ static void start(struct child *child, char *const *extra)
         (char *)"--tail-bytes",
         (char *)"16MiB",
     };
-    int count = 13;
+    int count = 15;
     for (; *extra != NULL; extra++) {
         arguments[count++] = *extra;
     }

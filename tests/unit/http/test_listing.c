@@ -12,7 +12,8 @@ static void find(const char *method, const char *target, enum http_route_kind ki
 {
     request_make(&request, method, target, "");
     memset(&fault, 0, sizeof(fault));
-    cr_assert_eq(http_route_find(&route, &request, &fault), ERR_NONE, "%s", target);
+    cr_assert_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault), ERR_NONE, "%s",
+                 target);
     cr_assert_eq(route.kind, kind);
 }
 

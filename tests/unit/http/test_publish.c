@@ -12,7 +12,8 @@ static enum rc_error parse(const char *target, const char *header_fields)
     struct http_route route;
     memset(&parameters, 0xaa, sizeof(parameters));
     memset(&fault, 0, sizeof(fault));
-    cr_assert_eq(http_route_find(&route, &request, &fault), ERR_NONE, "%s", target);
+    cr_assert_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault), ERR_NONE, "%s",
+                 target);
     return publish_parse(&parameters, &request, &route, &fault);
 }
 

@@ -73,8 +73,9 @@ Test(route, table)
         request_make(&request, expected->method, expected->target, "");
         struct http_route route;
         struct http_fault fault = {.error = ERR_NONE};
-        cr_expect_eq(http_route_find(&route, &request, &fault), expected->error, "%s %s: %s",
-                     expected->method, expected->target, fault.detail);
+        cr_expect_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault),
+                     expected->error, "%s %s: %s", expected->method, expected->target,
+                     fault.detail);
         cr_expect_eq(fault.error, expected->error);
         cr_expect_eq(route.kind, expected->kind, "%s %s: %d", expected->method, expected->target,
                      (int)route.kind);
@@ -107,10 +108,10 @@ Test(route, methods)
         struct http_fault fault;
         char text[HTTP_METHODS_TEXT_BYTES];
         request_make(&request, "OPTIONS", paths[i].target, "");
-        cr_assert_eq(http_route_find(&route, &request, &fault), ERR_NONE);
+        cr_assert_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault), ERR_NONE);
         cr_expect_str_eq(http_methods_text(route.methods, text), paths[i].methods);
         request_make(&request, "PATCH", paths[i].target, "");
-        enum rc_error error = http_route_find(&route, &request, &fault);
+        enum rc_error error = http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault);
         if (error == ERR_METHOD_NOT_ALLOWED) {
             cr_expect_str_eq(http_methods_text(route.methods, text), paths[i].methods);
             cr_expect_not_null(strstr(fault.detail, paths[i].methods));
@@ -182,8 +183,8 @@ Test(route, names_that_play_tricks)
         request_make(&request, "GET", target, "");
         struct http_route route;
         struct http_fault fault;
-        cr_expect_eq(http_route_find(&route, &request, &fault), names[i].error, "%s",
-                     names[i].encoded);
+        cr_expect_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault),
+                     names[i].error, "%s", names[i].encoded);
         if (names[i].error == ERR_NONE) {
             expect_slice(route.name, names[i].name, names[i].encoded);
         } else {
@@ -205,7 +206,7 @@ Test(route, names_up_to_their_bound)
         request_make(&request, "GET", target, "");
         struct http_route route;
         struct http_fault fault;
-        cr_expect_eq(http_route_find(&route, &request, &fault),
+        cr_expect_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault),
                      over == 0 ? ERR_NONE : ERR_INVALID_NAME);
     }
 }
@@ -216,10 +217,10 @@ Test(route, tells_an_empty_query_from_none)
     struct http_route route;
     struct http_fault fault;
     request_make(&request, "GET", "/events?", "");
-    cr_assert_eq(http_route_find(&route, &request, &fault), ERR_NONE);
+    cr_assert_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault), ERR_NONE);
     cr_expect_not_null(route.query.at);
     request_make(&request, "GET", "/events", "");
-    cr_assert_eq(http_route_find(&route, &request, &fault), ERR_NONE);
+    cr_assert_eq(http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault), ERR_NONE);
     cr_expect_null(route.query.at);
 }
 

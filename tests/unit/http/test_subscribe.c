@@ -12,7 +12,7 @@ static enum rc_error parse(const char *target, const char *header_fields)
     struct http_route route;
     memset(&subscribe, 0xaa, sizeof(subscribe));
     memset(&fault, 0, sizeof(fault));
-    enum rc_error error = http_route_find(&route, &request, &fault);
+    enum rc_error error = http_route_find(&route, &request, HTTP_AUDIENCE_PUBLIC, &fault);
     if (error != ERR_NONE) {
         return error;
     }

@@ -30,6 +30,15 @@ static inline struct connection_listener connection_listen(void)
     return listener;
 }
 
+// A set that accepts from this listener alone.
+static inline void connection_accept(struct accept_set *set, struct loop *loop, unsigned ring,
+                                     uint8_t op, int listener_fd, uint32_t armed,
+                                     accept_callback callback)
+{
+    const struct accept_listener one = {.fd = listener_fd};
+    accept_start(set, loop, ring, op, &one, 1, armed, callback, NULL);
+}
+
 // A connected client with a small receive buffer. Its local port, for comparing addresses.
 static inline int connection_client(const struct connection_listener *listener, uint16_t *port)
 {

@@ -31,10 +31,11 @@ static struct accept_set *pause_at_once;
 static uint32_t used[SETS];
 static uint32_t table; // 0: do not mind it
 
-static void see_accepted(void *context, unsigned ring, int descriptor,
+static void see_accepted(void *context, unsigned ring, uint8_t number, int descriptor,
                          const struct sockaddr *address, socklen_t address_length)
 {
     (void)context;
+    (void)number;
     cr_assert_lt(accepted_count, CLIENTS_MAX);
     cr_assert_geq(descriptor, 0);
     struct accepted *entry = &accepted[accepted_count++];
@@ -110,8 +111,8 @@ static void several_rings(uint32_t masked)
     struct loop *loop = accepting_loop(SETS, table, masked);
     struct connection_listener listener = connection_listen();
     for (unsigned i = 0; i < SETS; i++) {
-        accept_start(&sets[i], loop, i, (uint8_t)(OP_ACCEPT + i), listener.fd, 4, see_accepted,
-                     NULL);
+        connection_accept(&sets[i], loop, i, (uint8_t)(OP_ACCEPT + i), listener.fd, 4,
+                          see_accepted);
     }
     loop_round(loop, 0);
     int clients[CLIENTS_MAX];
@@ -169,7 +170,7 @@ Test(accept, a_full_table_rests_until_resumed, .timeout = 60)
 {
     struct loop *loop = accepting_loop(1, 4, 0);
     struct connection_listener listener = connection_listen();
-    accept_start(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 2, see_accepted, NULL);
+    connection_accept(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 2, see_accepted);
     loop_round(loop, 0);
     int clients[6];
     for (int i = 0; i < 6; i++) {
@@ -198,7 +199,7 @@ Test(accept, a_rest_ends_by_itself, .timeout = 60)
 {
     struct loop *loop = accepting_loop(1, 2, 0);
     struct connection_listener listener = connection_listen();
-    accept_start(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 1, see_accepted, NULL);
+    connection_accept(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 1, see_accepted);
     loop_round(loop, 0);
     int clients[3];
     for (int i = 0; i < 3; i++) {
@@ -225,7 +226,7 @@ Test(accept, a_pause_lets_in_only_what_was_armed, .timeout = 60)
     struct loop *loop = accepting_loop(1, 100, 0);
     struct connection_listener listener = connection_listen();
     pause_at_once = &sets[0];
-    accept_start(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 3, see_accepted, NULL);
+    connection_accept(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 3, see_accepted);
     loop_round(loop, 0);
     int clients[10];
     for (int i = 0; i < 10; i++) {
@@ -256,7 +257,7 @@ Test(accept, takes_connections_that_were_reset_in_the_backlog, .timeout = 60)
         connection_reset(connection_client(&listener, NULL));
     }
     int client = connection_client(&listener, NULL);
-    accept_start(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 4, see_accepted, NULL);
+    connection_accept(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 4, see_accepted);
     FIXTURE_ROUNDS_UNTIL(loop, sets[0].accepted + sets[0].aborted == 21);
     cr_assert_eq(sets[0].error, 0);
     close(client);
@@ -269,7 +270,7 @@ Test(accept, a_broken_listener_is_told_and_rests, .timeout = 60)
 {
     struct loop *loop = accepting_loop(1, 10, 0);
     struct connection_listener listener = connection_listen();
-    accept_start(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 2, see_accepted, NULL);
+    connection_accept(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 2, see_accepted);
     loop_round(loop, 0);
     cr_assert_eq(shutdown(listener.fd, SHUT_RDWR), 0);
     FIXTURE_ROUNDS_UNTIL(loop, sets[0].error != 0);
@@ -291,7 +292,7 @@ Test(accept, takes_unix_connections, .timeout = 60)
     cr_assert_eq(listen_unix_open(&listener, address.sun_path, 0600, error, sizeof error), 0, "%s",
                  error);
     struct loop *loop = accepting_loop(1, 10, 0);
-    accept_start(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 2, see_accepted, NULL);
+    connection_accept(&sets[0], loop, 0, OP_ACCEPT, listener.fd, 2, see_accepted);
     int client = socket(AF_UNIX, SOCK_STREAM, 0);
     cr_assert_eq(connect(client, (struct sockaddr *)&address, sizeof address), 0);
     FIXTURE_ROUNDS_UNTIL(loop, accepted_count == 1);

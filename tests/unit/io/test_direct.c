@@ -27,11 +27,12 @@ static int32_t done_result;
 static uint32_t passed_count;
 static int32_t passed_result;
 
-static void see_accepted(void *context, unsigned ring, int descriptor,
+static void see_accepted(void *context, unsigned ring, uint8_t number, int descriptor,
                          const struct sockaddr *address, socklen_t address_length)
 {
     (void)context;
     (void)ring;
+    (void)number;
     (void)address;
     (void)address_length;
     direct = descriptor;
@@ -69,7 +70,7 @@ static void setup(void)
     loop_set_handler(loop, OP_SEND, see_done, NULL);
     listener = connection_listen();
     direct = -1;
-    accept_start(&set, loop, 0, OP_ACCEPT, listener.fd, 1, see_accepted, NULL);
+    connection_accept(&set, loop, 0, OP_ACCEPT, listener.fd, 1, see_accepted);
     client = connection_client(&listener, NULL);
     FIXTURE_ROUNDS_UNTIL(loop, direct >= 0);
 }

@@ -29,11 +29,12 @@ static uint32_t other_completions;
 static int32_t other_result;
 static uint8_t *big;
 
-static void see_accepted(void *context, unsigned ring, int descriptor,
+static void see_accepted(void *context, unsigned ring, uint8_t number, int descriptor,
                          const struct sockaddr *address, socklen_t address_length)
 {
     (void)context;
     (void)ring;
+    (void)number;
     (void)address;
     (void)address_length;
     direct = descriptor;
@@ -71,7 +72,7 @@ static void open_connection(uint32_t masked)
     loop_set_handler(loop, OP_SEND, see_send, NULL);
     loop_set_handler(loop, OP_OTHER, see_other, NULL);
     direct = -1;
-    accept_start(&set, loop, 0, OP_ACCEPT, listener.fd, 1, see_accepted, NULL);
+    connection_accept(&set, loop, 0, OP_ACCEPT, listener.fd, 1, see_accepted);
     client = connection_client(&listener, NULL);
     FIXTURE_ROUNDS_UNTIL(loop, direct >= 0);
     big = malloc(BIG);

@@ -293,11 +293,12 @@ void fake_start(const struct fake_options *options)
     fake.listener = listen_tcp(&address, false, &fake.port, error, sizeof(error));
     cr_assert_geq(fake.listener, 0, "%s", error);
     struct worker_options worker = {.shard = options->shard,
-                                    .listener_fd = fake.listener,
                                     .inbox_capacity =
                                         options->inbox_capacity ? options->inbox_capacity : 1 << 15,
                                     .features_masked = options->features_masked,
                                     .stop_ms_max = 2000};
+    worker.shard.listeners = &(struct shard_listener){.fd = fake.listener};
+    worker.shard.listener_count = 1;
     fake.terms = options->terms;
     fill_options(&worker.shard, &fake.terms);
     fake.worker = worker_create(&worker, &fake.loop, fake.tail, error, sizeof(error));

@@ -1,0 +1,222 @@
+#include "app/listeners.h"
+
+#include "app/threads.h"
+#include "base/assert.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LISTEN_DEFAULT       "127.0.0.1:8080"
+#define ADMIN_LISTEN_DEFAULT "127.0.0.1:9180"
+#define NO_LISTENER          "none"
+
+// --- what the settings say ---
+
+// Which of the settings, for what goes wrong.
+struct source {
+    const char *flag;
+    const struct setting_texts *texts;
+    const char *default_text;
+    bool is_admin;
+};
+
+static int complain(const struct source *source, const char *what, char *message,
+                    size_t message_size)
+{
+    (void)snprintf(message, message_size, "%s: %s", source->flag, what);
+    return -EINVAL;
+}
+
+static int add(struct listeners *listeners, const struct source *source, struct slice text,
+               char *message, size_t message_size)
+{
+    char fault[LISTEN_ERROR_SIZE];
+    if (listeners->count == LISTENERS_MAX) {
+        (void)snprintf(fault, sizeof(fault),
+                       "there are more than %d listeners with --listen and "
+                       "--admin-listen together",
+                       LISTENERS_MAX);
+        return complain(source, fault, message, message_size);
+    }
+    struct listener *listener = &listeners->each[listeners->count];
+    *listener = (struct listener){.local.fd = -1};
+    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+        listener->fds[i] = -1;
+    }
+    if (listen_spec_parse(&listener->spec, text, fault, sizeof(fault)) != 0) {
+        return complain(source, fault, message, message_size);
+    }
+    const struct listen_spec *spec = &listener->spec;
+    if (spec->has_tls) {
+        return complain(source, "tls: this build has no TLS", message, message_size);
+    }
+    listener->flags = (uint8_t)((spec->has_tls ? SHARD_LISTENER_TLS : 0) |
+                                (spec->has_proxy ? SHARD_LISTENER_PROXY : 0) |
+                                (spec->is_unix ? SHARD_LISTENER_UNIX : 0) |
+                                (source->is_admin ? SHARD_LISTENER_ADMIN : 0));
+    listeners->count++;
+    return 0;
+}
+
+// One value may hold several, with blanks between: a variable comes only once.
+static int add_value(struct listeners *listeners, const struct source *source, struct slice value,
+                     char *message, size_t message_size)
+{
+    int result = 0;
+    bool is_empty = true;
+    while (value.at != NULL && result == 0) {
+        struct slice text = slice_split(&value, ' ');
+        is_empty = is_empty && text.length == 0;
+        if (text.length > 0 && !(source->is_admin && slice_equal_text(text, NO_LISTENER))) {
+            result = add(listeners, source, text, message, message_size);
+        }
+    }
+    return is_empty ? complain(source, "an address may not be empty", message, message_size)
+                    : result;
+}
+
+static int add_source(struct listeners *listeners, const struct source *source, char *message,
+                      size_t message_size)
+{
+    if (source->texts->count == 0) {
+        return add(listeners, source, slice_of(source->default_text), message, message_size);
+    }
+    int result = 0;
+    for (uint32_t i = 0; i < source->texts->count && result == 0; i++) {
+        result =
+            add_value(listeners, source, slice_of(source->texts->texts[i]), message, message_size);
+    }
+    return result;
+}
+
+int listeners_read(struct listeners *listeners, const struct options *options, char *message,
+                   size_t message_size)
+{
+    const struct source sources[] = {
+        {"--listen", &options->listen, LISTEN_DEFAULT, false},
+        {"--admin-listen", &options->admin_listen, ADMIN_LISTEN_DEFAULT, true},
+    };
+    listeners->count = 0;
+    int result = add_source(listeners, &sources[0], message, message_size);
+    return result != 0 ? result : add_source(listeners, &sources[1], message, message_size);
+}
+
+// --- open ---
+
+static bool is_admin(const struct listener *listener)
+{
+    return (listener->flags & SHARD_LISTENER_ADMIN) != 0;
+}
+
+// Several listeners share a port through SO_REUSEPORT, which would also let a second broker of the
+// same user in: so the port must be had alone first.
+static int claim_port(const struct listen_address *address, char *message, size_t message_size)
+{
+    uint64_t until_ms = 0;
+    int fd = 0;
+    do {
+        fd = listen_tcp(address, false, NULL, message, message_size);
+    } while (fd == -EADDRINUSE && threads_wait_for_address(&until_ms));
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return fd < 0 ? fd : 0;
+}
+
+static int open_tcp(struct listener *listener, unsigned workers, char *message, size_t message_size)
+{
+    unsigned count = is_admin(listener) ? 1 : workers;
+    int result =
+        listen_address_parse(&listener->address, listener->spec.place, message, message_size);
+    if (result == 0) {
+        result = claim_port(&listener->address, message, message_size);
+    }
+    for (unsigned i = 0; result == 0 && i < count; i++) {
+        uint16_t port = 0;
+        int fd = listen_tcp(&listener->address, count > 1, &port, message, message_size);
+        if (fd < 0) {
+            return fd;
+        }
+        listen_address_set_port(&listener->address, port);
+        listener->fds[i] = fd;
+    }
+    return result;
+}
+
+static int open_unix(struct listener *listener, char *message, size_t message_size)
+{
+    uint64_t until_ms = 0;
+    int result = 0;
+    do {
+        result = listen_unix_open(&listener->local, listener->spec.place, listener->spec.mode,
+                                  message, message_size);
+    } while (result == -EADDRINUSE && threads_wait_for_address(&until_ms));
+    return result;
+}
+
+int listeners_open(struct listeners *listeners, unsigned workers, char *message,
+                   size_t message_size)
+{
+    ASSERT(workers >= 1 && workers <= WORKERS_MAX);
+    int result = 0;
+    for (uint32_t i = 0; i < listeners->count && result == 0; i++) {
+        struct listener *listener = &listeners->each[i];
+        result = listener->spec.is_unix ? open_unix(listener, message, message_size)
+                                        : open_tcp(listener, workers, message, message_size);
+    }
+    return result;
+}
+
+void listeners_close(struct listeners *listeners)
+{
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        struct listener *listener = &listeners->each[i];
+        listen_unix_close(&listener->local);
+        for (unsigned worker = 0; worker < WORKERS_MAX; worker++) {
+            if (listener->fds[worker] >= 0) {
+                (void)close(listener->fds[worker]);
+            }
+        }
+    }
+    listeners->count = 0;
+}
+
+void listeners_of_worker(const struct listeners *listeners, unsigned worker,
+                         struct shard_listener own[static LISTENERS_MAX])
+{
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        const struct listener *listener = &listeners->each[i];
+        bool is_others = is_admin(listener) && worker != 0;
+        int fd = listener->spec.is_unix ? listener->local.fd : listener->fds[worker];
+        own[i] = (struct shard_listener){.fd = is_others ? -1 : fd, .flags = listener->flags};
+    }
+}
+
+static void format_one(const struct listener *listener, char text[static LISTEN_ADDRESS_TEXT_SIZE])
+{
+    if (listener->spec.is_unix) {
+        (void)snprintf(text, LISTEN_ADDRESS_TEXT_SIZE, "unix:%.*s", LISTEN_PATH_SIZE - 1,
+                       listener->spec.place);
+    } else {
+        listen_address_format((const struct sockaddr *)&listener->address.storage,
+                              listener->address.length, text, LISTEN_ADDRESS_TEXT_SIZE);
+    }
+}
+
+void listeners_format(const struct listeners *listeners, char text[static LISTENERS_TEXT_SIZE])
+{
+    size_t length = 0;
+    text[0] = 0;
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        const struct listener *listener = &listeners->each[i];
+        char address[LISTEN_ADDRESS_TEXT_SIZE];
+        format_one(listener, address);
+        const char *scheme = (listener->flags & SHARD_LISTENER_TLS) != 0 ? "https://" : "http://";
+        bool is_first_admin = is_admin(listener) && (i == 0 || !is_admin(&listeners->each[i - 1]));
+        length += (size_t)snprintf(text + length, LISTENERS_TEXT_SIZE - length, "%s%s%s%s",
+                                   i == 0 ? "" : ", ", is_first_admin ? "admin on " : "",
+                                   listener->spec.is_unix ? "" : scheme, address);
+    }
+}
