@@ -6,10 +6,21 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
+const char *token_fault_name(enum token_fault fault)
+{
+    static const char *const names[] = {
+#define X(enumerator, name, text) [TOKEN_##enumerator] = (name),
+        TOKEN_FAULTS(X)
+#undef X
+    };
+    ASSERT((unsigned)fault < TOKEN_FAULT_COUNT);
+    return names[fault];
+}
+
 const char *token_fault_text(enum token_fault fault)
 {
     static const char *const texts[] = {
-#define X(name, text) [TOKEN_##name] = (text),
+#define X(enumerator, name, text) [TOKEN_##enumerator] = (text),
         TOKEN_FAULTS(X)
 #undef X
     };

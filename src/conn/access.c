@@ -18,8 +18,9 @@ enum {
     CHALLENGE_BYTES = 96 + WHY_BYTES_MAX,
 };
 
-#define CHALLENGE     "Bearer realm=\"ringcast\""
-#define X(name, text) STATIC_ASSERT(sizeof(text) <= WHY_BYTES_MAX, "a challenge has room for it");
+#define CHALLENGE "Bearer realm=\"ringcast\""
+#define X(enumerator, name, text) \
+    STATIC_ASSERT(sizeof(text) <= WHY_BYTES_MAX, "a challenge has room for it");
 TOKEN_FAULTS(X)
 #undef X
 
@@ -191,6 +192,7 @@ static bool verify(struct shard *shard, struct conn *conn, struct context *conte
         token_cache_verify(shard->tokens, token, shard->unix_ms, &context->grant);
     verified = token_cache_verified(shard->tokens) - verified;
     shard->request_share_left -= (int32_t)verified * SHARE_OF_TOKEN;
+    shard->stats.tokens[fault]++;
     if (fault == TOKEN_MEMORY) {
         struct http_fault busy;
         http_fault_set(&busy, ERR_OVERLOADED, "%s", token_fault_text(fault));

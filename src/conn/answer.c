@@ -54,6 +54,15 @@ static struct http_answer answer_form(const struct shard *shard, const struct co
     return context != NULL ? request_answer(shard, context) : (struct http_answer){0};
 }
 
+// Counts it by what was asked.
+static void note_answer(struct shard *shard, const struct conn *conn, int status)
+{
+    const struct context *context = conn_context(shard, conn);
+    enum http_route_kind route = context == NULL ? HTTP_ROUTE_NONE : context->route.kind;
+    unsigned class = status < 400 ? SHARD_STATUS_2XX : SHARD_STATUS_4XX;
+    shard->stats.answered[route][status < 500 ? class : SHARD_STATUS_5XX]++;
+}
+
 bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_max,
                   struct answer *answer)
 {
@@ -64,6 +73,7 @@ bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_ma
     }
     buffer_wrap(&answer->out, shard_scratch(shard, bytes_max), bytes_max);
     answer->form = answer_form(shard, conn);
+    answer->status = 200;
     return true;
 }
 
@@ -73,7 +83,7 @@ static void go_on(struct shard *shard, struct conn *conn, bool is_keep_alive)
     struct context *context = conn_context(shard, conn);
     conn_arm(shard, conn, shard->terms->request_timeout_ms); // also for taking what was sent
     if (!is_keep_alive || context == NULL) {
-        conn_linger(shard, conn);
+        conn_linger(shard, conn, CLOSE_ANSWERED);
         return;
     }
     if (context->phase == CONTEXT_KNOWN) {
@@ -92,13 +102,14 @@ static void begin_sending(struct shard *shard, struct conn *conn)
     if (context != NULL) {
         start_abandon(shard, context);
     }
-    conn->state = CONN_REQUEST;
+    conn_set_state(shard, conn, CONN_REQUEST);
 }
 
 void answer_send(struct shard *shard, struct conn *conn, const struct answer *answer)
 {
     ASSERT(buffer_failure(&answer->out) == 0);
     struct slice bytes = buffer_slice(&answer->out);
+    note_answer(shard, conn, answer->status);
     begin_sending(shard, conn);
     conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
     go_on(shard, conn, answer->form.is_keep_alive);
@@ -123,6 +134,7 @@ bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json)
     outbox->length = (uint32_t)buffer_length(&answer.out);
     outbox->sent = 0;
     outbox->reserved_bytes = (uint32_t)length;
+    note_answer(shard, conn, 200);
     begin_sending(shard, conn);
     conn->outbox = outbox;
     conn_make_ready(shard, conn);
@@ -136,8 +148,9 @@ void request_problem(struct shard *shard, struct conn *conn, const struct http_p
 {
     struct answer answer;
     char made[REQUEST_ID_MADE_BYTES_MAX];
-    shard->stats.request_errors++;
+    shard->stats.errors[problem->fault->error]++;
     if (answer_begin(shard, conn, 0, &answer)) {
+        answer.status = http_fault_status(problem->fault);
         answer.form.request_id = request_id(shard, conn_context(shard, conn), made);
         http_response_problem(&answer.out, &answer.form, problem);
         answer_send(shard, conn, &answer);

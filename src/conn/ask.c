@@ -11,7 +11,8 @@ static struct context *context_of(struct task *task)
 void ask_begin(struct shard *shard, struct conn *conn, struct context *context)
 {
     ASSERT(conn->state == CONN_REQUEST && !context->is_asking);
-    conn->state = CONN_ASKING; // without a time limit: the log thread bounds what it waits for
+    conn_set_state(shard, conn,
+                   CONN_ASKING); // without a time limit: the log thread bounds what it waits for
     context->is_asking = true;
     shard->asking_count++;
     shard_note_less(shard);
@@ -37,7 +38,7 @@ static void answer(struct shard *shard, struct context *context)
     }
     struct conn *conn = conn_at(shard, context->conn);
     ASSERT(conn->state == CONN_ASKING && conn_context(shard, conn) == context);
-    conn->state = CONN_REQUEST;
+    conn_set_state(shard, conn, CONN_REQUEST);
     task_answered(shard, conn, context);
 }
 

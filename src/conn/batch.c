@@ -78,6 +78,7 @@ bool conn_send_batch(struct shard *shard, struct conn *conn)
         conn_flow_charge(flow, count, (uint32_t)frame.length);
         shard->stats.events_sent += count;
         shard->stats.batches_sent++;
+        distribution_add(&shard->stats.batch_events, count, 1);
     }
     conn_walked(shard, conn, &walk, &collection.end);
     return true;
@@ -194,7 +195,7 @@ void conn_sent_batch(void *context, struct loop *loop, unsigned ring, uint64_t u
     struct conn_flow *flow = conn_flow_of(shard, conn);
     if ((result < 0 && result != -EAGAIN) ||
         !settle(shard, conn, &flow->batch, result > 0 ? (uint64_t)result : 0)) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, result < 0 && result != -EAGAIN ? CLOSE_CLIENT : CLOSE_LOST);
         return;
     }
     if (conn->frame_offset == 0 && flow->batch.sent == 0) {

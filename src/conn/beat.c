@@ -67,9 +67,7 @@ static void end_stalled(struct shard *shard, struct conn *conn)
     // One that its policy would have ended, had it taken anything, ends for that reason.
     bool is_lag = conn_overflow_terms(shard, conn).policy == OVERFLOW_DISCONNECT &&
                   conn_is_lagging(shard, conn);
-    shard->stats.lag_closes += is_lag;
-    shard->stats.stall_closes += !is_lag;
-    conn_close(shard, conn);
+    conn_close(shard, conn, is_lag ? CLOSE_LAGGED : CLOSE_STALLED);
 }
 
 static void end_expired(struct shard *shard, struct conn *conn)
@@ -80,10 +78,9 @@ static void end_expired(struct shard *shard, struct conn *conn)
     if (conn->state != CONN_ACTIVE || (conn->flags & CONN_GOODBYE) != 0) {
         return;
     }
-    shard->stats.expiry_closes++;
     conn_disconnect(shard, conn, NOTICE_TOKEN_EXPIRED);
     if ((conn->flags & CONN_GOODBYE) == 0) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_EXPIRED);
     }
 }
 

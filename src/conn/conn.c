@@ -141,14 +141,24 @@ static void shut_down(struct shard *shard, struct conn *conn, int how)
                             conn_tag(shard, conn, SHARD_OP_SHUTDOWN));
 }
 
-void conn_close(struct shard *shard, struct conn *conn)
+// The first reason stands.
+static void note_end(struct shard *shard, struct conn *conn, enum close_reason reason)
+{
+    if (conn->close_reason == CLOSE_NONE) {
+        conn->close_reason = (uint8_t)reason;
+        shard->stats.closes[reason]++;
+    }
+}
+
+void conn_close(struct shard *shard, struct conn *conn, enum close_reason reason)
 {
     ASSERT(conn->state != CONN_FREE);
+    note_end(shard, conn, reason);
     if (conn->state == CONN_CLOSING) {
         return;
     }
     detach(shard, conn);
-    conn->state = CONN_CLOSING;
+    conn_set_state(shard, conn, CONN_CLOSING);
     // Ends the polls and the receive that are still in flight. A half close under way comes first:
     // the kernel runs shutdowns on threads of its own, and a second one might come when the slot is
     // another's.
@@ -157,8 +167,9 @@ void conn_close(struct shard *shard, struct conn *conn)
     }
 }
 
-void conn_linger(struct shard *shard, struct conn *conn)
+void conn_linger(struct shard *shard, struct conn *conn, enum close_reason reason)
 {
+    note_end(shard, conn, reason);
     if (conn->state == CONN_LINGER || conn->state == CONN_CLOSING) {
         return;
     }
@@ -170,7 +181,7 @@ void conn_half_close(struct shard *shard, struct conn *conn)
 {
     ASSERT(conn->outbox == NULL && (conn->ops & CONN_OP_SHUTDOWN) == 0);
     detach(shard, conn);
-    conn->state = CONN_LINGER;
+    conn_set_state(shard, conn, CONN_LINGER);
     conn->flags |= CONN_HALF_CLOSING;
     shut_down(shard, conn, SHUT_WR);
     conn_arm(shard, conn, LINGER_MS);
@@ -178,14 +189,14 @@ void conn_half_close(struct shard *shard, struct conn *conn)
 }
 
 // Room for a connection's last frame. False when it takes none: it has one, is closed, or will be.
-static bool begin_farewell(struct shard *shard, struct conn *conn, uint32_t bytes_max,
-                           struct buffer *out)
+static bool begin_farewell(struct shard *shard, struct conn *conn, enum close_reason reason,
+                           uint32_t bytes_max, struct buffer *out)
 {
     if (conn->state == CONN_ACTIVE && (conn->flags & CONN_GOODBYE) != 0 && conn->outbox == NULL) {
         return false;
     }
     if (conn->state != CONN_ACTIVE || !conn_is_clear(shard, conn)) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, reason);
         return false;
     }
     shard_make_room(shard, conn->ring, 0, bytes_max);
@@ -196,28 +207,30 @@ static bool begin_farewell(struct shard *shard, struct conn *conn, uint32_t byte
     return true;
 }
 
-static void send_farewell(struct shard *shard, struct conn *conn, const struct buffer *out)
+static void send_farewell(struct shard *shard, struct conn *conn, enum close_reason reason,
+                          const struct buffer *out)
 {
     struct slice bytes = buffer_slice(out);
     conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
-    conn_linger(shard, conn);
+    conn_linger(shard, conn, reason);
 }
 
 void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms)
 {
     struct buffer out;
-    if (begin_farewell(shard, conn, NOTICE_GOODBYE_BYTES_MAX, &out)) {
+    if (begin_farewell(shard, conn, CLOSE_SHUTDOWN, NOTICE_GOODBYE_BYTES_MAX, &out)) {
         ASSERT(notice_goodbye_write(&out, retry_ms) == 0);
-        send_farewell(shard, conn, &out);
+        send_farewell(shard, conn, CLOSE_SHUTDOWN, &out);
     }
 }
 
 void conn_disconnect(struct shard *shard, struct conn *conn, enum notice_reason reason)
 {
+    enum close_reason close_reason = reason == NOTICE_LAGGED ? CLOSE_LAGGED : CLOSE_EXPIRED;
     struct buffer out;
-    if (begin_farewell(shard, conn, NOTICE_DISCONNECT_BYTES_MAX, &out)) {
+    if (begin_farewell(shard, conn, close_reason, NOTICE_DISCONNECT_BYTES_MAX, &out)) {
         ASSERT(notice_disconnect_write(&out, reason, shard->terms->retry_ms) == 0);
-        send_farewell(shard, conn, &out);
+        send_farewell(shard, conn, close_reason, &out);
     }
 }
 
@@ -242,7 +255,7 @@ static void on_hangup(void *context, struct loop *loop, unsigned ring, uint64_t 
     if (conn->state == CONN_CLOSING) {
         conn_proceed_close(shard, conn);
     } else if (conn->state != CONN_LINGER) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_CLIENT);
     }
 }
 
@@ -253,11 +266,11 @@ static void on_writable(void *context, struct loop *loop, unsigned ring, uint64_
     (void)cqe_flags;
     struct shard *shard = context;
     struct conn *conn = conn_of_tag(shard, ring, user_data);
-    conn->ops &= (uint8_t)~CONN_OP_WRITABLE;
+    conn_set_writable(shard, conn, false);
     if (conn->state == CONN_CLOSING) {
         conn_proceed_close(shard, conn);
     } else if (result < 0 || ((uint32_t)result & (POLLERR | POLLHUP)) != 0) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_CLIENT);
     } else {
         conn_make_ready(shard, conn);
     }
@@ -293,7 +306,7 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
     conn->ops = 0;
     shard->stats.closed++;
     shard_count_out(shard, conn);
-    conn->state = CONN_FREE;
+    conn_set_state(shard, conn, CONN_FREE);
     shard_choose_accepting(shard);
 }
 
@@ -306,7 +319,7 @@ void conn_timer_due(struct shard *shard, struct conn *conn)
     case CONN_ACTIVE: conn_beat(shard, conn); break;
     case CONN_REQUEST:
     case CONN_STARTING: request_time_out(shard, conn); break;
-    case CONN_LINGER: conn_close(shard, conn); break;
+    case CONN_LINGER: conn_close(shard, conn, CLOSE_ANSWERED); break;
     default: break;
     }
 }

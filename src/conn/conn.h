@@ -96,6 +96,7 @@ struct conn {
     uint8_t state;
     uint8_t ops;
     uint8_t ring;
+    uint8_t close_reason; // enum close_reason, the first one that there was
 };
 _Static_assert(sizeof(struct conn) == 128, "two cache lines");
 
@@ -105,6 +106,7 @@ enum conn_refusal {
     REFUSAL_ADDRESS,     // its address's limit
     REFUSAL_BUSY,        // no room for one more request
     REFUSAL_STOPPING,
+    CONN_REFUSALS,
 };
 
 // Events that a connection does not get.

@@ -67,7 +67,7 @@ void conn_tell_end(struct shard *shard, struct conn *conn)
     }
     send_end(shard, conn, stream_at(shard, conn, index));
     if (conn->stream_count == 1) {
-        conn_linger(shard, conn);
+        conn_linger(shard, conn, CLOSE_ENDED);
     } else {
         leave_stream(shard, conn, index);
         conn_make_ready(shard, conn);

@@ -80,13 +80,17 @@ bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_l
     if (stream->pass_to == 0) {
         stream->pass_to = stream->last_id;
         stream->pass_next = 0;
+        stream->pass_ns = stream->news_ns;
+        stream->news_ns = 0;
     }
+    deliveries_begin(shard, stream->pass_ns);
     // Static: the pieces are used by every send of this call, over several batches.
     struct iovec pieces[SEND_PIECES_MAX];
     struct load news = {.pieces = pieces};
     // Where it has ended, each looks by itself how much of it is left.
     bool has_news = !stream_has_ended(stream) && load_news(shard, stream, &news);
     int32_t left = *visits_left;
+    uint32_t left_alone = 0; // to conn_pump
     while (stream->pass_next < stream->subscriber_count && left > 0) {
         uint32_t index = stream->subscribers[stream->pass_next++];
         left--;
@@ -110,12 +114,15 @@ bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_l
         } else if ((conn->flags & (CONN_READY | CONN_WAITING | CONN_PARKED)) == 0 &&
                    (conn->ops & CONN_OP_WRITABLE) == 0) {
             conn_make_ready(shard, conn);
+            left_alone++;
         }
     }
     *visits_left = left;
+    deliveries_end(shard);
     if (news.piece_count > 1) {
         shard_flush(shard); // their pieces stand on this stack
     }
+    deliveries_left(shard, stream->pass_ns, left_alone);
     if (stream->pass_next < stream->subscriber_count) {
         return false;
     }

@@ -41,7 +41,8 @@ void conn_flow_close(struct shard *shard, struct conn *conn)
     free(flow->overflow);
     pool_free(&shard->flows, flow);
     conn->flow = CONN_NONE;
-    conn->flags &= ~(uint32_t)(CONN_FLOW | CONN_PARKED | CONN_LAGGING);
+    conn_set_parked(shard, conn, false);
+    conn->flags &= ~(uint32_t)(CONN_FLOW | CONN_LAGGING);
 }
 
 void conn_flow_trim(struct shard *shard, struct conn *conn)
@@ -225,7 +226,7 @@ void conn_flow_park(struct shard *shard, struct conn *conn, uint32_t bytes)
     ASSERT(flow != NULL);
     uint64_t events_ms = bucket_await(&flow->events, 1, TIMER_LATE_MS, shard->now_ms);
     uint64_t bytes_ms = bucket_await(&flow->bytes, bytes, TIMER_LATE_MS, shard->now_ms);
-    conn->flags |= CONN_PARKED;
+    conn_set_parked(shard, conn, true);
     shard->stats.rate_waits++;
     if (shard->now_ms - flow->lag_looked_ms >= LAG_LOOK_MS) {
         flow->lag_looked_ms = shard->now_ms;
@@ -239,7 +240,7 @@ static void on_timer(void *context, struct loop *loop, struct wheel_timer *timer
     (void)loop;
     struct shard *shard = context;
     struct conn *conn = conn_at(shard, loop_timer_owner(timer));
-    conn->flags &= ~(uint32_t)CONN_PARKED;
+    conn_set_parked(shard, conn, false);
     conn_make_ready(shard, conn);
 }
 

@@ -108,7 +108,7 @@ static void adapt(struct shard *shard, struct conn *conn, const struct rule_subj
     conn_flow_set_quality(shard, conn, &quality);
     slowest_note_conn(shard, conn); // with a rate it may count no more
     // It may wait for a time that the old quality named.
-    conn->flags &= ~(uint32_t)CONN_PARKED;
+    conn_set_parked(shard, conn, false);
     conn_make_ready(shard, conn);
 }
 

@@ -473,7 +473,7 @@ static bool take_result(struct shard *shard, struct conn *conn, enum walk_result
     case WALK_WAIT: conn->flags |= CONN_WAITING; return false;
     case WALK_FULL: conn_make_ready(shard, conn); return false;
     case WALK_GAP: return true; // at its cursor: the walk to come finds it, too, and tells it
-    default: conn_close(shard, conn); return false;
+    default: conn_close(shard, conn, CLOSE_MEMORY); return false;
     }
 }
 
@@ -539,7 +539,7 @@ static bool begin(struct shard *shard, struct conn *conn, bool is_over,
     struct conn_overflow *overflow = calloc(1, sizeof(*overflow));
     if (flow == NULL || overflow == NULL) {
         free(overflow);
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_MEMORY);
         return false;
     }
     shed_background(shard, conn, overflow);
@@ -573,7 +573,6 @@ bool conn_check_lag(struct shard *shard, struct conn *conn)
         return true;
     }
     if (is_over && terms.policy == OVERFLOW_DISCONNECT) {
-        shard->stats.lag_closes++;
         conn_disconnect(shard, conn, NOTICE_LAGGED);
         return false;
     }

@@ -22,7 +22,7 @@ void request_arm_receive(struct shard *shard, struct conn *conn)
 
 void request_begin(struct shard *shard, struct conn *conn)
 {
-    conn->state = CONN_REQUEST;
+    conn_set_state(shard, conn, CONN_REQUEST);
     conn->streams = &conn->only;
     conn_arm(shard, conn, shard->terms->request_timeout_ms);
     request_arm_receive(shard, conn);
@@ -33,6 +33,7 @@ static void begin_request(struct shard *shard, struct context *context)
     http_request_init(&context->request);
     http_request_set_header_max(&context->request, shard->terms->header_bytes_max);
     context->phase = CONTEXT_HEADER;
+    context->route.kind = HTTP_ROUTE_NONE;
     context->is_answered = false;
     context->number = ++shard->request_number;
     context->began_ns = loop_now_ns(shard->loop);
@@ -189,9 +190,9 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
     } else if (conn->state == CONN_LINGER && (result > 0 || result == -ENOBUFS)) {
         request_arm_receive(shard, conn);
     } else if (result == 0 && conn->state == CONN_REQUEST && owes_answer(shard, conn)) {
-        conn_linger(shard, conn);
+        conn_linger(shard, conn, CLOSE_CLIENT);
     } else if (result <= 0) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_CLIENT);
     }
 }
 
@@ -222,7 +223,7 @@ static bool awaits_answer(const struct shard *shard, const struct conn *conn)
 void request_send_away(struct shard *shard, struct conn *conn)
 {
     if (!awaits_answer(shard, conn)) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_SHUTDOWN);
         return;
     }
     request_fail_with(shard, conn, ERR_SHUTTING_DOWN, refusals[REFUSAL_STOPPING].detail,
@@ -232,7 +233,7 @@ void request_send_away(struct shard *shard, struct conn *conn)
 void request_time_out(struct shard *shard, struct conn *conn)
 {
     if (!awaits_answer(shard, conn)) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_TIMEOUT);
         return;
     }
     if (conn->state == CONN_STARTING) {
@@ -386,7 +387,7 @@ static void refuse(struct shard *shard, struct conn *conn)
 {
     const struct refusal *refusal = &refusals[conn_cold_of(shard, conn)->refusal];
     struct context *context = conn_context(shard, conn);
-    shard->stats.refused++;
+    shard->stats.refused[conn_cold_of(shard, conn)->refusal]++;
     conn->flags &= ~(uint32_t)CONN_REFUSED;
     if (context != NULL) {
         size_t consumed = 0;
@@ -399,7 +400,7 @@ static void refuse(struct shard *shard, struct conn *conn)
     http_fault_set(&fault, refusal->error, "%s", refusal->detail);
     fault.status = refusal->status;
     request_fail(shard, conn, &fault, NULL, RETRY_AFTER_BUSY_S);
-    conn_linger(shard, conn);
+    conn_linger(shard, conn, CLOSE_ANSWERED);
 }
 
 // The request is whole.
@@ -417,7 +418,7 @@ static void complete(struct shard *shard, struct conn *conn, struct context *con
 static void fail_feed(struct shard *shard, struct conn *conn, const struct context *context)
 {
     if (context->is_answered) {
-        conn_linger(shard, conn);
+        conn_linger(shard, conn, CLOSE_ANSWERED);
     } else {
         request_fail(shard, conn, &context->request.fault, NULL, 0);
     }

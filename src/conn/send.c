@@ -23,6 +23,9 @@ void shard_flush(struct shard *shard)
     // Submitted on all rings, sends are over. What they pointed to may go before they are reaped:
     // those that were cut short are walked again, and may render anew.
     loop_submit(shard->loop);
+    deliveries_flushed(shard);
+    distribution_add(&shard->stats.flush_sends, shard->stats.sends - shard->sends_flushed, 1);
+    shard->sends_flushed = shard->stats.sends;
     rendition_unpin(&shard->renditions);
     loop_submit_and_reap(shard->loop);
     rendition_unpin(&shard->renditions);
@@ -57,7 +60,7 @@ void conn_arm_writable(struct shard *shard, struct conn *conn)
     if ((conn->ops & CONN_OP_WRITABLE) != 0) {
         return;
     }
-    conn->ops |= CONN_OP_WRITABLE;
+    conn_set_writable(shard, conn, true);
     conn->flags |= CONN_BLOCKED;
     conn->blocked_since_ms = (uint32_t)shard->now_ms;
     conn_watch_stall(shard, conn);
@@ -95,7 +98,7 @@ void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t u
     }
     uint32_t sent = result > 0 ? (uint32_t)result : 0;
     if (result < 0 && result != -EAGAIN) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_CLIENT);
         return;
     }
     shard->stats.short_sends++;
@@ -110,7 +113,7 @@ void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t u
         memcpy(outbox->bytes, (const uint8_t *)(uintptr_t)conn->sent_from + sent, rest);
         conn->outbox = outbox;
     } else {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_STALLED);
         return;
     }
     conn_arm_writable(shard, conn);
@@ -213,12 +216,12 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
         if (end->has_load) {
             conn_make_ready(shard, conn);
         } else if (conn->frame_offset > 0) {
-            conn_close(shard, conn); // the rest of a half-sent frame is gone
+            conn_close(shard, conn, CLOSE_LOST); // the rest of a half-sent frame is gone
         } else {
             take_gap(shard, conn, walk);
         }
         break;
-    case WALK_FAILED: conn_close(shard, conn); break;
+    case WALK_FAILED: conn_close(shard, conn, CLOSE_MEMORY); break;
     }
 }
 
@@ -469,7 +472,7 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
     struct begun begun = {0};
     if ((result < 0 && result != -EAGAIN) ||
         !settle(shard, conn, result > 0 ? (uint64_t)result : 0, &begun)) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, result < 0 && result != -EAGAIN ? CLOSE_CLIENT : CLOSE_LOST);
         return;
     }
     if ((conn->flags & CONN_FLOW) != 0) {

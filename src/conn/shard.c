@@ -267,7 +267,7 @@ static void tell_looked_up(struct shard *shard, struct conn *conn, const struct 
         return;
     }
     if (history->lookup.error != ERR_NONE) {
-        conn_close(shard, conn); // it comes back with its last id
+        conn_close(shard, conn, CLOSE_LOST); // it comes back with its last id
     } else {
         if ((conn->flags & CONN_LAGGING) != 0) {
             conn_lag_looked_up(shard, conn, history);

@@ -4,12 +4,18 @@
 // messages and runs its rounds. One thread.
 #pragma once
 
+#include "auth/token_fault.h"
+#include "base/assert.h"
+#include "base/distribution.h"
 #include "base/prng.h"
 #include "conn/access.h"
 #include "conn/agents.h"
 #include "conn/client_limits.h"
+#include "conn/close_reason.h"
 #include "conn/conn.h"
 #include "conn/context.h"
+#include "conn/delivery.h"
+#include "conn/standing.h"
 #include "conn/terms.h"
 #include "flow/overflow.h"
 #include "flow/pressure.h"
@@ -119,14 +125,30 @@ struct ready {
     uint32_t first, last, count;
 };
 
+// Classes of an answer's status.
+enum { SHARD_STATUS_2XX, SHARD_STATUS_4XX, SHARD_STATUS_5XX, SHARD_STATUSES };
+
+// Counted by the worker alone; words of 64 bits only (worker/figures.h).
 struct shard_stats {
-    uint64_t accepted, refused, closed, resumed, requests, request_errors;
+    uint64_t accepted, closed, requests;
+    uint64_t refused[CONN_REFUSALS];
+    uint64_t closes[CLOSE_REASON_COUNT];                 // begun, by why
+    uint64_t begun[SUBSCRIBE_STARTS];                    // streams, by where they start
+    uint64_t answered[HTTP_ROUTE_KINDS][SHARD_STATUSES]; // by route and class of status
+    uint64_t errors[ERROR_COUNT];                        // of these, by what was told
+    uint64_t tokens[TOKEN_FAULT_COUNT];                  // looked at, by what was found
+    // Looks at runs of events for those who are catching up, and at what had left memory.
+    uint64_t replays_in_memory, replays_on_disk;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
     uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
-    uint64_t gaps_told, ends_told, lag_closes, stall_closes, expiry_closes, transients_dropped;
+    uint64_t gaps_told, ends_told, transients_dropped;
     uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
     uint64_t replays_refused, subscriptions_refused, events_shed; // for want of memory
+    struct distribution delivery_ns;                              // conn/delivery.h
+    struct distribution batch_events; // of each batch of a connection that gathers
+    struct distribution flush_sends;  // how many go to the kernel at once
 };
+STATIC_ASSERT(sizeof(struct shard_stats) % sizeof(uint64_t) == 0, "workers' are added up by words");
 
 struct shard {
     struct loop *loop;
@@ -194,6 +216,7 @@ struct shard {
     uint32_t batch;
     uint32_t piece_count, message_count;
     uint32_t scratch_used;
+    uint64_t sends_flushed; // stats.sends before it
     struct iovec *pieces;
     struct msghdr *messages;
     uint8_t *scratch;
@@ -207,6 +230,8 @@ struct shard {
     struct accept_set admin_accept;
 
     struct shard_stats stats;
+    uint64_t standings[CONN_STANDINGS]; // connections
+    struct deliveries deliveries;
 
     // Requests' ids, where their clients give none: made when they are told.
     uint64_t request_life;   // random
@@ -269,22 +294,42 @@ static inline uint64_t conn_handle(const struct shard *shard, const struct conn 
 struct conn *conn_of_handle(const struct shard *shard, uint64_t handle);
 uint64_t conn_public_id(const struct shard *shard, const struct conn *conn);
 struct conn *conn_of_public_id(const struct shard *shard, uint64_t id);
-// Held by its socket or by its rate.
-static inline bool conn_is_throttled(const struct conn *conn)
+// The only ways to change what its standing goes by.
+static inline void conn_set(struct shard *shard, struct conn *conn, enum conn_state state,
+                            unsigned ops, uint32_t flags)
 {
-    return (conn->ops & CONN_OP_WRITABLE) != 0 || (conn->flags & CONN_PARKED) != 0;
+    shard->standings[conn_standing(conn)]--;
+    conn->state = (uint8_t)state;
+    conn->ops = (uint8_t)ops;
+    conn->flags = flags;
+    shard->standings[conn_standing(conn)]++;
+}
+static inline void conn_set_state(struct shard *shard, struct conn *conn, enum conn_state state)
+{
+    conn_set(shard, conn, state, conn->ops, conn->flags);
+}
+static inline void conn_set_writable(struct shard *shard, struct conn *conn, bool is_awaited)
+{
+    conn_set(shard, conn, (enum conn_state)conn->state,
+             is_awaited ? conn->ops | CONN_OP_WRITABLE : conn->ops & ~(unsigned)CONN_OP_WRITABLE,
+             conn->flags);
+}
+static inline void conn_set_parked(struct shard *shard, struct conn *conn, bool is_parked)
+{
+    conn_set(shard, conn, (enum conn_state)conn->state, conn->ops,
+             is_parked ? conn->flags | CONN_PARKED : conn->flags & ~(uint32_t)CONN_PARKED);
 }
 uint64_t conn_tag(const struct shard *shard, const struct conn *conn, uint8_t op);
 struct io_uring_sqe *conn_sqe(struct shard *shard, const struct conn *conn);
 void conn_arm(struct shard *shard, struct conn *conn, uint64_t delay_ms);
 // Ends it at once: nothing more is sent.
-void conn_close(struct shard *shard, struct conn *conn);
+void conn_close(struct shard *shard, struct conn *conn, enum close_reason reason);
 // Ends it once all that was queued is sent: half closes, takes what still comes for a moment, so
 // that the answer is not lost to a reset. conn_half_close is that second step, for conn_pump.
 void conn_half_close(struct shard *shard, struct conn *conn);
 void conn_proceed_close(struct shard *shard, struct conn *conn);
 void conn_set_handlers(struct shard *shard);
-void conn_linger(struct shard *shard, struct conn *conn);
+void conn_linger(struct shard *shard, struct conn *conn, enum close_reason reason);
 // Its timer expired: heartbeat, time limit, stall.
 void conn_timer_due(struct shard *shard, struct conn *conn);
 // Queues it for conn_pump.
@@ -327,6 +372,7 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
 
 // --- answer.c ---
 struct answer {
+    int status; // 200 and what is like it, but for problems
     struct buffer out;
     struct http_answer form;
 };

@@ -233,21 +233,22 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
     if (conn_has_send(shard, conn)) {
         shard_flush(shard); // an earlier answer on this connection
         if (conn->state != CONN_STARTING || conn->outbox != NULL) {
-            conn_close(shard, conn); // it asks on without taking its answers
+            conn_close(shard, conn, CLOSE_STALLED); // it asks on without taking its answers
             return;
         }
     }
     if (!attach(shard, conn, context) || !choose_flow(shard, conn, context)) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_MEMORY);
         return;
     }
-    conn->state = CONN_ACTIVE;
+    conn_set_state(shard, conn, CONN_ACTIVE);
     conn_set_grant(shard, conn, context->grant);
     const struct subscribe_request *subscribe = &context->subscribe;
     conn->flags |= subscribe->form == SUBSCRIBE_ENVELOPE ? CONN_ENVELOPE : 0;
     conn->flags |= subscribe->heartbeat == SUBSCRIBE_HEARTBEAT_EVENT ? CONN_HEARTBEAT_EVENT : 0;
     conn->flags |= subscribe->heartbeat == SUBSCRIBE_HEARTBEAT_OFF ? CONN_HEARTBEAT_OFF : 0;
-    shard->stats.resumed += subscribe->start == SUBSCRIBE_AFTER_ID;
+    shard->stats.begun[subscribe->start]++;
+    shard->stats.answered[context->route.kind][SHARD_STATUS_2XX]++;
     conn_cold_of(shard, conn)->user_agent =
         agents_intern(&shard->agents, http_request_field(&context->request, HTTP_FIELD_USER_AGENT));
     send_header(shard, conn, context);
@@ -395,7 +396,7 @@ static void begin_or_refuse(struct shard *shard, struct conn *conn, struct conte
         admit_refuse(shard, conn,
                      "the broker is short of memory and begins no replay that is read from disk");
         break;
-    case ADMIT_FAILED: conn_close(shard, conn); break;
+    case ADMIT_FAILED: conn_close(shard, conn, CLOSE_MEMORY); break;
     }
 }
 
@@ -476,14 +477,14 @@ void start_looked_up(struct shard *shard, struct conn *conn, const struct histor
         begin_or_refuse(shard, conn, context);
     } else if (is_to_ask_again(context, history) &&
                !ask(shard, conn, context, lookup_kind(context->subscribe.start))) {
-        conn_close(shard, conn);
+        conn_close(shard, conn, CLOSE_MEMORY);
     }
 }
 
 void start_begin(struct shard *shard, struct conn *conn, struct context *context)
 {
     const struct subscribe_request *subscribe = &context->subscribe;
-    conn->state = CONN_STARTING;
+    conn_set_state(shard, conn, CONN_STARTING);
     context->has_gap = false;
     context->is_looking_up = false;
     for (uint32_t i = 0; i < subscribe->stream_count; i++) {
@@ -501,7 +502,7 @@ void start_begin(struct shard *shard, struct conn *conn, struct context *context
         context->streams[context->stream_count++] = stream_table_index(&shard->streams, stream);
         if (stream->state != STREAM_LIVE &&
             !waiters_add(&stream->starters, conn_handle(shard, conn))) {
-            conn_close(shard, conn);
+            conn_close(shard, conn, CLOSE_MEMORY);
             return;
         }
     }

@@ -75,10 +75,13 @@ enum cold_result walk_open_block(struct walk *walk, const struct log_run *run,
     struct shard *shard = walk->shard;
     if (run->block_position >= shard->floor) {
         *block = log_tail_at(shard->tail, run->block_position);
+        shard->stats.replays_in_memory += (walk->conn->flags & CONN_CAUGHT_UP) == 0;
         return COLD_READY;
     }
     struct cold_range range = cold_range_of_block(run);
-    return cold_get(&shard->cold, &range, conn_handle(shard, walk->conn), block);
+    enum cold_result result = cold_get(&shard->cold, &range, conn_handle(shard, walk->conn), block);
+    shard->stats.replays_on_disk += result == COLD_READY;
+    return result;
 }
 
 bool walk_is_within_limit(const struct walk *walk, const struct log_run *run)
@@ -147,6 +150,7 @@ enum cold_result walk_open_frames(const struct walk *walk, const struct walk_fou
     struct cold_range range = cold_range_of_frames(found->run);
     enum cold_result result =
         cold_get(&walk->shard->cold, &range, conn_handle(walk->shard, walk->conn), frames);
+    walk->shard->stats.replays_on_disk += result == COLD_READY;
     if (result == COLD_READY || result == COLD_WAIT) {
         read_ahead(walk, found, result == COLD_WAIT);
     }

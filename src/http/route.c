@@ -1,5 +1,6 @@
 #include "http/route.h"
 
+#include "base/assert.h"
 #include "event/event.h"
 #include "http/parameter.h"
 
@@ -68,6 +69,32 @@ static const char *const method_names[HTTP_METHOD_COUNT] = {
     [HTTP_METHOD_PATCH] = "PATCH",     [HTTP_METHOD_DELETE] = "DELETE",
     [HTTP_METHOD_OPTIONS] = "OPTIONS",
 };
+
+const char *http_route_name(enum http_route_kind kind)
+{
+    static const char *const names[HTTP_ROUTE_KINDS] = {
+        [HTTP_ROUTE_NONE] = "none",
+        [HTTP_ROUTE_STREAM] = "stream",
+        [HTTP_ROUTE_EVENTS] = "events",
+        [HTTP_ROUTE_STREAM_ALIAS] = "stream_alias",
+        [HTTP_ROUTE_SESSION_ALIAS] = "session_alias",
+        [HTTP_ROUTE_INFO] = "info",
+        [HTTP_ROUTE_HEAD] = "head",
+        [HTTP_ROUTE_LIST] = "list",
+        [HTTP_ROUTE_PUBLISH] = "publish",
+        [HTTP_ROUTE_CREATE] = "create",
+        [HTTP_ROUTE_CREATE_UUID] = "create_uuid",
+        [HTTP_ROUTE_DELETE] = "delete",
+        [HTTP_ROUTE_SEND] = "send",
+        [HTTP_ROUTE_RENEW] = "renew",
+        [HTTP_ROUTE_BROADCAST] = "broadcast",
+        [HTTP_ROUTE_OPTIONS] = "options",
+        [HTTP_ROUTE_HEALTH] = "health",
+        [HTTP_ROUTE_ASSET] = "asset",
+    };
+    ASSERT((unsigned)kind < HTTP_ROUTE_KINDS);
+    return names[kind];
+}
 
 const char *http_methods_text(unsigned methods, char into[HTTP_METHODS_TEXT_BYTES])
 {

@@ -34,6 +34,10 @@ enum http_route_kind {
     HTTP_ROUTE_HEALTH,        // GET or HEAD /healthz
     HTTP_ROUTE_ASSET,         // GET or HEAD of another path: look it up, else ERR_NOT_FOUND
 };
+enum { HTTP_ROUTE_KINDS = HTTP_ROUTE_ASSET + 1 };
+
+// "publish", "list", ... as metrics name it. Static memory.
+const char *http_route_name(enum http_route_kind kind);
 
 // By which kind of listener a request came, and which of them a path answers.
 enum http_audience {

@@ -50,6 +50,7 @@ enum subscribe_start {
     SUBSCRIBE_AFTER_SEQUENCE, // events with sequence > value; one stream only
     SUBSCRIBE_UNKNOWN, // a Last-Event-ID that is none of ours: tell of a gap, serve from earliest
 };
+enum { SUBSCRIBE_STARTS = SUBSCRIBE_UNKNOWN + 1 };
 
 enum subscribe_heartbeat {
     SUBSCRIBE_HEARTBEAT_COMMENT,

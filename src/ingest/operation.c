@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "event/frame.h"
+#include "worker/figures.h"
 
 #include <stdlib.h>
 
@@ -41,6 +42,7 @@ void operation_free(struct operation *operation)
     for (unsigned worker = 0; worker < ingest->options.workers; worker++) {
         buffer_free(&operation->admin.parts[worker].json);
     }
+    free(operation->admin.figures);
     buffer_free(&operation->bytes);
     buffer_free(&operation->answer);
     list_push_front(&ingest->spare_operations, &operation->node);
@@ -59,6 +61,15 @@ void operation_set_stream(struct operation *operation, struct slice stream)
     operation->asks_workers = true;
     operation->admin.operation = ADMIN_REACH;
     operation->admin.stream = stream;
+}
+
+bool operation_set_figures(struct operation *operation)
+{
+    operation->asks_workers = true;
+    operation->admin.operation = ADMIN_FIGURES;
+    operation->admin.figures =
+        calloc(operation->ingest->options.workers, sizeof(*operation->admin.figures));
+    return operation->admin.figures != NULL;
 }
 
 enum rc_error operation_set_frame(struct operation *operation, const struct event *given,

@@ -20,8 +20,8 @@ struct operation {
     unsigned posted;   // workers asked so far
     enum rc_error error;
     uint64_t reached;
-    struct buffer bytes; // a stream's name or prefix, or the frame
-    struct admin_request admin;
+    struct buffer bytes;        // a stream's name or prefix, or the frame
+    struct admin_request admin; // its figures are the operation's
 
     // The gateway's: whose it is.
     struct task *task;
@@ -46,6 +46,8 @@ void operation_free(struct operation *operation);
 
 // To ask how many subscribe to the stream, whose name is kept until the end.
 void operation_set_stream(struct operation *operation, struct slice stream);
+// To ask for the workers' figures. False: no memory.
+bool operation_set_figures(struct operation *operation);
 // To send an event, which goes to connections as it is, without id and stream. ERR_NONE, or what
 // is wrong with it, with more in message (perhaps empty).
 enum rc_error operation_set_frame(struct operation *operation, const struct event *given,

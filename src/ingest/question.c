@@ -59,7 +59,7 @@ enum rc_error question_prepare(struct operation *operation, const struct line_re
     operation->admin.connection_id = line->connection_id;
     operation->asks_workers = true;
     switch (line->operation) {
-    case LINE_STATUS: operation->admin.operation = ADMIN_STATUS; return ERR_NONE;
+    case LINE_STATUS: return operation_set_figures(operation) ? ERR_NONE : ERR_OVERLOADED;
     case LINE_CONNECTIONS: operation->admin.operation = ADMIN_CONNECTIONS; return ERR_NONE;
     case LINE_CONNECTION: operation->admin.operation = ADMIN_CONNECTION; return ERR_NONE;
     case LINE_CLOSE: operation->admin.operation = ADMIN_CLOSE; return ERR_NONE;

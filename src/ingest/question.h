@@ -3,6 +3,7 @@
 #ifndef RINGCAST_INGEST_QUESTION_H
 #define RINGCAST_INGEST_QUESTION_H
 
+#include "base/json_writer.h"
 #include "ingest/operation.h"
 #include "ingest/producer.h"
 
@@ -21,6 +22,8 @@ enum rc_error question_prepare(struct operation *operation, const struct line_re
 // The asker's `done`.
 void question_done(struct operation *operation);
 
+// The members that LINE_STATUS tells, by figures that the workers gave (report.c).
+void report_status(struct json_writer *writer, const struct operation *operation);
 // The answer's members when all parts are there (report.c).
 void question_write_answer(struct operation *operation);
 

@@ -5,6 +5,7 @@
 #include "ingest/question.h"
 #include "ingest/streams_json.h"
 #include "wire/settings_json.h"
+#include "worker/figures.h"
 
 #include <ringcast/version.h>
 
@@ -116,20 +117,25 @@ static void write_memory(struct json_writer *writer, const struct pressure_board
     json_write_object_close(writer);
 }
 
-// Workers' parts that are whole values, one each.
+// One by one, and their sum.
 static void write_workers(struct json_writer *writer, const struct operation *operation)
 {
+    const struct worker_figures *figures = operation->admin.figures;
+    struct worker_figures sum = {0};
     json_write_key(writer, "workers");
     json_write_array_open(writer);
     for (unsigned worker = 0; worker < operation->ingest->options.workers; worker++) {
-        struct slice part = buffer_slice(&operation->admin.parts[worker].json);
-        if (part.length > 0) {
-            json_write_raw(writer, part);
-        } else {
-            json_write_null(writer);
-        }
+        json_write_object_open(writer);
+        json_write_member_u64(writer, "worker", worker);
+        worker_figures_write(writer, &figures[worker]);
+        json_write_object_close(writer);
+        worker_figures_add(&sum, &figures[worker]);
     }
     json_write_array_close(writer);
+    json_write_key(writer, "total");
+    json_write_object_open(writer);
+    worker_figures_write(writer, &sum);
+    json_write_object_close(writer);
 }
 
 // Workers' parts that are lists without brackets: one list, cut at the limit.
@@ -260,22 +266,25 @@ static void write_pressure(struct json_writer *writer, const struct operation *o
     }
 }
 
+void report_status(struct json_writer *writer, const struct operation *operation)
+{
+    const struct ingest *ingest = operation->ingest;
+    struct log_status log;
+    log_get_status(ingest->log, &log);
+    json_write_key(writer, "version");
+    json_write_text(writer, RC_VERSION_STRING);
+    write_log(writer, &log);
+    write_ingest(writer, ingest);
+    write_gateway(writer, ingest);
+    write_memory(writer, ingest->options.pressure);
+    write_workers(writer, operation);
+}
+
 void question_write_answer(struct operation *operation)
 {
-    struct ingest *ingest = operation->ingest;
     struct json_writer writer = json_writer_on(&operation->answer);
-    struct log_status log;
     switch (operation->asked) {
-    case LINE_STATUS:
-        log_get_status(ingest->log, &log);
-        json_write_key(&writer, "version");
-        json_write_text(&writer, RC_VERSION_STRING);
-        write_log(&writer, &log);
-        write_ingest(&writer, ingest);
-        write_gateway(&writer, ingest);
-        write_memory(&writer, ingest->options.pressure);
-        write_workers(&writer, operation);
-        break;
+    case LINE_STATUS: report_status(&writer, operation); break;
     case LINE_CONNECTIONS: write_connections(&writer, operation); break;
     case LINE_CONNECTION: write_connection(&writer, operation); break;
     case LINE_STREAMS: write_streams(&writer, operation); break;

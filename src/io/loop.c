@@ -425,10 +425,19 @@ static void wait_in_kernel(struct loop *loop, uint64_t wait_limit_ns)
     io_uring_submit_and_wait_timeout(&loop->rings[0].uring, &cqe, 1, &timeout, NULL);
 }
 
+static void round_ended(struct loop *loop)
+{
+    if (loop->round_began_ns != 0) {
+        distribution_add(&loop->stats.round_ns, loop->now_ns - loop->round_began_ns, 1);
+        loop->round_began_ns = 0;
+    }
+}
+
 // Waits unless something turns up at the last moment. True when it waited.
 static bool sleep_unless_needed(struct loop *loop, uint64_t max_wait_ns)
 {
     uint64_t wait_limit_ns = wait_ns(loop, max_wait_ns);
+    round_ended(loop);
     if (wait_limit_ns == 0) {
         return false;
     }
@@ -500,6 +509,8 @@ void loop_round(struct loop *loop, uint64_t max_wait_ns)
     }
     loop->stats.rounds++;
     clock_read(loop);
+    round_ended(loop);
+    loop->round_began_ns = loop->now_ns;
     loop->more = false;
     for (uint32_t i = 0; i < loop->ring_count; i++) {
         dispatch_ring(loop, i, loop->config.completions_max);

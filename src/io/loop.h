@@ -16,6 +16,7 @@
 #ifndef RINGCAST_IO_LOOP_H
 #define RINGCAST_IO_LOOP_H
 
+#include "base/distribution.h"
 #include "io/wheel.h"
 #include "ring/mpsc.h"
 
@@ -105,6 +106,9 @@ struct loop_stats {
     uint64_t bells_rung;   // doorbells sent to others
     uint64_t bells_fallen; // of those, fallen back from MSG_RING to the eventfd
     uint64_t cq_overflows; // rounds that found completions waiting in the kernel for want of room
+    // How long rounds took, without their wait: from one reading of the clock to the next, so that
+    // none is read for this.
+    struct distribution round_ns;
 };
 
 struct loop_ring {
@@ -145,8 +149,9 @@ struct loop {
     pthread_t owner; // while started
     uint64_t now_ms;
     uint64_t now_ns;
-    int watch_fd;         // signalled by the rings beyond the first; -1 while there is but one
-    uint64_t watch_count; // what the read of watch_fd writes to; means nothing
+    uint64_t round_began_ns; // 0: what began has been counted
+    int watch_fd;            // signalled by the rings beyond the first; -1 while there is but one
+    uint64_t watch_count;    // what the read of watch_fd writes to; means nothing
     struct loop_stats stats;
     struct loop_ring rings[LOOP_RINGS_MAX];
     struct loop_handler_entry handlers[256];

@@ -146,6 +146,7 @@ static void take_event(struct log *log, struct log_stream *stream, const struct 
     }
     log->counts.events_appended++;
     log->counts.bytes_appended += event->data.length;
+    distribution_add(&log->counts.event_bytes, event->data.length, 1);
 }
 
 bool log_knows(const struct log *log, const struct event *event)

@@ -303,7 +303,7 @@ static void take_over(struct log *log)
         } else {
             struct inflight *block = &writer->ring[writer->head];
             ASSERT(writer->count > 0 && block->length == header->length);
-            handout_block(log, first + at, block->slots, block->stream_count);
+            handout_block(log, block, first + at);
             writer->head = (writer->head + 1) % WRITER_INFLIGHT_MAX;
             writer->count--;
             log->counts.blocks_written++;

@@ -1,6 +1,7 @@
 #include "log/handout.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "log/core.h"
 
 #include <errno.h>
@@ -85,14 +86,16 @@ void handout_answer(struct log *log, unsigned reader, const struct log_message *
     ASSERT(delivered || log->callbacks.deliver == NULL);
 }
 
+// taken_ns: of its first event; 0: it is long ago.
 static bool deliver_block(struct log *log, unsigned reader, uint64_t position, uint32_t length,
-                          uint64_t first_id)
+                          uint64_t first_id, uint64_t taken_ns)
 {
     struct log_message message = {.kind = LOG_BLOCK,
                                   .length = length,
                                   .reader = reader,
                                   .position = position,
                                   .id = first_id,
+                                  .spare2 = taken_ns,
                                   .number =
                                       block_header_of(log_tail_at(log->tail, position))->last_id};
     return deliver(log, reader, &message, log->options.reader_reserve);
@@ -160,25 +163,35 @@ static uint64_t take_streams(struct log *log, uint64_t position, const uint8_t *
     return interest;
 }
 
-void handout_block(struct log *log, uint64_t position, const uint32_t *slots, uint32_t stream_count)
+static void note_written(struct log *log, const struct inflight *block,
+                         const struct block_header *header)
+{
+    distribution_add(&log->counts.write_ns, clock_monotonic_ns() - block->taken_ns, 1);
+    distribution_add(&log->counts.block_events, header->record_count, 1);
+}
+
+void handout_block(struct log *log, const struct inflight *written, uint64_t position)
 {
     const uint8_t *block = log_tail_at(log->tail, position);
     const struct block_header *header = block_header_of(block);
     recent_add(log, position, header);
+    note_written(log, written, header);
     bool has_control;
-    uint64_t interest = take_streams(log, position, block, slots, stream_count, &has_control);
+    uint64_t interest =
+        take_streams(log, position, block, written->slots, written->stream_count, &has_control);
     while (interest != 0) {
         unsigned reader = (unsigned)__builtin_ctzll(interest);
         interest &= interest - 1;
         // A lapped one gets this block when it has caught up with it.
         if (!log->handout.readers[reader].lapped &&
-            !deliver_block(log, reader, position, header->length, header->first_id)) {
+            !deliver_block(log, reader, position, header->length, header->first_id,
+                           written->taken_ns)) {
             lap(log, reader, header->first_id);
         }
     }
     // Behind the block: who is told of a stream's end has had its events.
     if (has_control) {
-        apply_control(log, block, slots);
+        apply_control(log, block, written->slots);
     }
 }
 
@@ -246,7 +259,7 @@ static bool catch_up(struct log *log, unsigned reader, uint32_t *budget)
         }
         --*budget;
         if (watches(log, reader, log_tail_at(log->tail, recent->position)) &&
-            !deliver_block(log, reader, recent->position, recent->length, recent->first_id)) {
+            !deliver_block(log, reader, recent->position, recent->length, recent->first_id, 0)) {
             lap(log, reader, recent->first_id);
             return false;
         }

@@ -18,6 +18,8 @@ enum {
     HANDOUT_RESENT_A_ROUND = 512,
 };
 
+struct inflight; // log/writer.h
+
 struct handout_reader {
     bool lapped;      // not all blocks reached it
     bool catching_up; // lapped, and it asked to go on
@@ -43,10 +45,9 @@ struct handout {
 int handout_init(struct log *log); // 0 or -ENOMEM
 void handout_free(struct log *log);
 
-// Takes a written block into streams and index, and sends it to the readers of its streams. slots:
-// of its streams, in the block's order.
-void handout_block(struct log *log, uint64_t position, const uint32_t *slots,
-                   uint32_t stream_count);
+// Takes a written block, which stands at `position`, into streams and index, and sends it to the
+// readers of its streams.
+void handout_block(struct log *log, const struct inflight *block, uint64_t position);
 // A block that was handed out before now stands at `to`.
 void handout_moved(struct log *log, uint64_t first_id, uint64_t to);
 // LOG_RESUME.

@@ -7,6 +7,7 @@
 // are full mark that reader lapped.
 #pragma once
 
+#include "base/distribution.h"
 #include "event/event.h"
 #include "log/message.h"
 #include "log/settings.h"
@@ -161,6 +162,11 @@ struct log_status {
     uint64_t unwritten_bytes, unsynced_bytes; // of closed blocks
     uint64_t laps, lookups, duplicates;
     uint64_t faults_at_start; // what recovery found wrong
+    // Of each block: from its first event until it was written and handed out; how many events.
+    struct distribution write_ns, block_events;
+    // Of each sync: how long it took, and how long what it made safe had been handed out before.
+    struct distribution sync_ns, unsynced_ns;
+    struct distribution event_bytes; // data of each event
     bool writable;
     char fault[128]; // empty when none
 };

@@ -36,6 +36,7 @@ enum log_message_kind {
     LOG_LOOKED_UP = 17,  // pointer: the struct log_lookup, filled
     // LOG_BLOCK: id, number: first and last id of the block; position may be below the floor by the
     // time a slow reader comes to it: then it must not be looked into
+    // (log_message_taken_ns: when its first event was taken)
     LOG_BLOCK = 18,  // position, length: a block with events of streams this reader subscribed to,
                      // in log order
     LOG_LAPPED = 19, // position, id: blocks up to here were not handed to this reader and will not
@@ -69,6 +70,12 @@ struct log_message {
     uint64_t spare2;
 };
 _Static_assert(sizeof(struct log_message) == LOG_MESSAGE_BYTES, "fits the inbox's slot");
+
+// Of LOG_BLOCK, by clock_monotonic_ns; 0: long ago, the reader has caught up with it.
+static inline uint64_t log_message_taken_ns(const struct log_message *message)
+{
+    return message->spare2;
+}
 
 enum { LOG_DELETIONS_BITS = 16 };
 

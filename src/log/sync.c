@@ -1,5 +1,6 @@
 // Group commit: one fdatasync at a time covers all that was written when it was submitted.
 #include "base/assert.h"
+#include "base/clock.h"
 #include "log/core.h"
 
 // The segment that holds the first unsynced block, or NULL where all is synced.
@@ -48,6 +49,9 @@ void writer_sync_due(struct log *log)
         writer->sync_target.bytes = segment->end_bytes;
     }
     writer->sync_inflight = true;
+    writer->sync_began_ns = clock_monotonic_ns();
+    writer->sync_from_ns = writer->unsynced_from_ns;
+    writer->unsynced_from_ns = writer->sync_began_ns; // of what is left, or comes: at the earliest
     disk_submit_sync(log->disk, segment->file, tag_make(TAG_SYNC, 0));
 }
 
@@ -62,6 +66,9 @@ void writer_sync_done(struct log *log, int64_t result)
         fault_begin(log, "fdatasync", (int)result);
         return;
     }
+    uint64_t now_ns = clock_monotonic_ns();
+    distribution_add(&log->counts.sync_ns, now_ns - writer->sync_began_ns, 1);
+    distribution_add(&log->counts.unsynced_ns, now_ns - writer->sync_from_ns, 1);
     writer->synced = writer->sync_target;
     writer->unsynced_since_ms = log->now_ms;
 }

@@ -103,6 +103,7 @@ static bool open_block(struct log *log, uint64_t alone_bytes)
             if (alone_bytes <= left) {
                 uint64_t limit = left < log->block_bytes_max ? left : log->block_bytes_max;
                 log_refresh_time(log);
+                inflight_at(writer, writer->count)->taken_ns = clock_monotonic_ns();
                 builder_open(&writer->builder, log_tail_at(log->tail, writer->next_position),
                              writer->next_position, (uint32_t)limit,
                              inflight_at(writer, writer->count)->slots);
@@ -265,8 +266,9 @@ bool writer_advance(struct log *log)
         }
         if (writer->handed.bytes == writer->synced.bytes) {
             writer->unsynced_since_ms = log->now_ms;
+            writer->unsynced_from_ns = clock_monotonic_ns();
         }
-        handout_block(log, block->position, block->slots, block->stream_count);
+        handout_block(log, block, block->position);
         writer->handed = (struct log_point){
             .position = block->position + block->length,
             .id = block_header_of(log_tail_at(log->tail, block->position))->last_id,

@@ -32,6 +32,7 @@ struct inflight {
     uint32_t length;
     uint32_t written; // of length, so far
     uint32_t stream_count;
+    uint64_t taken_ns; // by clock_monotonic_ns: when its first event was taken
     bool done;
     uint32_t slots[BLOCK_RECORDS_MAX]; // of the streams, in the block's order
 };
@@ -58,10 +59,13 @@ struct writer {
     struct log_point sync_target;
     bool sync_inflight;
     uint64_t unsynced_since_ms; // when handed moved away from synced
-    uint64_t sync_wish_id;      // somebody (keeper, drain) wants this id synced
-    uint64_t quick_from_ns;     // by clock_monotonic_ns: the next quick write not before
-    uint64_t room_end;          // memory may be written below it
-    bool wants_room;            // an append was told LOG_APPEND_FULL
+    uint64_t unsynced_from_ns;  // by clock_monotonic_ns: what no sync covers was handed out since
+    uint64_t sync_from_ns;      // and what the one under way covers
+    uint64_t sync_began_ns;
+    uint64_t sync_wish_id;  // somebody (keeper, drain) wants this id synced
+    uint64_t quick_from_ns; // by clock_monotonic_ns: the next quick write not before
+    uint64_t room_end;      // memory may be written below it
+    bool wants_room;        // an append was told LOG_APPEND_FULL
 };
 
 int writer_init(struct log *log); // 0 or -ENOMEM

@@ -61,6 +61,8 @@ struct stream {
     uint16_t deletions;      // as the log counts them
     uint64_t pass_from;      // subscribers that had everything before the present pass stand here
     uint64_t pass_to;        // and stand here after it; 0 while the pass has not begun
+    uint64_t pass_ns;        // when the log took the first event of the pass; 0: not known
+    uint64_t news_ns;        // and of what comes after it
     uint32_t
         pass_next; // index of the next subscriber to serve in the pass; subscriber_count when over
     uint32_t subscriber_count; // entries in use, holes included

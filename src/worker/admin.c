@@ -1,11 +1,11 @@
 #include "worker/admin.h"
 
-#include "base/allocated.h"
 #include "base/assert.h"
 #include "base/json_writer.h"
 #include "conn/connection_id.h"
 #include "conn/grant.h"
 #include "event/frame.h"
+#include "worker/figures.h"
 #include "worker/worker_internal.h"
 
 enum { ADMIN_JSON_BYTES_MAX = 16 << 20 };
@@ -27,88 +27,6 @@ static void list_connections(struct worker *worker, uint32_t limit, struct buffe
     }
 }
 
-static void count_states(const struct shard *shard, struct json_writer *writer)
-{
-    uint64_t connecting = 0;
-    uint64_t streaming = 0;
-    uint64_t throttled = 0;
-    uint64_t draining = 0;
-    for (uint32_t r = 0; r < shard->ring_count; r++) {
-        const struct conn_ring *ring = &shard->rings[r];
-        uint32_t left = ring->used;
-        for (uint32_t slot = 0; slot < ring->capacity && left > 0; slot++) {
-            const struct conn *conn = &ring->conns[slot];
-            left -= conn->state != CONN_FREE;
-            connecting += conn->state == CONN_REQUEST || conn->state == CONN_STARTING ||
-                          conn->state == CONN_ASKING;
-            draining += conn->state == CONN_LINGER || conn->state == CONN_CLOSING;
-            streaming += conn->state == CONN_ACTIVE;
-            throttled += conn->state == CONN_ACTIVE && conn_is_throttled(conn);
-        }
-    }
-    json_write_member_u64(writer, "connecting", connecting);
-    json_write_member_u64(writer, "streaming", streaming);
-    json_write_member_u64(writer, "throttled", throttled);
-    json_write_member_u64(writer, "draining", draining);
-}
-
-static void write_status(struct worker *worker, struct buffer *out)
-{
-    const struct shard *shard = &worker->shard;
-    const struct shard_stats *stats = &shard->stats;
-    const struct {
-        const char *key;
-        uint64_t value;
-    } members[] = {
-        {"worker", shard->options.worker},
-        {"connections", shard->conn_count},
-        {"rings", shard->ring_count},
-        {"streams", pool_used(&shard->streams.pool)},
-        {"accepted", stats->accepted},
-        {"refused", stats->refused},
-        {"closed", stats->closed},
-        {"requests", stats->requests},
-        {"request_errors", stats->request_errors},
-        {"resumed", stats->resumed},
-        {"events_sent", stats->events_sent},
-        {"bytes_sent", stats->bytes_sent},
-        {"sends", stats->sends},
-        {"short_sends", stats->short_sends},
-        {"heartbeats", stats->heartbeats},
-        {"rate_waits", stats->rate_waits},
-        {"batches_sent", stats->batches_sent},
-        {"oversize_told", stats->oversize_told},
-        {"gaps_told", stats->gaps_told},
-        {"ends_told", stats->ends_told},
-        {"dropped_oldest", stats->dropped[OVERFLOW_DROP_OLDEST]},
-        {"dropped_newest", stats->dropped[OVERFLOW_DROP_NEWEST]},
-        {"dropped_lowest", stats->dropped[OVERFLOW_DROP_LOWEST]},
-        {"lag_closes", stats->lag_closes},
-        {"stall_closes", stats->stall_closes},
-        {"expiry_closes", stats->expiry_closes},
-        {"transients_dropped", stats->transients_dropped},
-        {"replays_refused", stats->replays_refused},
-        {"subscriptions_refused", stats->subscriptions_refused},
-        {"dropped_shed", stats->events_shed},
-        {"cold_bytes", shard->cold.bytes_used},
-        {"cold_reads", shard->cold.reads},
-        {"cold_faults", shard->cold.faults},
-        {"renditions", shard->renditions.made},
-        {"links_read", stats->links_read},
-        {"adaptations", stats->adaptations},
-        {"rounds", worker->loop.stats.rounds},
-        {"sleeps", worker->loop.stats.sleeps},
-        {"allocated_bytes", allocated_bytes_of_thread()},
-    };
-    struct json_writer writer = json_writer_on(out);
-    json_write_object_open(&writer);
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        json_write_member_u64(&writer, members[i].key, members[i].value);
-    }
-    count_states(shard, &writer);
-    json_write_object_close(&writer);
-}
-
 static uint64_t describe_connection(struct worker *worker, uint64_t id, struct buffer *out)
 {
     struct conn *conn = conn_of_public_id(&worker->shard, id);
@@ -126,7 +44,7 @@ static uint64_t close_connection(struct worker *worker, uint64_t id)
     if (conn == NULL || conn->state == CONN_CLOSING) {
         return 0;
     }
-    conn_close(&worker->shard, conn);
+    conn_close(&worker->shard, conn, CLOSE_OPERATOR);
     return 1;
 }
 
@@ -180,7 +98,9 @@ void worker_answer_admin(struct worker *worker, struct admin_request *request)
     part->reached = 0;
     part->error = ERR_NONE;
     switch (request->operation) {
-    case ADMIN_STATUS: write_status(worker, &part->json); break;
+    case ADMIN_FIGURES:
+        worker_take_figures(worker, &request->figures[worker->options.shard.worker]);
+        break;
     case ADMIN_CONNECTIONS: list_connections(worker, request->limit, &part->json); break;
     case ADMIN_CONNECTION:
         part->reached = describe_connection(worker, request->connection_id, &part->json);

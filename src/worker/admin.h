@@ -29,7 +29,7 @@ enum {
 };
 
 enum admin_operation {
-    ADMIN_STATUS,      // part.json: one JSON object with the worker's counters
+    ADMIN_FIGURES,     // figures[worker]: its counters
     ADMIN_CONNECTIONS, // part.json: up to `limit` connection objects, comma separated
     ADMIN_CONNECTION, // part.json: all of connection_id, as one object; part.reached 1 where it was
                       // found
@@ -45,6 +45,8 @@ enum admin_operation {
 // Requests under way at once, of all askers.
 enum { ADMIN_REQUESTS_MAX = 128 };
 
+struct worker_figures;
+
 struct admin_part {
     struct buffer json; // allocated by the worker, freed by the asker
     uint64_t reached;
@@ -55,10 +57,11 @@ struct admin_request {
     enum admin_operation operation;
     uint32_t limit;
     uint64_t connection_id;
-    struct slice stream; // asker's memory, valid until the last answer
-    struct slice frame;  // a whole SSE frame without id
-    struct grant *grant; // the asker's reference, until the last answer
-    void *owner;         // asker's own
-    uint32_t pending;    // asker's own: answers still to come
+    struct slice stream;            // asker's memory, valid until the last answer
+    struct slice frame;             // a whole SSE frame without id
+    struct grant *grant;            // the asker's reference, until the last answer
+    void *owner;                    // asker's own
+    uint32_t pending;               // asker's own: answers still to come
+    struct worker_figures *figures; // ADMIN_FIGURES: the asker's, one a worker (worker/figures.h)
     struct admin_part parts[WORKERS_MAX];
 };

@@ -26,7 +26,7 @@ enum {
 // --- messages ---
 
 static void take_stream_of_block(struct worker *worker, const uint8_t *block, uint64_t position,
-                                 uint32_t index)
+                                 uint32_t index, uint64_t taken_ns)
 {
     const struct block_stream *entry = &block_streams(block)[index];
     struct stream *stream = stream_table_by_number(&worker->shard.streams, entry->number);
@@ -35,6 +35,7 @@ static void take_stream_of_block(struct worker *worker, const uint8_t *block, ui
     }
     const struct log_run run = log_run_of(position, block, index);
     stream_push(&worker->shard.streams, stream, &run);
+    stream->news_ns = stream->news_ns == 0 ? taken_ns : stream->news_ns;
     slowest_note(&worker->shard, stream);
 }
 
@@ -71,7 +72,7 @@ static void take_block(struct worker *worker, const struct log_message *message)
     ASSERT(block_header_of(block)->length == message->length);
     uint32_t count = block_header_of(block)->stream_count;
     for (uint32_t i = 0; i < count; i++) {
-        take_stream_of_block(worker, block, message->position, i);
+        take_stream_of_block(worker, block, message->position, i, log_message_taken_ns(message));
     }
 }
 

@@ -24,6 +24,9 @@ struct worker {
 
 // admin.c
 void worker_answer_admin(struct worker *worker, struct admin_request *request);
+// figures.c
+struct worker_figures;
+void worker_take_figures(const struct worker *worker, struct worker_figures *figures);
 // admin_connection.c: one JSON object. with_quality: also what it is served with, and why.
 void worker_write_connection(struct json_writer *writer, struct shard *shard,
                              const struct conn *conn, bool with_quality);

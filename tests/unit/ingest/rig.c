@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "worker/figures.h"
 
 #include <ringcast/protocol.h>
 
@@ -44,6 +45,9 @@ void rig_answer_admin(void)
         struct admin_request *admin = message.pointer;
         struct admin_part *part = &admin->parts[message.reader];
         buffer_init(&part->json, 16 << 20);
+        if (admin->operation == ADMIN_FIGURES) {
+            admin->figures[message.reader].connections = 5 + message.reader;
+        }
         part->reached = rig.reached[message.reader];
         part->error = rig.errors[message.reader];
         if (rig.json[message.reader] != NULL) {

@@ -47,7 +47,6 @@ Test(operation, publish_tells_how_many_it_reaches)
 
 Test(operation, status)
 {
-    rig.json[0] = "{\"connections\":5}";
     struct rig_client *client = rig_connect();
     rig_write_text(client, "{\"op\":\"status\",\"ref\":\"s\"}\n");
     const char *text = rig_text(client);
@@ -55,7 +54,9 @@ Test(operation, status)
     cr_expect_eq(strncmp(text, "{\"ref\":\"s\",\"version\":\"", 22), 0, "%s", text);
     cr_expect_not_null(strstr(text, "\"log\":{\"writable\":true,\"fault\":null,"));
     cr_expect_not_null(strstr(text, "\"ingest\":{\"producers\":1,"));
-    cr_expect_not_null(strstr(text, "\"workers\":[{\"connections\":5},null]}\n"));
+    cr_expect_not_null(strstr(text, "\"workers\":[{\"worker\":0,\"connections\":5,"));
+    cr_expect_not_null(strstr(text, "{\"worker\":1,\"connections\":6,"));
+    cr_expect_not_null(strstr(text, "\"total\":{\"connections\":11,"));
     fake_log.refusal = ERR_LOG_ERROR;
     rig_write_text(client, "{\"op\":\"status\"}\n");
     text = rig_text(client);

@@ -1,5 +1,7 @@
 #include "fake_log.h"
 
+#include "worker/figures.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +9,15 @@
 uint64_t fake_stat(const char *key)
 {
     struct admin_request *request = calloc(1, sizeof(*request));
-    request->operation = ADMIN_STATUS;
+    request->operation = ADMIN_FIGURES;
+    struct worker_figures figures;
+    request->figures = &figures;
     fake_admin(request);
-    struct slice json = buffer_slice(&request->parts[0].json);
+    struct buffer out;
+    buffer_init(&out, 8192);
+    struct json_writer writer = json_writer_on(&out);
+    worker_figures_write(&writer, &figures);
+    struct slice json = buffer_slice(&out);
     char text[4096];
     cr_assert_lt(json.length, sizeof(text));
     memcpy(text, json.at, json.length);
@@ -18,7 +26,7 @@ uint64_t fake_stat(const char *key)
     snprintf(name, sizeof(name), "\"%s\":", key);
     const char *at = strstr(text, name);
     cr_assert_not_null(at, "no %s in %s", key, text);
-    buffer_free(&request->parts[0].json);
+    buffer_free(&out);
     free(request);
     return strtoull(at + strlen(name), NULL, 10);
 }

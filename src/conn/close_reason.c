@@ -1,0 +1,14 @@
+#include "conn/close_reason.h"
+
+#include "base/assert.h"
+
+const char *close_reason_name(enum close_reason reason)
+{
+    static const char *const names[CLOSE_REASON_COUNT] = {[CLOSE_NONE] = "none",
+#define X(enumerator, name) [CLOSE_##enumerator] = (name),
+                                                          CLOSE_REASONS(X)
+#undef X
+    };
+    ASSERT((unsigned)reason < CLOSE_REASON_COUNT);
+    return names[reason];
+}

@@ -1,0 +1,37 @@
+// Why connections end, once. CLOSE_REASONS(X) expands X(enumerator, name): the name is what metrics
+// and people are told.
+#ifndef RINGCAST_CONN_CLOSE_REASON_H
+#define RINGCAST_CONN_CLOSE_REASON_H
+
+// clang-format off
+#define CLOSE_REASONS(X)                                                                        \
+    X(CLIENT,   "client")   /* it went away, or broke off */                                    \
+    X(ANSWERED, "answered") /* with an answer behind which nothing comes */                     \
+    X(TIMEOUT,  "timeout")  /* its request, or its next one, did not come in time */            \
+    X(LAGGED,   "lagged")   /* beyond its limit, where the policy is to disconnect */           \
+    X(STALLED,  "stalled")  /* took nothing for too long */                                     \
+    X(EXPIRED,  "expired")  /* its token did */                                                 \
+    X(ENDED,    "ended")    /* its streams did */                                               \
+    X(LOST,     "lost")     /* what it was due could not be read: it comes back for it */       \
+    X(MEMORY,   "memory")   /* there was none */                                                \
+    X(OPERATOR, "operator") /* somebody closed it */                                            \
+    X(SHUTDOWN, "shutdown") /* the broker ends */
+// clang-format on
+
+enum close_reason {
+    CLOSE_NONE, // it goes on
+#define X(enumerator, name) CLOSE_##enumerator,
+    CLOSE_REASONS(X)
+#undef X
+};
+
+enum {
+#define X(enumerator, name) +1
+    CLOSE_REASON_COUNT = 1 CLOSE_REASONS(X)
+#undef X
+};
+
+// Static memory.
+const char *close_reason_name(enum close_reason reason);
+
+#endif
