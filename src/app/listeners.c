@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define LISTEN_DEFAULT       "127.0.0.1:8080"
@@ -29,6 +30,14 @@ static int complain(const struct source *source, const char *what, char *message
     return -EINVAL;
 }
 
+static void listener_init(struct listener *listener)
+{
+    *listener = (struct listener){.handed_fd = -1, .local.fd = -1};
+    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+        listener->fds[i] = -1;
+    }
+}
+
 static int add(struct listeners *listeners, const struct source *source, struct slice text,
                char *message, size_t message_size)
 {
@@ -41,10 +50,7 @@ static int add(struct listeners *listeners, const struct source *source, struct 
         return complain(source, fault, message, message_size);
     }
     struct listener *listener = &listeners->each[listeners->count];
-    *listener = (struct listener){.local.fd = -1};
-    for (unsigned i = 0; i < WORKERS_MAX; i++) {
-        listener->fds[i] = -1;
-    }
+    listener_init(listener);
     if (listen_spec_parse(&listener->spec, text, fault, sizeof(fault)) != 0) {
         return complain(source, fault, message, message_size);
     }
@@ -103,12 +109,118 @@ int listeners_read(struct listeners *listeners, const struct options *options, c
     return result != 0 ? result : add_source(listeners, &sources[1], message, message_size);
 }
 
-// --- open ---
-
 static bool is_admin(const struct listener *listener)
 {
     return (listener->flags & SHARD_LISTENER_ADMIN) != 0;
 }
+
+// --- handed in ---
+
+// The flags that a name stands for. False: it is no name of ours.
+static bool flags_of_name(const char *name, uint8_t *flags)
+{
+    static const struct {
+        const char *name;
+        uint8_t flags;
+    } names[] = {{"public", 0}, {"tls", SHARD_LISTENER_TLS}, {"admin", SHARD_LISTENER_ADMIN}};
+    struct slice rest = slice_of(name);
+    struct slice first = slice_split(&rest, ',');
+    bool has_proxy = slice_equal_text(rest, "proxy");
+    if (rest.at != NULL && !has_proxy) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (slice_equal_text(first, names[i].name)) {
+            *flags = names[i].flags | (has_proxy ? SHARD_LISTENER_PROXY : 0);
+            return true;
+        }
+    }
+    return false;
+}
+
+// Takes those out that are, or that are not, for administrators.
+static void drop(struct listeners *listeners, bool are_admin)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        if (is_admin(&listeners->each[i]) != are_admin) {
+            listeners->each[kept++] = listeners->each[i];
+        }
+    }
+    listeners->count = kept;
+}
+
+static int take_handed(struct listeners *listeners, const struct listen_handed *handed,
+                       uint8_t flags, char *message, size_t message_size)
+{
+    if (listeners->count == LISTENERS_MAX) {
+        (void)snprintf(message, message_size, "there are more than %d listeners", LISTENERS_MAX);
+        return -EINVAL;
+    }
+    struct listener *listener = &listeners->each[listeners->count++];
+    listener_init(listener);
+    listener->handed_fd = handed->fd;
+    int result = listen_adopt(handed->fd, &listener->address, message, message_size);
+    bool is_unix = result == 0 && listener->address.storage.ss_family == AF_UNIX;
+    listener->flags = flags | (is_unix ? SHARD_LISTENER_UNIX : 0);
+    return result;
+}
+
+int listeners_take_handed(struct listeners *listeners, const struct notify_sockets *sockets,
+                          char *message, size_t message_size)
+{
+    bool are_dropped[2] = {false, false};
+    int result = 0;
+    for (uint32_t i = 0; i < sockets->count && result == 0; i++) {
+        const struct listen_handed *handed = &sockets->sockets[i];
+        uint8_t flags = 0;
+        if (strcmp(handed->name, LISTENERS_PRODUCERS) == 0) {
+            continue;
+        }
+        if (!flags_of_name(handed->name, &flags)) {
+            (void)snprintf(
+                message, message_size,
+                "a socket was handed in with the name '%.64s'; names (FileDescriptorName) "
+                "are public, tls, admin and producers",
+                handed->name);
+            return -EINVAL;
+        }
+        bool are_admin = (flags & SHARD_LISTENER_ADMIN) != 0;
+        if (!are_dropped[are_admin]) {
+            are_dropped[are_admin] = true;
+            drop(listeners, are_admin);
+        }
+        result = take_handed(listeners, handed, flags, message, message_size);
+    }
+    return result;
+}
+
+int listeners_find_producers(const struct notify_sockets *sockets, char path[LISTEN_PATH_SIZE],
+                             char *message, size_t message_size)
+{
+    int found = 0;
+    for (uint32_t i = 0; i < sockets->count; i++) {
+        const struct listen_handed *handed = &sockets->sockets[i];
+        if (strcmp(handed->name, LISTENERS_PRODUCERS) != 0) {
+            continue;
+        }
+        struct listen_address address;
+        if (found != 0 || listen_adopt(handed->fd, &address, message, message_size) != 0 ||
+            address.storage.ss_family != AF_UNIX) {
+            (void)snprintf(
+                message, message_size,
+                "producers are handed in one listening Unix stream socket; this is more, "
+                "or another");
+            return -EINVAL;
+        }
+        found = handed->fd;
+        memcpy(path, ((struct sockaddr_un *)&address.storage)->sun_path, LISTEN_PATH_SIZE);
+        path[LISTEN_PATH_SIZE - 1] = 0;
+    }
+    return found;
+}
+
+// --- open ---
 
 // Several listeners share a port through SO_REUSEPORT, which would also let a second broker of the
 // same user in: so the port must be had alone first.
@@ -163,6 +275,9 @@ int listeners_open(struct listeners *listeners, unsigned workers, char *message,
     int result = 0;
     for (uint32_t i = 0; i < listeners->count && result == 0; i++) {
         struct listener *listener = &listeners->each[i];
+        if (listener->handed_fd >= 0) {
+            continue;
+        }
         result = listener->spec.is_unix ? open_unix(listener, message, message_size)
                                         : open_tcp(listener, workers, message, message_size);
     }
@@ -174,6 +289,9 @@ void listeners_close(struct listeners *listeners)
     for (uint32_t i = 0; i < listeners->count; i++) {
         struct listener *listener = &listeners->each[i];
         listen_unix_close(&listener->local);
+        if (listener->handed_fd >= 0) {
+            (void)close(listener->handed_fd);
+        }
         for (unsigned worker = 0; worker < WORKERS_MAX; worker++) {
             if (listener->fds[worker] >= 0) {
                 (void)close(listener->fds[worker]);
@@ -190,6 +308,7 @@ void listeners_of_worker(const struct listeners *listeners, unsigned worker,
         const struct listener *listener = &listeners->each[i];
         bool is_others = is_admin(listener) && worker != 0;
         int fd = listener->spec.is_unix ? listener->local.fd : listener->fds[worker];
+        fd = listener->handed_fd >= 0 ? listener->handed_fd : fd;
         own[i] = (struct shard_listener){.fd = is_others ? -1 : fd, .flags = listener->flags};
     }
 }
@@ -213,10 +332,10 @@ void listeners_format(const struct listeners *listeners, char text[static LISTEN
         const struct listener *listener = &listeners->each[i];
         char address[LISTEN_ADDRESS_TEXT_SIZE];
         format_one(listener, address);
+        bool is_unix = (listener->flags & SHARD_LISTENER_UNIX) != 0;
         const char *scheme = (listener->flags & SHARD_LISTENER_TLS) != 0 ? "https://" : "http://";
-        bool is_first_admin = is_admin(listener) && (i == 0 || !is_admin(&listeners->each[i - 1]));
         length += (size_t)snprintf(text + length, LISTENERS_TEXT_SIZE - length, "%s%s%s%s",
-                                   i == 0 ? "" : ", ", is_first_admin ? "admin on " : "",
-                                   listener->spec.is_unix ? "" : scheme, address);
+                                   length == 0 ? "" : ", ", is_admin(listener) ? "admin on " : "",
+                                   is_unix ? "" : scheme, address);
     }
 }

@@ -254,6 +254,7 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
     }
     const struct ingest_options ingest_options = {
         .socket_path = thread->options.socket_path,
+        .socket_fd = thread->options.socket_fd,
         .socket_mode = (mode_t)options->socket_mode,
         .allowed_uids = uids,
         .allowed_uid_count = options->socket_allow_uid.count,
@@ -267,7 +268,8 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
         .workers = thread->options.readers,
         .pressure = thread->options.pressure,
     };
-    if (!claim_socket(thread->options.socket_path, message, message_size)) {
+    if (ingest_options.socket_fd == 0 &&
+        !claim_socket(thread->options.socket_path, message, message_size)) {
         return false;
     }
     thread->ingest = ingest_create(&thread->loop, thread->log, &ingest_options, post_to_worker,

@@ -21,6 +21,7 @@ struct log_thread;
 struct log_thread_options {
     const struct options *options; // these three are borrowed for the thread's life
     const char *socket_path;
+    int socket_fd; // a listening Unix socket for producers, taken over; 0: socket_path is opened
     const char *data_dir;
     unsigned readers; // workers
     int notice_fd; // an eventfd that is written when main shall look: drained, or ended by itself

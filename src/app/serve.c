@@ -54,6 +54,7 @@ enum phase {
 struct server {
     struct options options;
     char socket_path[PATHS_SIZE];
+    int socket_fd; // that was handed in for producers; 0: none
     char data_dir[PATHS_SIZE];
     unsigned workers;
     uint64_t files_max;
@@ -99,7 +100,7 @@ static bool make_directories(const struct server *server, char *message)
     char directory[PATHS_SIZE];
     (void)snprintf(directory, sizeof(directory), "%s", server->socket_path);
     char *slash = strrchr(directory, '/');
-    if (slash != NULL && slash != directory) {
+    if (server->socket_fd == 0 && slash != NULL && slash != directory) {
         *slash = 0;
         if (!make_parents(directory, message) ||
             !privileges_make_directory(privileges, directory, DIRECTORY_MODE, message,
@@ -121,6 +122,7 @@ static bool set_paths(struct server *server, char *message)
     const struct options *options = &server->options;
     const char *given[] = {options->socket, options->data_dir};
     char *paths[] = {server->socket_path, server->data_dir};
+    char handed_path[LISTEN_PATH_SIZE] = "";
     paths_default_socket(server->socket_path);
     paths_default_data(server->data_dir);
     for (size_t i = 0; i < 2; i++) {
@@ -129,7 +131,12 @@ static bool set_paths(struct server *server, char *message)
             return false;
         }
     }
-    return make_directories(server, message);
+    server->socket_fd =
+        listeners_find_producers(&server->handed, handed_path, message, MESSAGE_SIZE);
+    if (server->socket_fd > 0) {
+        (void)snprintf(server->socket_path, sizeof(server->socket_path), "%s", handed_path);
+    }
+    return server->socket_fd >= 0 && make_directories(server, message);
 }
 
 // Signals come through a descriptor, to the main thread alone.
@@ -201,6 +208,7 @@ static bool listen_for_subscribers(struct server *server, char *message)
         .stop_ms_max = GOODBYE_MS_MAX,
         .notice_fd = server->notice_fd,
         .pressure = &server->memory.board,
+        .handed = &server->handed,
     };
     server->worker_set = worker_set_listen(&options, message, MESSAGE_SIZE);
     return server->worker_set != NULL;
@@ -217,6 +225,7 @@ static bool open_log(struct server *server, char *message)
     const struct log_thread_options options = {
         .options = &server->options,
         .socket_path = server->socket_path,
+        .socket_fd = server->socket_fd,
         .data_dir = server->data_dir,
         .readers = server->workers,
         .notice_fd = server->notice_fd,

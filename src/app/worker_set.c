@@ -49,6 +49,7 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
         set->members[i].notice_fd = options->notice_fd;
     }
     if (listeners_read(&set->listeners, options->options, message, message_size) != 0 ||
+        listeners_take_handed(&set->listeners, options->handed, message, message_size) != 0 ||
         listeners_open(&set->listeners, options->workers, message, message_size) != 0) {
         worker_set_destroy(set);
         return NULL;

@@ -21,6 +21,7 @@ struct worker_set_options {
     uint32_t stop_ms_max;          // how long a worker may take to end
     int notice_fd;                 // an eventfd that is written when a worker has ended
     const struct pressure_board *pressure; // borrowed
+    const struct notify_sockets *handed;   // borrowed; the set takes the descriptors that it takes
 };
 
 // Opens the listeners (app/listeners.h): from here on clients queue in the kernel. NULL with one

@@ -280,8 +280,10 @@ struct ingest *ingest_create(struct loop *loop, struct log *log,
         free(ingest);
         return NULL;
     }
-    if (listen_unix_open(&ingest->listener, options->socket_path, ingest->options.socket_mode,
-                         message, message_size) < 0) {
+    if (options->socket_fd > 0) {
+        ingest->listener.fd = options->socket_fd;
+    } else if (listen_unix_open(&ingest->listener, options->socket_path,
+                                ingest->options.socket_mode, message, message_size) < 0) {
         ingest_release(ingest);
         return NULL;
     }

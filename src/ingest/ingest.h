@@ -37,7 +37,8 @@ enum { INGEST_TIMER_KIND = 10, INGEST_TIMER_RATE = 11 };
 
 // Zero or NULL members take the default.
 struct ingest_options {
-    const char *socket_path;   // required
+    const char *socket_path;   // required, unless a socket is handed in
+    int socket_fd;             // a listening Unix socket, which is taken over; 0: none
     mode_t socket_mode;        // 0660
     const uid_t *allowed_uids; // besides root; none given: the process's own
     size_t allowed_uid_count;

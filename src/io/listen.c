@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -195,19 +196,11 @@ static int option_set(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
-static int tcp_options_set(int fd, bool is_ipv6, bool reuse_port)
+// What accepted sockets inherit. SO_RCVBUF is best set before listen, since it bounds the window
+// that is offered in the handshake; the keep-alives find peers that vanished while nothing was
+// sent.
+static int inherited_options_set(int fd)
 {
-    int result = option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (result == 0 && reuse_port) {
-        result = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    }
-    if (result == 0 && is_ipv6) {
-        // "[::]" is every address whatever net.ipv6.bindv6only says.
-        result = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-    }
-    // What accepted sockets inherit. SO_RCVBUF stands before listen, since it bounds the window
-    // that is offered in the handshake; the keep-alives find peers that vanished while nothing was
-    // sent.
     const struct {
         int level, name, value;
     } inherited[] = {
@@ -219,10 +212,24 @@ static int tcp_options_set(int fd, bool is_ipv6, bool reuse_port)
         {IPPROTO_TCP, TCP_KEEPINTVL, LISTEN_KEEPALIVE_INTERVAL_S},
         {IPPROTO_TCP, TCP_KEEPCNT, LISTEN_KEEPALIVE_PROBES},
     };
+    int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof inherited / sizeof inherited[0]; i++) {
         result = option_set(fd, inherited[i].level, inherited[i].name, inherited[i].value);
     }
     return result;
+}
+
+static int tcp_options_set(int fd, bool is_ipv6, bool reuse_port)
+{
+    int result = option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && reuse_port) {
+        result = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    if (result == 0 && is_ipv6) {
+        // "[::]" is every address whatever net.ipv6.bindv6only says.
+        result = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    }
+    return result != 0 ? result : inherited_options_set(fd);
 }
 
 int listen_tcp(const struct listen_address *address, bool reuse_port, uint16_t *port, char *error,
@@ -258,6 +265,39 @@ int listen_tcp(const struct listen_address *address, bool reuse_port, uint16_t *
         *port = ntohs(real.any.sa_family == AF_INET6 ? real.six.sin6_port : real.four.sin_port);
     }
     return fd;
+}
+
+// --- handed in ---
+
+static int option_get(int fd, int name)
+{
+    int value = 0;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value : -errno;
+}
+
+int listen_adopt(int fd, struct listen_address *address, char *error, size_t error_size)
+{
+    memset(address, 0, sizeof *address);
+    address->length = sizeof address->storage;
+    int domain = option_get(fd, SO_DOMAIN);
+    bool is_known = domain == AF_INET || domain == AF_INET6 || domain == AF_UNIX;
+    if (!is_known || option_get(fd, SO_TYPE) != SOCK_STREAM || option_get(fd, SO_ACCEPTCONN) != 1 ||
+        getsockname(fd, (struct sockaddr *)&address->storage, &address->length) != 0) {
+        snprintf(error, error_size,
+                 "cannot listen on descriptor %d: it is no listening stream socket of TCP or Unix",
+                 fd);
+        return -EINVAL;
+    }
+    int flags = fcntl(fd, F_GETFL);
+    int result = fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 ? 0 : -errno;
+    if (result == 0 && domain != AF_UNIX) {
+        result = inherited_options_set(fd);
+    }
+    if (result != 0) {
+        snprintf(error, error_size, "cannot listen on descriptor %d: %s", fd, strerror(-result));
+    }
+    return result;
 }
 
 // --- Unix ---

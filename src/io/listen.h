@@ -56,9 +56,14 @@ int listen_tcp(const struct listen_address *address, bool reuse_port, uint16_t *
 
 void listen_address_set_port(struct listen_address *address, uint16_t port);
 
+// Takes a listening socket, TCP or Unix, that another process opened: gives it the options that
+// accepted sockets inherit, and its address. Returns 0 or -errno; -EINVAL where it is no such
+// socket. The descriptor stays the caller's.
+int listen_adopt(int fd, struct listen_address *address, char *error, size_t error_size);
+
 struct listen_unix {
     int fd;
-    char path[LISTEN_PATH_SIZE];
+    char path[LISTEN_PATH_SIZE]; // empty: not ours to remove
     dev_t device; // of the socket file that we made: only that one is removed at close
     ino_t inode;
 };

@@ -115,6 +115,7 @@ export class Broker {
     const ended = this.child.ended.then((end) => { throw new Error(`the broker did not start: ${JSON.stringify(end)}`); });
     const line = await within('the broker is ready', Promise.race([ready, ended]));
     ended.catch(() => {});
+    this.line = line;
     const address = /http:\/\/[\d.]+:(\d+)/.exec(line);
     assert.ok(address, `no address in: ${line}`);
     this.port = Number(address[1]);

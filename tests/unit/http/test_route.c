@@ -121,6 +121,27 @@ Test(route, methods)
     }
 }
 
+Test(route, administrators_are_answered_on_paths_of_their_own)
+{
+    static struct http_request request;
+    struct http_route route;
+    struct http_fault fault;
+    request_make(&request, "GET", "/healthz", "");
+    cr_expect_eq(http_route_find(&route, &request, HTTP_AUDIENCE_ADMIN, &fault), ERR_NONE);
+    cr_expect_eq(route.kind, HTTP_ROUTE_HEALTH);
+    static const char *const others[] = {"/", "/streams", "/streams/a", "/events?stream=a",
+                                         "/x.js"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        request_make(&request, "GET", others[i], "");
+        cr_expect_eq(http_route_find(&route, &request, HTTP_AUDIENCE_ADMIN, &fault), ERR_NOT_FOUND);
+        cr_expect_not_null(strstr(fault.detail, "--listen"), "%s", fault.detail);
+    }
+    request_make(&request, "OPTIONS", "*", "");
+    cr_expect_eq(http_route_find(&route, &request, HTTP_AUDIENCE_ADMIN, &fault), ERR_NONE);
+    char text[HTTP_METHODS_TEXT_BYTES];
+    cr_expect_str_eq(http_methods_text(route.methods, text), "GET, HEAD, OPTIONS");
+}
+
 struct expected_name {
     const char *encoded;
     enum rc_error error;

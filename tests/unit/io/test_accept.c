@@ -19,6 +19,7 @@ enum {
 
 struct accepted {
     unsigned ring;
+    uint8_t number;
     int descriptor;
     uint16_t port;
 };
@@ -35,11 +36,10 @@ static void see_accepted(void *context, unsigned ring, uint8_t number, int descr
                          const struct sockaddr *address, socklen_t address_length)
 {
     (void)context;
-    (void)number;
     cr_assert_lt(accepted_count, CLIENTS_MAX);
     cr_assert_geq(descriptor, 0);
     struct accepted *entry = &accepted[accepted_count++];
-    *entry = (struct accepted){.ring = ring, .descriptor = descriptor};
+    *entry = (struct accepted){.ring = ring, .number = number, .descriptor = descriptor};
     if (address->sa_family == AF_INET) {
         cr_assert_eq(address_length, sizeof(struct sockaddr_in));
         struct sockaddr_in in;
@@ -278,6 +278,40 @@ Test(accept, a_broken_listener_is_told_and_rests, .timeout = 60)
     cr_assert(sets[0].resting);
     stop(loop, 1);
     close(listener.fd);
+    fixture_loop_close(loop);
+}
+
+// Each has a share of the accepts of its own: one that nobody comes to takes none from the others.
+Test(accept, several_listeners_in_one_set, .timeout = 60)
+{
+    enum { LISTENERS = 3, EACH = 40 };
+    struct loop *loop = accepting_loop(1, 2 * LISTENERS * EACH, 0);
+    struct connection_listener listeners[LISTENERS];
+    struct accept_listener given[LISTENERS];
+    for (uint8_t i = 0; i < LISTENERS; i++) {
+        listeners[i] = connection_listen();
+        given[i] = (struct accept_listener){.fd = listeners[i].fd, .number = (uint8_t)(7 - i)};
+    }
+    accept_start(&sets[0], loop, 0, OP_ACCEPT, given, LISTENERS, LISTENERS + 1, see_accepted, NULL);
+    uint8_t number_of_port[65536] = {0};
+    int clients[2 * EACH];
+    for (uint32_t i = 0; i < 2 * EACH; i++) {
+        uint16_t port = 0;
+        clients[i] = connection_client(&listeners[1 + i % 2], &port);
+        number_of_port[port] = given[1 + i % 2].number;
+    }
+    FIXTURE_ROUNDS_UNTIL(loop, accepted_count == 2 * EACH);
+    cr_assert_eq(sets[0].inflight, LISTENERS + 1);
+    for (uint32_t i = 0; i < 2 * EACH; i++) {
+        cr_assert_eq(accepted[i].number, number_of_port[accepted[i].port]);
+        close_accepted(loop, i);
+        close(clients[i]);
+    }
+    FIXTURE_ROUNDS_UNTIL(loop, closed_count == 2 * EACH);
+    stop(loop, 1);
+    for (uint32_t i = 0; i < LISTENERS; i++) {
+        close(listeners[i].fd);
+    }
     fixture_loop_close(loop);
 }
 
