@@ -21,6 +21,9 @@ BUILD ?= build
 SANITIZE ?=
 ONLY ?=
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
 NPM_DIR ?= build/npm
@@ -94,7 +97,7 @@ include third_party/llhttp/llhttp.mk
 # ---- what `make` builds ------------------------------------------------------------------------
 
 .PHONY: all run test test-unit test-threads test-integration test-browser lint format asan tsan \
-        fuzz fuzz-smoke bench coverage install deps clean help FORCE
+        fuzz fuzz-smoke bench coverage install deb deps clean help FORCE
 FORCE:
 
 PROGRAMS :=
@@ -117,8 +120,8 @@ all: $(PROGRAMS) $(call objects,$(LAYER_SOURCES)) ## Build the broker, libringca
 # ---- compiling ---------------------------------------------------------------------------------
 
 # Installing what is missing comes before compiling; a check that finds nothing takes a few ms.
-.PHONY: deps-build deps-test deps-lint deps-browser deps-bench deps-coverage
-deps-build deps-test deps-lint deps-browser deps-bench deps-coverage: deps-%:
+.PHONY: deps-build deps-test deps-lint deps-browser deps-bench deps-coverage deps-package
+deps-build deps-test deps-lint deps-browser deps-bench deps-coverage deps-package: deps-%:
 	@scripts/install-deps.sh $*
 
 # A *.list file changes only when what it lists does; what depends on it is then rebuilt.
@@ -334,11 +337,18 @@ include scripts/lint.mk
 # ---- installing --------------------------------------------------------------------------------
 
 install: all ## Install under PREFIX (/usr/local), staged in DESTDIR
-	$(Q)BUILD=$(BUILD) VERSION=$(VERSION) SOVERSION=$(SOVERSION) PREFIX=$(PREFIX) \
-	  DESTDIR=$(DESTDIR) scripts/install.sh
+	$(Q)BUILD=$(BUILD) VERSION=$(VERSION) SOVERSION=$(SOVERSION) PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) \
+	  SYSCONFDIR=$(SYSCONFDIR) UNITDIR=$(UNITDIR) DESTDIR=$(DESTDIR) scripts/install.sh
+
+deb: deps-build deps-package ## Debian packages of the broker and the library, in build/packages
+	+$(Q)BUILD=$(BUILD) VERSION=$(VERSION) SOVERSION=$(SOVERSION) scripts/deb.sh
+
+.PHONY: test-deb
+test-deb: deb ## Installs and tries the packages in a clean root; root's, and needs a Debian mirror
+	$(Q)scripts/test-deb.sh $(BUILD)/packages
 
 deps: ## Install every Debian package that any target but bench-peers needs
-	@scripts/install-deps.sh build test lint browser bench coverage
+	@scripts/install-deps.sh build test lint browser bench coverage package
 
 clean: ## Remove the build directory
 	rm -rf $(BUILD)

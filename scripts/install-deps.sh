@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that the named groups need and that are missing:
-#   scripts/install-deps.sh [-n] GROUP...      groups: build test lint browser bench peers coverage
+#   scripts/install-deps.sh [-n] GROUP...      groups: build test lint browser bench peers coverage package
 # -n only lists them. Says nothing and takes a few milliseconds when nothing is missing.
 set -eu
 
@@ -12,6 +12,7 @@ browser=("${build[@]}" chromium fonts-dejavu-core)
 bench=("${build[@]}" procps)
 peers=("${bench[@]}" nginx libnginx-mod-nchan redis-server nats-server) # perf/peers/install.sh
 coverage=("${test[@]}" gcovr)
+package=("${build[@]}" dpkg-dev lintian debootstrap man-db groff-base systemd)
 
 # A Node.js that did not come from Debian does as well as Debian's.
 node=()
@@ -33,6 +34,7 @@ for group in "$@"; do
     bench) wanted+=("${bench[@]}") ;;
     peers) wanted+=("${peers[@]}" "${node[@]}") ;;
     coverage) wanted+=("${coverage[@]}" "${node[@]}") ;;
+    package) wanted+=("${package[@]}") ;;
     *) echo "install-deps: unknown group: $group" >&2; exit 2 ;;
   esac
 done

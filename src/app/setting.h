@@ -131,6 +131,13 @@ void setting_begin(const struct setting *setting, void *target, enum setting_sou
 
 void settings_write_help(const struct setting_table *table, bool with_environment, FILE *out);
 
+// What a flag's value is called in the help: HOST:PORT, SIZE; empty for switches.
+const char *setting_value_name(const struct setting *setting);
+
+// What the help says of it: what it is, its choices, its default.
+enum { SETTING_HELP_SIZE = 1024 };
+void setting_describe(const struct setting *setting, char text[SETTING_HELP_SIZE]);
+
 // A value as a person would write it: 64KiB, 30s, 1000. `text` has SETTING_VALUE_SIZE bytes.
 enum { SETTING_VALUE_SIZE = 32 };
 void setting_format_number(enum setting_kind kind, uint64_t value, char text[SETTING_VALUE_SIZE]);

@@ -7,7 +7,6 @@
 enum {
     HELP_WIDTH = 88,
     HELP_COLUMN = 32,
-    HELP_TEXT_SIZE = 1024,
 };
 
 // Prints words, going on to a new line at HELP_COLUMN where the width is used up. `column`: where
@@ -34,9 +33,9 @@ static void write_wrapped(FILE *out, const char *text, size_t column)
 
 static size_t append(char *text, size_t used, const char *piece)
 {
-    int length = snprintf(text + used, HELP_TEXT_SIZE - used, "%s", piece);
+    int length = snprintf(text + used, SETTING_HELP_SIZE - used, "%s", piece);
     size_t sum = used + (length > 0 ? (size_t)length : 0);
-    return sum < HELP_TEXT_SIZE ? sum : HELP_TEXT_SIZE - 1;
+    return sum < SETTING_HELP_SIZE ? sum : SETTING_HELP_SIZE - 1;
 }
 
 static size_t append_choices(char *text, size_t used, const struct setting *setting)
@@ -48,7 +47,7 @@ static size_t append_choices(char *text, size_t used, const struct setting *sett
     return used;
 }
 
-static void describe(const struct setting *setting, char text[HELP_TEXT_SIZE])
+void setting_describe(const struct setting *setting, char text[SETTING_HELP_SIZE])
 {
     size_t used = append(text, 0, setting->help);
     if (setting->choices != NULL) {
@@ -74,7 +73,7 @@ static void describe(const struct setting *setting, char text[HELP_TEXT_SIZE])
     }
 }
 
-static const char *value_name(const struct setting *setting)
+const char *setting_value_name(const struct setting *setting)
 {
     if (setting->value_name != NULL) {
         return setting->value_name;
@@ -98,7 +97,7 @@ static void write_setting(FILE *out, const struct setting *setting)
     if (setting->letter != 0) {
         (void)snprintf(letter, sizeof(letter), "-%c, ", setting->letter);
     }
-    const char *value = value_name(setting);
+    const char *value = setting_value_name(setting);
     int column =
         fprintf(out, "  %s--%s%s%s", letter, setting->key, value[0] == 0 ? "" : " ", value);
     if (column < 0) {
@@ -109,8 +108,8 @@ static void write_setting(FILE *out, const struct setting *setting)
     } else {
         (void)fprintf(out, "%*s", HELP_COLUMN - column, "");
     }
-    char text[HELP_TEXT_SIZE];
-    describe(setting, text);
+    char text[SETTING_HELP_SIZE];
+    setting_describe(setting, text);
     write_wrapped(out, text, HELP_COLUMN);
 }
 

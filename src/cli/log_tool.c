@@ -106,6 +106,13 @@ static const struct setting_table tables[VERB_COUNT] = {
                                  "be done; 2 wrong usage."},
 };
 
+const struct command_options cli_log_options[] = {
+    {"dump", &tables[VERB_DUMP]},
+    {"verify", &tables[VERB_VERIFY]},
+    {"repair", &tables[VERB_REPAIR]},
+    {NULL, NULL},
+};
+
 static void write_usage(FILE *out)
 {
     (void)fprintf(out, "Usage: ringcast log dump|verify|repair [options]\n\n"

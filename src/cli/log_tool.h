@@ -4,6 +4,8 @@
 #ifndef RINGCAST_CLI_LOG_TOOL_H
 #define RINGCAST_CLI_LOG_TOOL_H
 
+#include "cli/command.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,5 +32,7 @@ struct log_dump_options {
 int log_dump(struct disk *disk, const struct log_dump_options *options, FILE *out);
 int log_verify(struct disk *disk, bool is_quiet, FILE *out);
 int log_repair(struct disk *disk, bool is_dry_run, FILE *out);
+
+extern const struct command_options cli_log_options[];
 
 #endif

@@ -131,7 +131,7 @@ static const struct setting settings[] = {
      .help = "wait so long for a broker that is not there yet"},
 };
 
-static const struct setting_table table = {
+const struct setting_table cli_publish_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast publish [options] STREAM [DATA...]",
     .description = "Publishes each DATA as one event of the stream; without DATA, each line of "
@@ -347,12 +347,12 @@ int cli_publish(int argc, char **argv)
 {
     struct publish_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, argc, argv, &exit_status);
+    int operands = settings_read(&cli_publish_table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }
     if (operands == 0) {
-        (void)fprintf(stderr, "ringcast: name the stream\nUsage: %s\n", table.usage);
+        (void)fprintf(stderr, "ringcast: name the stream\nUsage: %s\n", cli_publish_table.usage);
         return 2;
     }
     struct rc_client *client = open_client(&options);

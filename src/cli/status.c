@@ -78,7 +78,7 @@ static const struct setting settings[] = {
      .help = "the broker's answer as it is"},
 };
 
-static const struct setting_table table = {
+const struct setting_table cli_status_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast status [options]",
     .description = "Shows what the broker does: its log, producers and subscribers; with "
@@ -178,7 +178,7 @@ int cli_status(int argc, char **argv)
 {
     struct status_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, argc, argv, &exit_status);
+    int operands = settings_read(&cli_status_table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }
@@ -191,7 +191,7 @@ int cli_status(int argc, char **argv)
             ? "--connection: not UTF-8"
             : NULL;
     if (fault != NULL) {
-        (void)fprintf(stderr, "ringcast: %s\nUsage: %s\n", fault, table.usage);
+        (void)fprintf(stderr, "ringcast: %s\nUsage: %s\n", fault, cli_status_table.usage);
         return 2;
     }
     char found[PATHS_SIZE];

@@ -2,6 +2,8 @@
 #ifndef RINGCAST_CLI_STATUS_H
 #define RINGCAST_CLI_STATUS_H
 
+#include "app/setting.h"
+
 #include "base/bytes.h"
 
 #include <stdbool.h>
@@ -17,5 +19,7 @@ int status_print_summary(struct slice answer, FILE *out, bool colour);
 int status_print_connections(struct slice answer, uint64_t now_ms, FILE *out, bool colour);
 int status_print_connection(struct slice answer, FILE *out, bool colour);
 int status_print_streams(struct slice answer, uint64_t now_ms, FILE *out, bool colour);
+
+extern const struct setting_table cli_status_table;
 
 #endif

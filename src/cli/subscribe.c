@@ -83,7 +83,7 @@ static const struct setting settings[] = {
      .help = "say nothing of lost and resumed connections"},
 };
 
-static const struct setting_table table = {
+const struct setting_table cli_subscribe_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast subscribe [options] STREAM...",
     .description = "Prints the events of one or more streams as they come, until Ctrl-C. A lost "
@@ -171,7 +171,8 @@ int subscribe_url(struct buffer *url, const char *base, char *const *streams, si
 static bool check_streams(char *const *streams, size_t count)
 {
     if (count == 0) {
-        (void)fprintf(stderr, "ringcast: name at least one stream\nUsage: %s\n", table.usage);
+        (void)fprintf(stderr, "ringcast: name at least one stream\nUsage: %s\n",
+                      cli_subscribe_table.usage);
         return false;
     }
     if (count > CONNECTION_STREAMS_MAX) {
@@ -228,7 +229,7 @@ int cli_subscribe(int argc, char **argv)
 {
     struct subscribe_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, argc, argv, &exit_status);
+    int operands = settings_read(&cli_subscribe_table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }

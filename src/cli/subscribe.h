@@ -2,6 +2,8 @@
 #ifndef RINGCAST_CLI_SUBSCRIBE_H
 #define RINGCAST_CLI_SUBSCRIBE_H
 
+#include "app/setting.h"
+
 #include "base/bytes.h"
 
 #include <stdbool.h>
@@ -15,5 +17,7 @@ int cli_subscribe(int argc, char **argv);
 // otherwise. `from` may be NULL. Returns what stuck to the buffer.
 int subscribe_url(struct buffer *url, const char *base, char *const *streams, size_t count,
                   const char *from, bool with_envelope);
+
+extern const struct setting_table cli_subscribe_table;
 
 #endif

@@ -141,6 +141,13 @@ static const struct setting_table tables[VERB_COUNT] = {
                                  "NAME.key for both."},
 };
 
+const struct command_options cli_token_options[] = {
+    {"make", &tables[VERB_MAKE]},
+    {"inspect", &tables[VERB_INSPECT]},
+    {"key", &tables[VERB_KEY]},
+    {NULL, NULL},
+};
+
 static void write_usage(FILE *out)
 {
     (void)fprintf(out, "Usage: ringcast token make|inspect|key [options]\n\n"

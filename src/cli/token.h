@@ -4,6 +4,7 @@
 #define RINGCAST_CLI_TOKEN_H
 
 #include "app/setting.h"
+#include "cli/command.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,5 +35,7 @@ int token_make(const struct token_options *options, FILE *out);
 int token_inspect(const struct token_options *options, const char *token, FILE *out);
 // Writes NAME.key, or NAME.pem and NAME.private.pem, none of which may exist.
 int token_make_key(const struct token_options *options, const char *name, FILE *out);
+
+extern const struct command_options cli_token_options[];
 
 #endif

@@ -67,7 +67,7 @@ static const struct setting settings[] = {
      .help = "write the readings to standard output; publish nothing"},
 };
 
-static const struct setting_table table = {
+const struct setting_table cli_vitals_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast vitals [options]",
     .description = "Publishes this machine's readings from /proc as JSON, to the streams "
@@ -228,14 +228,14 @@ int cli_vitals(int argc, char **argv)
 {
     struct vitals_options options;
     int exit_status = 0;
-    int operands = settings_read(&table, &options, argc, argv, &exit_status);
+    int operands = settings_read(&cli_vitals_table, &options, argc, argv, &exit_status);
     if (operands < 0) {
         return exit_status;
     }
     if (operands > 0 || strlen(options.prefix) > NAME_SIZE / 2) {
         (void)fprintf(stderr, "ringcast: %s\nUsage: %s\n",
                       operands > 0 ? "vitals takes no operands" : "--prefix: too long",
-                      table.usage);
+                      cli_vitals_table.usage);
         return 2;
     }
     char found[PATHS_SIZE];

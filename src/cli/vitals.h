@@ -3,7 +3,11 @@
 #ifndef RINGCAST_CLI_VITALS_H
 #define RINGCAST_CLI_VITALS_H
 
+#include "app/setting.h"
+
 // argv[0] is the command's name. Returns the exit status: 0, 1 (no broker, no /proc) or 2 (usage).
 int cli_vitals(int argc, char **argv);
+
+extern const struct setting_table cli_vitals_table;
 
 #endif
