@@ -4,13 +4,22 @@ const char *const options_on_off[] = {"on", "off", NULL};
 
 // In the order in which they are told.
 static const struct setting_section *const sections[] = {
-    &section_server,        &section_producers,
-    &section_limits,        &section_auth,
-    &section_cors,          &section_streaming,
-    &section_streaming_sse, &section_streaming_backpressure,
-    &section_quality,       &section_log,
-    &section_memory,        &section_logging,
-    &section_tests,         NULL,
+    &section_config,
+    &section_server,
+    &section_producers,
+    &section_limits,
+    &section_auth,
+    &section_cors,
+    &section_streaming,
+    &section_streaming_sse,
+    &section_streaming_websocket,
+    &section_streaming_backpressure,
+    &section_quality,
+    &section_log,
+    &section_memory,
+    &section_logging,
+    &section_tests,
+    NULL,
 };
 
 const struct setting_table options_table = {

@@ -44,7 +44,10 @@ enum options_memory_watch {
 };
 
 struct options {
-    struct arena texts;                // those that stood in a file; see options_load
+    struct arena texts; // those that stood in a file; see options_load
+    const char *config; // the file; NULL: none
+    bool check_config;
+    bool print_config;
     struct setting_texts listen;       // io/listen_spec.h; see listeners_read
     struct setting_texts admin_listen; // the same
     const char *socket;                // NULL: paths_default_socket
@@ -55,6 +58,9 @@ struct options {
     const char *user;     // NULL: who starts it
     uint64_t workers;     // 0: one a core
     uint64_t connections_max;
+    uint64_t websocket_frame_bytes_max; // these three: see options_idle_websocket
+    bool websocket_compression;
+    uint64_t websocket_ping_interval_ms;
     uint64_t connections_per_address;    // 0: no bound
     uint64_t connections_per_subject;    // 0: no bound
     uint64_t requests_per_subject;       // a second; 0: no bound

@@ -1,12 +1,24 @@
 #include "app/options_load.h"
 
+#include "app/setting_file.h"
+
 #include <errno.h>
 #include <string.h>
 
 enum { TEXTS_BYTES_MAX = 4 << 20 };
 
-// Tells a fault that begins with a flag ("--rule: ...") by where that setting came from.
-static void name_origin(struct setting_fault *fault, const struct options_origins *origins)
+static void name_place(size_t index, char name[SETTING_PLACE_SIZE])
+{
+    const struct setting_section *const *section = options_table.sections;
+    while (index >= (*section)->count) {
+        index -= (*section)->count;
+        section++;
+    }
+    setting_place_name(*section, &(*section)->settings[index], name);
+}
+
+static void name_origin(struct setting_fault *fault, const struct options *options,
+                        const struct options_origins *origins)
 {
     struct slice rest = slice_of(fault->text);
     struct slice flag = slice_split(&rest, ':');
@@ -14,42 +26,63 @@ static void name_origin(struct setting_fault *fault, const struct options_origin
         return;
     }
     size_t index = settings_find(&options_table, slice_after(flag, 2));
-    if (index == SETTINGS_MAX || origins->of[index].source != SETTING_FROM_ENVIRONMENT) {
+    if (index == SETTINGS_MAX) {
         return;
     }
-    char name[SETTING_VARIABLE_SIZE];
-    setting_variable_name(settings_at(&options_table, index), name);
-    const char *other = origins->of[index].other_variable;
-    struct setting_fault named = {0};
-    (void)snprintf(named.text, sizeof(named.text), "%s:" SLICE_FORMAT, other != NULL ? other : name,
-                   SLICE_ARGUMENTS(rest));
-    *fault = named;
-}
-
-static void check(const struct options *options, const struct options_origins *origins,
-                  struct setting_faults *faults)
-{
-    uint32_t before = faults->count;
-    options_check(options, faults);
-    for (uint32_t i = before; i < faults->count && i < SETTING_FAULTS_MAX; i++) {
-        name_origin(&faults->list[i], origins);
+    const struct setting_origin *origin = &origins->of[index];
+    struct setting_fault named = {.line = origin->line, .column = origin->column};
+    if (origin->source == SETTING_FROM_FILE) {
+        char place[SETTING_PLACE_SIZE];
+        name_place(index, place);
+        (void)snprintf(named.text, sizeof(named.text), "%.300s:%u:%u: %s:" SLICE_FORMAT,
+                       options->config, origin->line, origin->column, place, SLICE_ARGUMENTS(rest));
+        *fault = named;
+    } else if (origin->source == SETTING_FROM_ENVIRONMENT) {
+        char name[SETTING_VARIABLE_SIZE];
+        setting_origin_name(origin, settings_at(&options_table, index), "", name, sizeof(name));
+        (void)snprintf(named.text, sizeof(named.text), "%s:" SLICE_FORMAT, name,
+                       SLICE_ARGUMENTS(rest));
+        *fault = named;
     }
 }
 
-// 0, -EINVAL or SETTINGS_HELP.
-static int take_all(const struct options_source *source, const struct settings *settings)
+void options_name_faults(const struct options *options, const struct options_origins *origins,
+                         struct setting_faults *faults, uint32_t first)
 {
-    settings_set_defaults(settings->table, settings->target);
+    for (uint32_t i = first; i < faults->count && i < SETTING_FAULTS_MAX; i++) {
+        name_origin(&faults->list[i], options, origins);
+    }
+}
+
+// Environment and flags. 0, -EINVAL or SETTINGS_HELP.
+static int take_process(const struct options_source *source, const struct settings *settings)
+{
     settings_take_environment(settings);
     int operands = settings_take_arguments(settings, source->argc, source->argv);
+    if (operands == SETTINGS_HELP) {
+        return SETTINGS_HELP;
+    }
     if (operands > 0) {
         setting_faults_add(settings->faults, 0, 0, "serve takes no operands: '%.64s'",
                            source->argv[1]);
     }
-    if (operands == SETTINGS_HELP) {
-        return SETTINGS_HELP;
-    }
     return settings->faults->count > 0 ? -EINVAL : 0;
+}
+
+// All sources, the last one first for what it says of the file.
+static int take_all(const struct options_source *source, const struct settings *settings)
+{
+    struct options *options = settings->target;
+    settings_set_defaults(settings->table, options);
+    int result = take_process(source, settings);
+    if (options->config == NULL || result == SETTINGS_HELP) {
+        return result;
+    }
+    const char *path = options->config;
+    *settings->faults = (struct setting_faults){0};
+    settings_set_defaults(settings->table, options);
+    settings_take_file(settings, path, &options->texts);
+    return take_process(source, settings);
 }
 
 int options_load(const struct options_source *source, struct options *options,
@@ -63,13 +96,27 @@ int options_load(const struct options_source *source, struct options *options,
     arena_init(&options->texts, TEXTS_BYTES_MAX);
     int result = take_all(source, &settings);
     if (result == 0) {
-        check(options, origins, faults);
+        options_check(options, faults);
+        options_name_faults(options, origins, faults, 0);
         result = faults->count > 0 ? -EINVAL : 0;
     }
     if (result != 0) {
         options_free(options);
     }
     return result;
+}
+
+const char *options_idle_websocket(const struct options_origins *origins)
+{
+    static const char *const keys[] = {"websocket-max-frame-size", "websocket-compression",
+                                       "websocket-ping-interval"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        size_t index = settings_find(&options_table, slice_of(keys[i]));
+        if (origins->of[index].source != SETTING_FROM_DEFAULT) {
+            return "what is set for WebSocket has no effect yet: it is not spoken";
+        }
+    }
+    return NULL;
 }
 
 void options_free(struct options *options)

@@ -5,7 +5,7 @@
 
 #include "app/options.h"
 
-// Where to look, at start and later. Borrowed.
+// Where to look, at start and later. Borrowed. (The file is what --config or RINGCAST_CONFIG say.)
 struct options_source {
     int argc; // as cli_serve got them; left as they are, as long as there are no operands
     char **argv;
@@ -22,6 +22,14 @@ struct options_origins {
 // -ENOMEM; or SETTINGS_HELP where --help was among the flags. Unless 0, options hold nothing.
 int options_load(const struct options_source *source, struct options *options,
                  struct options_origins *origins, struct setting_faults *faults);
+
+// Faults from number `first` on that begin with a flag ("--rule: ...") are told by where that
+// setting came from.
+void options_name_faults(const struct options *options, const struct options_origins *origins,
+                         struct setting_faults *faults, uint32_t first);
+
+// What was set in vain, as long as there is no WebSocket. Static; NULL: nothing.
+const char *options_idle_websocket(const struct options_origins *origins);
 
 void options_free(struct options *options);
 

@@ -21,6 +21,7 @@
 // For settings that are on or off.
 extern const char *const options_on_off[];
 
+extern const struct setting_section section_config;
 extern const struct setting_section section_server;
 extern const struct setting_section section_producers;
 extern const struct setting_section section_limits;
@@ -28,6 +29,7 @@ extern const struct setting_section section_auth;
 extern const struct setting_section section_cors;
 extern const struct setting_section section_streaming;
 extern const struct setting_section section_streaming_sse;
+extern const struct setting_section section_streaming_websocket;
 extern const struct setting_section section_streaming_backpressure;
 extern const struct setting_section section_quality;
 extern const struct setting_section section_log;

@@ -1,4 +1,4 @@
-// The settings of [server], [producers] and [limits].
+// The settings about the configuration itself, and of [server], [producers] and [limits].
 #include "app/options_sections.h"
 
 #include "conn/client_limits.h"
@@ -7,6 +7,30 @@
 #include "worker/worker.h"
 
 // clang-format off: tables, one setting a block
+static const struct setting config_settings[] = {
+    {.key = "config",
+     .kind = SETTING_TEXT,
+     .offset = AT(config),
+     .value_name = "FILE",
+     .default_note = "none",
+     .help = "settings in TOML; also in RINGCAST_CONFIG"},
+    {.key = "check-config",
+     .kind = SETTING_SWITCH,
+     .traits = SETTING_FLAG_ONLY,
+     .offset = AT(check_config),
+     .help = "only tell whether all settings are good, and exit: 0 good, 2 not"},
+    {.key = "print-config",
+     .kind = SETTING_SWITCH,
+     .traits = SETTING_FLAG_ONLY,
+     .offset = AT(print_config),
+     .help = "only print all settings as a file for --config, with where each came from"},
+};
+
+const struct setting_section section_config = {
+    .settings = config_settings,
+    .count = OPTIONS_COUNT(config_settings),
+};
+
 static const struct setting server_settings[] = {
     {.key = "listen",
      .kind = SETTING_TEXTS,

@@ -88,6 +88,38 @@ const struct setting_section section_streaming_sse = {
     .count = OPTIONS_COUNT(streaming_sse_settings),
 };
 
+static const struct setting streaming_websocket_settings[] = {
+    {.key = "websocket-max-frame-size",
+     .name = "max_frame_size",
+     .kind = SETTING_SIZE,
+     .offset = AT(websocket_frame_bytes_max),
+     .default_text = "1MiB",
+     .minimum = 125,
+     .maximum = 64 * MIB,
+     .help = "one frame of WebSocket (no effect yet)"},
+    {.key = "websocket-compression",
+     .name = "compression",
+     .kind = SETTING_SWITCH,
+     .offset = AT(websocket_compression),
+     .help = "whether WebSocket compresses (no effect yet)"},
+    {.key = "websocket-ping-interval",
+     .name = "ping_interval",
+     .kind = SETTING_DURATION,
+     .traits = SETTING_ZERO_IS_NONE,
+     .offset = AT(websocket_ping_interval_ms),
+     .default_text = "30s",
+     .minimum = 100,
+     .maximum = HOUR,
+     .help = "how often a WebSocket is pinged (no effect yet)"},
+};
+
+const struct setting_section section_streaming_websocket = {
+    .name = "streaming.websocket",
+    .title = "for WebSocket, which does not exist yet: accepted and checked",
+    .settings = streaming_websocket_settings,
+    .count = OPTIONS_COUNT(streaming_websocket_settings),
+};
+
 static const struct setting streaming_backpressure_settings[] = {
     {.key = "backpressure-threshold",
      .name = "threshold",

@@ -6,6 +6,7 @@
 // process at once, as does the time limit.
 #include "app/serve.h"
 
+#include "app/config_print.h"
 #include "app/key_watch.h"
 #include "app/log_thread.h"
 #include "app/memory_watch.h"
@@ -481,7 +482,7 @@ static int serve(struct server *server)
     return server->exit_status;
 }
 
-// Reads the settings. False: help was asked for, or they are faulty.
+// Reads the settings. False: something else than serving was asked for, or they are faulty.
 static bool read_settings(struct server *server, int argc, char **argv, int *exit_status)
 {
     const struct options_source source = {.argc = argc, .argv = argv};
@@ -494,8 +495,22 @@ static bool read_settings(struct server *server, int argc, char **argv, int *exi
     } else if (result != 0) {
         setting_faults_write(&faults, stderr);
         *exit_status = 2;
+    } else if (config_is_asked_for(&server->options)) {
+        *exit_status = config_answer(&server->options, &origins);
+        options_free(&server->options);
+        return false;
     }
-    return result == 0;
+    if (result != 0) {
+        return false;
+    }
+    logger_set_level((enum logger_level)server->options.log_level);
+    logger_set_format((enum logger_format)server->options.log_format);
+    logger_find_journal(getenv("JOURNAL_STREAM"));
+    const char *idle = options_idle_websocket(&origins);
+    if (idle != NULL) {
+        LOG_WARN("serve", "%s", idle);
+    }
+    return true;
 }
 
 int cli_serve(int argc, char **argv)
@@ -505,9 +520,6 @@ int cli_serve(int argc, char **argv)
     if (!read_settings(&server, argc, argv, &exit_status)) {
         return exit_status;
     }
-    logger_set_level((enum logger_level)server.options.log_level);
-    logger_set_format((enum logger_format)server.options.log_format);
-    logger_find_journal(getenv("JOURNAL_STREAM"));
     unsigned cores = system_limits_cores();
     cores = cores < WORKERS_MAX ? cores : WORKERS_MAX;
     server.workers = server.options.workers != 0 ? (unsigned)server.options.workers : cores;

@@ -130,20 +130,27 @@ static const char *number_example(enum setting_kind kind)
     }
 }
 
+static bool parse_number(enum setting_kind kind, struct slice text, uint64_t *number)
+{
+    switch (kind) {
+    case SETTING_SIZE: return text_parse_size(text, number);
+    case SETTING_DURATION: return text_parse_duration(text, number);
+    case SETTING_DECIMAL: return text_parse_thousandths(text, number);
+    default: return text_parse_u64(text, number);
+    }
+}
+
 static int take_number(const struct setting *setting, uint64_t *place, const char *value,
                        const struct complaint *complaint)
 {
-    struct slice text = slice_of(value);
     uint64_t number = 0;
-    bool parsed = setting->kind == SETTING_SIZE       ? text_parse_size(text, &number)
-                  : setting->kind == SETTING_DURATION ? text_parse_duration(text, &number)
-                  : setting->kind == SETTING_DECIMAL  ? text_parse_thousandths(text, &number)
-                                                      : text_parse_u64(text, &number);
-    if (!parsed) {
+    bool is_negative = value[0] == '-' && value[1] != 0;
+    if (!parse_number(setting->kind, slice_of(value + (is_negative ? 1 : 0)), &number)) {
         return complain(complaint, "'%s' %s", value, number_example(setting->kind));
     }
     bool is_none = number == 0 && (setting->traits & SETTING_ZERO_IS_NONE) != 0;
-    if (!is_none && (number < setting->minimum || number > setting->maximum)) {
+    bool is_in_range = number >= setting->minimum && number <= setting->maximum;
+    if (is_negative || (!is_none && !is_in_range)) {
         char low[SETTING_VALUE_SIZE];
         char high[SETTING_VALUE_SIZE];
         setting_format_number(setting->kind, setting->minimum, low);

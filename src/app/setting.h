@@ -59,7 +59,8 @@ enum {
     SETTING_ZERO_IS_NONE = 1 << 0, // 0 is allowed too and means no bound (the help says so)
     SETTING_POWER_OF_TWO = 1 << 1, // other numbers are refused
     SETTING_RELOADS = 1 << 2,      // a reload changes it; without: only a restart does
-    SETTING_LIST = 1 << 3, // of SETTING_TEXT: several with commas between, in a file an array
+    SETTING_LIST = 1 << 3,      // of SETTING_TEXT: several with commas between, in a file an array
+    SETTING_FLAG_ONLY = 1 << 4, // what to do this once: not taken from the environment
 };
 
 struct setting {
@@ -84,7 +85,7 @@ struct setting {
 // Settings that belong together.
 struct setting_section {
     const char *name;  // [name] in the file, as "streaming.sse"; NULL: not in a file
-    const char *title; // half a sentence; NULL where name is
+    const char *title; // half a sentence; NULL: none
     const struct setting *settings;
     size_t count;
 };

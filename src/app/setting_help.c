@@ -117,6 +117,8 @@ static void write_section(FILE *out, const struct setting_section *section)
 {
     if (section->name != NULL) {
         (void)fprintf(out, "\n[%s] %s\n", section->name, section->title);
+    } else if (section->title != NULL) {
+        (void)fprintf(out, "\n%s\n", section->title);
     }
     for (size_t i = 0; i < section->count; i++) {
         write_setting(out, &section->settings[i]);
@@ -132,8 +134,10 @@ void settings_write_help(const struct setting_table *table, bool with_environmen
     }
     (void)fprintf(out, "  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
     if (with_environment) {
-        (void)fprintf(out, "\nEach option can also be given as an environment variable: --data-dir "
-                           "as\nRINGCAST_DATA_DIR. A flag goes before the variable.\n");
+        (void)fprintf(out, "\nEach option can also be given as an environment variable (--data-dir "
+                           "as\nRINGCAST_DATA_DIR) and in the file of --config, under its "
+                           "[section] (--print-config shows\nhow). A flag goes before the "
+                           "variable, a variable before the file.\n");
     }
     if (table->epilogue != NULL) {
         (void)fprintf(out, "\n%s\n", table->epilogue);

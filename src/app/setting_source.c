@@ -36,6 +36,23 @@ void setting_faults_write(const struct setting_faults *faults, FILE *out)
     }
 }
 
+void setting_origin_name(const struct setting_origin *origin, const struct setting *setting,
+                         const char *path, char *name, size_t name_size)
+{
+    char variable[SETTING_VARIABLE_SIZE];
+    switch (origin->source) {
+    case SETTING_FROM_DEFAULT: (void)snprintf(name, name_size, "default"); return;
+    case SETTING_FROM_FILE: (void)snprintf(name, name_size, "%s:%u", path, origin->line); return;
+    case SETTING_FROM_ENVIRONMENT:
+        setting_variable_name(setting, variable);
+        (void)snprintf(name, name_size, "%s",
+                       origin->other_variable != NULL ? origin->other_variable : variable);
+        return;
+    case SETTING_FROM_FLAG: (void)snprintf(name, name_size, "--%s", setting->key); return;
+    }
+    UNREACHABLE();
+}
+
 static bool is_set(const char *variable)
 {
     const char *value = paths_variable(variable);
@@ -45,6 +62,9 @@ static bool is_set(const char *variable)
 // The variable that says what the setting is; NULL: none.
 static const char *find_variable(const struct setting *setting, char own[SETTING_VARIABLE_SIZE])
 {
+    if ((setting->traits & SETTING_FLAG_ONLY) != 0) {
+        return NULL;
+    }
     setting_variable_name(setting, own);
     if (is_set(own)) {
         return own;

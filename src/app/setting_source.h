@@ -39,6 +39,10 @@ struct setting_origin {
     const char *other_variable; // in the environment; NULL: RINGCAST_KEY
 };
 
+// As a person would look for it: "PATH:LINE", "RINGCAST_RETRY", "--retry" or "default".
+void setting_origin_name(const struct setting_origin *origin, const struct setting *setting,
+                         const char *path, char *name, size_t name_size);
+
 // A table's values on their way into the command's struct.
 struct settings {
     const struct setting_table *table;
