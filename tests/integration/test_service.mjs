@@ -3,20 +3,20 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Child, binary, build, scratch, slowness, test, until } from './broker.mjs';
+import { Child, Lines, binary, build, scratch, slowness, test, until } from './broker.mjs';
 
 const WATCHDOG_MS = 400 * slowness;
 
 // A broker under tests/integration/manager.c.
 class Service {
-  constructor(name, { manager = [], flags = [] } = {}) {
+  constructor(name, { manager = [], flags = ['--listen', '127.0.0.1:0', '--admin-listen', 'none'] } = {}) {
     this.directory = join(scratch, name);
     mkdirSync(this.directory, { recursive: true });
     this.told = [];
     this.ports = {};
     this.said = [];
     this.socket = join(this.directory, 'run', 'sock');
-    this.child = new Child(join(build, 'integration', 'manager'), [...manager, binary, 'serve', '--listen', '127.0.0.1:0',
+    this.child = new Child(join(build, 'integration', 'manager'), [...manager, binary, 'serve',
       '--socket', this.socket, '--data-dir', join(this.directory, 'data'), '--workers', '2', ...flags], {
       onLine: (line) => {
         const [kind, ...rest] = line.split(' ');
@@ -64,9 +64,25 @@ test(async ({ say }) => {
   await watched.stop();
   say('the watchdog is fed');
 
+  const path = join(scratch, 'producers');
+  const handed = new Service('handed', {
+    manager: ['--tcp', 'public', '--tcp', 'admin', '--unix', `producers=${path}`],
+    flags: ['--listen', '127.0.0.1:1', '--admin-listen', '127.0.0.1:1'], // which it does not open
+  });
+  await handed.ready();
+  const status = async (port) => (await fetch(`http://127.0.0.1:${handed.ports[port]}/healthz`)).status;
+  assert.equal(await status('public'), 200);
+  assert.equal(await status('admin'), 200);
+  const producer = await Lines.connect(path);
+  assert.deepEqual(await producer.ask({ stream: 'a', data: 'hi', ref: 1 }), { ref: 1, id: 1, sequence: 1 });
+  producer.close();
+  await handed.stop();
+  assert.ok(statSync(path).isSocket(), 'what was handed in is not removed');
+  say('sockets that are handed in take the place of those configured');
+
   if (process.getuid() !== 0) return;
   chmodSync(scratch, 0o755);
-  const as = new Service('user', { flags: ['--user', 'nobody'] });
+  const as = new Service('user', { flags: ['--listen', '127.0.0.1:0', '--admin-listen', 'none', '--user', 'nobody'] });
   await as.ready();
   const [uid] = as.status('Uid');
   assert.notEqual(uid, '0');
