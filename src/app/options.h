@@ -6,6 +6,7 @@
 #include "auth/cors.h"
 #include "auth/token.h"
 #include "base/arena.h"
+#include "base/ip.h"
 #include "conn/access.h"
 #include "conn/client_limits.h"
 #include "flow/overflow.h"
@@ -50,6 +51,7 @@ struct options {
     bool print_config;
     struct setting_texts listen;       // io/listen_spec.h; see listeners_read
     struct setting_texts admin_listen; // the same
+    const char *trusted_proxies;       // NULL: none; see options_read_proxies
     const char *socket;                // NULL: paths_default_socket
     uint64_t socket_mode;
     struct setting_ids socket_allow_uid;
@@ -140,6 +142,10 @@ const char *options_idle_access(const struct options *options);
 
 // The origins whose pages may ask. 0, or -EINVAL with one line in message.
 int options_read_origins(const struct options *options, struct cors_origins *origins, char *message,
+                         size_t message_size);
+
+// Whom connections may be told of by. 0, or -EINVAL with one line in message.
+int options_read_proxies(const struct options *options, struct ip_ranges *proxies, char *message,
                          size_t message_size);
 
 // What one client may have and do at once.

@@ -51,6 +51,24 @@ int options_read_origins(const struct options *options, struct cors_origins *ori
     return -EINVAL;
 }
 
+int options_read_proxies(const struct options *options, struct ip_ranges *proxies, char *message,
+                         size_t message_size)
+{
+    proxies->count = 0;
+    struct slice rest =
+        options->trusted_proxies == NULL ? slice_empty() : slice_of(options->trusted_proxies);
+    while (rest.length > 0) {
+        struct slice text = slice_trim(slice_split(&rest, ','));
+        const char *fault = ip_ranges_add(proxies, text);
+        if (fault != NULL) {
+            (void)snprintf(message, message_size, "--trusted-proxies: '" SLICE_FORMAT "': %s",
+                           SLICE_ARGUMENTS(text), fault);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 struct client_limits_options options_limits(const struct options *options)
 {
     return (struct client_limits_options){
@@ -193,6 +211,12 @@ static int check_listeners(const struct options *options, char *message, size_t 
     return listeners_read(&listeners, options, message, message_size);
 }
 
+static int check_proxies(const struct options *options, char *message, size_t message_size)
+{
+    struct ip_ranges proxies;
+    return options_read_proxies(options, &proxies, message, message_size);
+}
+
 static int check_rules(const struct options *options, char *message, size_t message_size)
 {
     struct rules rules;
@@ -207,8 +231,8 @@ static int check_origins(const struct options *options, char *message, size_t me
 
 // Each returns 0, or -EINVAL with one line in message that begins with a flag.
 static int (*const checks[])(const struct options *options, char *message, size_t message_size) = {
-    check_event_bytes, check_retention, check_paths,   check_listeners,
-    check_rules,       check_tokens,    check_origins,
+    check_event_bytes, check_retention, check_paths,  check_listeners,
+    check_proxies,     check_rules,     check_tokens, check_origins,
 };
 
 void options_check(const struct options *options, struct setting_faults *faults)

@@ -46,6 +46,14 @@ static const struct setting server_settings[] = {
      .default_note = "127.0.0.1:9180",
      .help = "where health and metrics are asked for, without a token, in the same form; again "
              "for more, none for none"},
+    {.key = "trusted-proxies",
+     .kind = SETTING_TEXT,
+     .traits = SETTING_RELOADS | SETTING_LIST,
+     .offset = AT(trusted_proxies),
+     .value_name = "CIDR,...",
+     .default_note = "none",
+     .help = "proxies that may say whose a connection or request is, as 10.0.0.0/8; peers of Unix "
+             "sockets may"},
     {.key = "user",
      .kind = SETTING_TEXT,
      .offset = AT(user),

@@ -53,7 +53,8 @@ struct terms *terms_of_options(const struct options *options, struct keyring *ke
     terms->token_rules = options_token_rules(&kept);
     terms->keyring = keyring == NULL ? NULL : keyring_hold(keyring);
     if (options_read_rules(&kept, &terms->rules, message, message_size) != 0 ||
-        options_read_origins(&kept, &terms->origins, message, message_size) != 0) {
+        options_read_origins(&kept, &terms->origins, message, message_size) != 0 ||
+        options_read_proxies(&kept, &terms->trusted_proxies, message, message_size) != 0) {
         terms_release(terms);
         return NULL;
     }

@@ -103,35 +103,54 @@ static uint64_t address_key(const struct shard *shard, const struct conn_cold *c
     return client_limits_address(shard->options.limits, cold->family, cold->address);
 }
 
+bool shard_count_address(struct shard *shard, struct conn *conn)
+{
+    ASSERT((conn->flags & CONN_BY_ADDRESS) == 0);
+    if (!client_limits_enter(shard->options.limits->address_connections,
+                             address_key(shard, conn_cold_of(shard, conn)))) {
+        return false;
+    }
+    conn->flags |= CONN_BY_ADDRESS;
+    return true;
+}
+
+void shard_uncount_address(struct shard *shard, struct conn *conn)
+{
+    if ((conn->flags & CONN_BY_ADDRESS) != 0) {
+        conn->flags &= ~(uint32_t)CONN_BY_ADDRESS;
+        client_limits_leave(shard->options.limits->address_connections,
+                            address_key(shard, conn_cold_of(shard, conn)));
+    }
+}
+
+void shard_refuse_address(struct shard *shard, struct conn *conn)
+{
+    refuse(conn, conn_cold_of(shard, conn), REFUSAL_ADDRESS);
+    atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
+}
+
 // Refuses it where the broker or its address holds as many as it may.
 static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *cold)
 {
     _Atomic uint32_t *connections = shard->options.connections;
-    struct client_counts *by_address = shard->options.limits->address_connections;
     shard->rings[conn->ring].used++;
     shard->conn_count++;
     shard->stats.accepted++;
     shard->admin_count += conn_is_admin(shard, conn) ? 1 : 0;
     if (shard->is_stopping) {
         refuse(conn, cold, REFUSAL_STOPPING);
-        return;
-    }
-    if (conn_is_admin(shard, conn)) {
+    } else if (conn_is_admin(shard, conn)) {
         conn->flags |= CONN_UNCOUNTED;
-        return;
-    }
-    if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) >=
-        shard->terms->connections_max) {
+    } else if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) >=
+               shard->terms->connections_max) {
         refuse(conn, cold, REFUSAL_CONNECTIONS);
-    } else if (!client_limits_enter(by_address, address_key(shard, cold))) {
-        refuse(conn, cold, REFUSAL_ADDRESS);
-    } else {
-        return;
+        atomic_fetch_sub_explicit(connections, 1, memory_order_relaxed);
+    } else if ((conn->flags & CONN_PROXY_HEADER) == 0 && !shard_count_address(shard, conn)) {
+        shard_refuse_address(shard, conn);
     }
-    atomic_fetch_sub_explicit(connections, 1, memory_order_relaxed);
 }
 
-void shard_count_out(struct shard *shard, const struct conn *conn)
+void shard_count_out(struct shard *shard, struct conn *conn)
 {
     shard->stats.closed++;
     shard->conn_count--;
@@ -140,8 +159,7 @@ void shard_count_out(struct shard *shard, const struct conn *conn)
     if ((conn->flags & CONN_UNCOUNTED) != 0) {
         return;
     }
-    client_limits_leave(shard->options.limits->address_connections,
-                        address_key(shard, conn_cold_of(shard, conn)));
+    shard_uncount_address(shard, conn);
     access_leave(shard, conn);
     atomic_fetch_sub_explicit(shard->options.connections, 1, memory_order_relaxed);
 }
@@ -165,9 +183,9 @@ static void on_accept(void *context, unsigned ring_index, uint8_t listener, int 
     conn->flow = CONN_NONE;
     conn->last_send_ms = (uint32_t)shard->now_ms;
     conn->batch = shard->batch - 1;
-    if ((shard->listeners[listener].flags & SHARD_LISTENER_TLS) != 0) {
-        conn->flags |= CONN_TLS;
-    }
+    uint8_t kind = shard->listeners[listener].flags;
+    conn->flags = ((kind & SHARD_LISTENER_TLS) != 0 ? CONN_TLS : 0) |
+                  ((kind & SHARD_LISTENER_PROXY) != 0 ? CONN_PROXY_HEADER : 0);
     struct conn_cold *cold = &ring->colds[descriptor];
     memset(cold, 0, sizeof(*cold));
     cold->connected_ms = shard->unix_ms;
@@ -175,6 +193,9 @@ static void on_accept(void *context, unsigned ring_index, uint8_t listener, int 
     take_address(cold, address);
     count_in(shard, conn, cold);
     request_begin(shard, conn);
+    if ((conn->flags & CONN_PROXY_HEADER) != 0) {
+        proxied_begin(shard, conn);
+    }
     shard_choose_accepting(shard);
 }
 

@@ -14,6 +14,7 @@
     X(ENDED,    "ended")    /* its streams did */                                               \
     X(LOST,     "lost")     /* what it was due could not be read: it comes back for it */       \
     X(MEMORY,   "memory")   /* there was none */                                                \
+    X(PROXY,    "proxy")    /* it had to begin with a PROXY header, and did not */              \
     X(OPERATOR, "operator") /* somebody closed it */                                            \
     X(SHUTDOWN, "shutdown") /* the broker ends */
 // clang-format on

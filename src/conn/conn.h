@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conn/proxy_header.h"
 #include "io/wheel.h"
 
 struct grant;
@@ -57,6 +58,9 @@ enum {
     CONN_EXPIRES = 1 << 19,      // its grant does
     CONN_RENEWED = 1 << 20,      // conn_cold.renewed is to take the place of its grant
     CONN_TLS = 1 << 21,          // what it sends and receives is encrypted
+    CONN_BY_ADDRESS = 1 << 22,   // counts among the connections of its address
+    CONN_PROXY_HEADER = 1 << 23, // begins with one, which is not whole yet
+    CONN_PROXIED = 1 << 24,      // its peer is a proxy that is trusted: requests say whose they are
 };
 
 // One stream that a connection reads.
@@ -118,15 +122,27 @@ struct conn_gap {
     uint8_t policy; // enum overflow_policy that dropped them; 0: none did
 };
 
+// Who a connection is from, where its requests may be from others.
+struct conn_peer {
+    uint8_t address[16];
+    uint16_t port;
+    uint8_t family;
+};
+
 struct conn_cold {
     uint64_t connected_ms; // Unix time
     struct grant *grant;   // its token's, a reference (conn/grant.h); NULL: it has none
     struct grant *renewed; // a fresh token's, that does not yet say what it sees
     uint64_t marked_id;    // CONN_TYPES: the cursor that it was last told of by itself
     uint64_t subject_key;  // of the token whose subject it counts for; 0: for none
-    struct conn_gap gap;   // while CONN_GAP
-    uint8_t address[16];   // IPv6, or IPv4 in its first 4 bytes
-    uint16_t port;
+    union {
+        struct proxy_header proxy; // while CONN_PROXY_HEADER
+        struct conn_peer peer;     // CONN_PROXIED, while it does not stream
+        struct conn_gap gap;       // while CONN_GAP
+    };
+    // Its client's, which is its peer or whom a trusted proxy names. IPv4 in the first 4 bytes.
+    uint8_t address[16];
+    uint16_t port; // 0: not known
     uint8_t family;
     uint8_t refusal : 4;  // enum conn_refusal, while CONN_REFUSED
     uint8_t listener : 4; // that it came by: index in shard.listeners

@@ -178,8 +178,10 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
     conn->ops &= (uint8_t)~CONN_OP_RECEIVE;
     if ((cqe_flags & IORING_CQE_F_BUFFER) != 0) {
         const uint8_t *bytes = buffers_take(buffers, cqe_flags);
-        if (conn->state == CONN_REQUEST && result > 0) {
-            take_bytes(shard, conn, bytes, (uint32_t)result);
+        struct slice came = slice_from(bytes, result > 0 ? (size_t)result : 0);
+        if (conn->state == CONN_REQUEST && came.length > 0 &&
+            ((conn->flags & CONN_PROXY_HEADER) == 0 || proxied_take_header(shard, conn, &came))) {
+            take_bytes(shard, conn, came.at, (uint32_t)came.length);
         }
         buffers_give_back(buffers, buffers_id(cqe_flags));
     }

@@ -254,7 +254,13 @@ uint32_t shard_ring_descriptors(const struct shard_options *options);
 void shard_start_accepting(struct shard *shard);
 void shard_stop_accepting(struct shard *shard);
 // A connection's place is free again.
-void shard_count_out(struct shard *shard, const struct conn *conn);
+void shard_count_out(struct shard *shard, struct conn *conn);
+// Among the connections of its address, until shard_uncount_address. False: these are as many as
+// there may be.
+bool shard_count_address(struct shard *shard, struct conn *conn);
+void shard_uncount_address(struct shard *shard, struct conn *conn);
+// That is what its request is answered; it counts no more.
+void shard_refuse_address(struct shard *shard, struct conn *conn);
 // Pauses and resumes the rings' accepts as room asks for.
 void shard_choose_accepting(struct shard *shard);
 // There are fewer requests that need the worker: it may be crowded no longer.
@@ -348,6 +354,12 @@ void conn_arm_heartbeat(struct shard *shard, struct conn *conn);
 void conn_watch_stall(struct shard *shard, struct conn *conn);
 // The timer of one that streams expired.
 void conn_beat(struct shard *shard, struct conn *conn);
+
+// --- proxied.c ---
+// One that has to begin with a PROXY header: closes it if its peer may not say whose it is.
+void proxied_begin(struct shard *shard, struct conn *conn);
+// Takes the header off what came. False: nothing is left, or the connection is closed.
+bool proxied_take_header(struct shard *shard, struct conn *conn, struct slice *bytes);
 
 // --- request.c ---
 void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit

@@ -9,6 +9,7 @@
 #include "auth/keyring.h"
 #include "auth/token.h"
 #include "base/arena.h"
+#include "base/ip.h"
 #include "conn/access.h"
 #include "flow/overflow.h"
 #include "flow/quality.h"
@@ -38,6 +39,7 @@ struct terms {
     struct rules rules;
     struct access_policy access;
     struct cors_origins origins;
+    struct ip_ranges trusted_proxies; // who may say whose a connection is
     struct token_rules token_rules;
     struct keyring *keyring; // a reference. NULL: no keys are configured
     struct arena texts;      // what slices in here point to, see terms_keep

@@ -1,0 +1,125 @@
+// Connections that come by proxies: whose they are, by the PROXY protocol's header of version 2 and by the fields that
+// proxies add to requests; who may say so; and that limits, listings and rates are the client's.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { Broker, scratch, test, until, within } from './broker.mjs';
+
+const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
+
+// A header of version 2 for a client, with so many bytes of TLVs.
+function proxyHeader({ address = null, port = 4711, command = 1, more = 0 }) {
+  let body = Buffer.alloc(0);
+  let transport = 0;
+  if (address?.includes(':')) {
+    transport = 0x21;
+    body = Buffer.alloc(36);
+    const groups = address.split(':').map((group) => Number.parseInt(group || '0', 16)); // a::b is not written here
+    groups.forEach((group, i) => body.writeUInt16BE(group, 2 * i));
+    body.writeUInt16BE(port, 32);
+  } else if (address) {
+    transport = 0x11;
+    body = Buffer.from([...address.split('.').map(Number), 10, 0, 0, 1, port >> 8, port & 255, 0, 80]);
+  }
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(body.length + more);
+  return Buffer.concat([SIGNATURE, Buffer.from([0x20 + command, transport]), length, body, Buffer.alloc(more)]);
+}
+
+// A connection that is written to in pieces; `text` is what came of it.
+class Client {
+  constructor(where, from = '127.0.0.1') {
+    this.text = '';
+    this.isClosed = false;
+    this.socket = createConnection(typeof where === 'number' ? { port: where, host: '127.0.0.1', localAddress: from } : { path: where });
+    this.socket.setEncoding('utf8').on('data', (piece) => { this.text += piece; });
+    this.socket.on('error', () => {});
+    this.socket.on('close', () => { this.isClosed = true; });
+  }
+
+  write(bytes) { this.socket.write(bytes); return this; }
+
+  get(path, fields = {}) {
+    const lines = Object.entries({ Host: 'a', Accept: 'text/event-stream', ...fields }).map(([name, value]) => `${name}: ${value}\r\n`);
+    return this.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+  }
+
+  // The status of the next answer, whose text is dropped up to its header's end.
+  async status() {
+    await until('an answer', () => /\r\n\r\n/.test(this.text) || this.isClosed);
+    const match = /^HTTP\/1\.1 (\d+)[^]*?\r\n\r\n/.exec(this.text);
+    assert.ok(match, `no answer: ${this.text}`);
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(match[0])?.[1] ?? 0);
+    await until('its body', () => this.text.length >= match[0].length + length);
+    this.text = this.text.slice(match[0].length + length);
+    return Number(match[1]);
+  }
+
+  async closed() { await until('it is closed', () => this.isClosed); return this.text; }
+  close() { this.socket.destroy(); }
+}
+
+const addresses = async (broker) => (await broker.ask({ op: 'connections' })).connections.map(({ address }) => address).sort();
+const told = (broker, text) => until(`the log tells: ${text}`, () => readFileSync(broker.logPath, 'utf8').includes(text));
+
+async function proxyProtocol(say) {
+  const local = join(scratch, 'proxied.sock');
+  const broker = await Broker.start({
+    directory: join(scratch, 'proxy'),
+    flags: ['--listen', '127.0.0.1:0', '--listen', `127.0.0.1:0,proxy unix:${local},proxy`, '--trusted-proxies', '127.0.0.0/30',
+      '--connections-per-address', '2', '--request-timeout', '2s'],
+  });
+  const port = Number(/http:\/\/[\d.:]+, http:\/\/127\.0\.0\.1:(\d+)/.exec(broker.line)[1]);
+  const clients = [];
+  const open = (where, header, from) => {
+    const client = new Client(where, from).write(header);
+    clients.push(client);
+    return client;
+  };
+  // Of all kinds, each with the client's address.
+  assert.equal(await open(port, proxyHeader({ address: '192.0.2.7' })).get('/streams/a').status(), 200);
+  assert.equal(await open(port, proxyHeader({ address: '2001:db8:0:0:0:0:0:7', more: 100 })).get('/streams/a').status(), 200);
+  assert.equal(await open(local, proxyHeader({ address: '192.0.2.8', more: 2036 })).get('/streams/a').status(), 200);
+  assert.equal(await open(port, proxyHeader({ command: 0 })).get('/streams/a').status(), 200);
+  assert.equal(await open(port, proxyHeader({})).get('/streams/a').status(), 200);
+  const pieces = open(port, '');
+  const whole = Buffer.concat([proxyHeader({ address: '192.0.2.9', more: 20 }), Buffer.from('GET /streams/a HTTP/1.1\r\nHost: a\r\n\r\n')]);
+  for (const byte of whole) {
+    pieces.write(Buffer.from([byte]));
+    await new Promise(setImmediate);
+  }
+  assert.equal(await pieces.status(), 200);
+  const seen = await addresses(broker);
+  for (const address of ['192.0.2.7:4711', '192.0.2.8:4711', '192.0.2.9:4711', '[2001:db8::7]:4711']) {
+    assert.ok(seen.includes(address), `${address} among ${seen}`);
+  }
+  assert.equal(seen.filter((address) => address.startsWith('127.0.0.1:')).length, 2, 'LOCAL and UNSPEC are the proxy\'s own');
+
+  // Limits are the client's; the proxy has none.
+  const second = open(port, proxyHeader({ address: '192.0.2.7' }));
+  assert.equal(await second.get('/streams/a').status(), 200);
+  const third = open(port, proxyHeader({ address: '192.0.2.7' }));
+  assert.equal(await third.get('/streams/a').status(), 429);
+  assert.equal(await open(port, proxyHeader({ address: '192.0.2.70' })).get('/streams/a').status(), 200);
+  second.close();
+  await until('its place is free', async () => await open(port, proxyHeader({ address: '192.0.2.7' })).get('/streams/a').status() === 200);
+
+  // Those who may not, and what is no header.
+  assert.equal(await open(port, proxyHeader({ address: '192.0.2.7' }), '127.0.0.9').closed(), '');
+  await told(broker, 'a connection of 127.0.0.9 to a listener with proxy was closed: it is none of --trusted-proxies');
+  assert.equal(await open(port, 'PROXY TCP4 192.0.2.7 10.0.0.1 4711 80\r\nGET / HTTP/1.1\r\n').closed(), '');
+  await told(broker, 'version 1 of the PROXY protocol');
+  assert.equal(await open(port, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n').closed(), '');
+  const large = proxyHeader({ address: '192.0.2.7', more: 2037 });
+  assert.equal(await open(port, large).closed(), '');
+  const slow = open(port, proxyHeader({ address: '192.0.2.7' }).subarray(0, 20));
+  assert.equal(await within('it is closed in time', slow.closed()), '');
+  for (const client of clients) client.close();
+  await broker.stop();
+  say('PROXY');
+}
+
+test(async ({ say }) => {
+  await proxyProtocol(say);
+});
