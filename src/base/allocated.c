@@ -19,6 +19,18 @@ uint64_t allocated_bytes_of_thread(void)
     return *bytes;
 }
 
+uint64_t allocated_bytes_of_process(void)
+{
+    uint64_t epoch = 1;
+    size_t bytes = 0;
+    size_t length = sizeof(bytes);
+    if (mallctl == NULL || mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) != 0 ||
+        mallctl("stats.allocated", &bytes, &length, NULL, 0) != 0) {
+        return 0;
+    }
+    return bytes;
+}
+
 void allocated_give_back(void)
 {
     if (mallctl != NULL) {

@@ -9,6 +9,10 @@
 // linked in or does not count.
 uint64_t allocated_bytes_of_thread(void);
 
+// What all threads have allocated and not freed; 0 where jemalloc is not linked in or does not
+// count. Takes the allocator's locks for some microseconds.
+uint64_t allocated_bytes_of_process(void);
+
 // Gives what all threads have freed back to the kernel at once, which otherwise happens over some
 // seconds, and only as they go on allocating. Nothing where jemalloc is not linked in.
 void allocated_give_back(void);

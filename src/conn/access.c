@@ -39,6 +39,9 @@ static enum need need_of(enum http_route_kind kind)
     case HTTP_ROUTE_NONE: // it is answered what is wrong with it
     case HTTP_ROUTE_OPTIONS:
     case HTTP_ROUTE_HEALTH:
+    case HTTP_ROUTE_READY:
+    case HTTP_ROUTE_METRICS: // who reaches an admin listener may
+    case HTTP_ROUTE_STATS:
     case HTTP_ROUTE_ASSET: return NEED_NOTHING;
     case HTTP_ROUTE_STREAM:
     case HTTP_ROUTE_EVENTS:
@@ -317,7 +320,8 @@ bool access_check(struct shard *shard, struct conn *conn, struct context *contex
     if (conn_is_admin(shard, conn)) {
         return check_origin(shard, conn, context);
     }
-    return take_of_address(shard, conn) && check_origin(shard, conn, context) &&
+    return (conn_is_admin(shard, conn) || take_of_address(shard, conn)) &&
+           check_origin(shard, conn, context) &&
            (need == NEED_NOTHING ||
             (identify(shard, conn, context) && take_of_subject(shard, conn, context) &&
              check_right(shard, conn, context, need)));

@@ -115,9 +115,10 @@ void answer_send(struct shard *shard, struct conn *conn, const struct answer *an
     go_on(shard, conn, answer->form.is_keep_alive);
 }
 
-bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json)
+bool answer_send_document(struct shard *shard, struct conn *conn, const char *content_type,
+                          struct slice body)
 {
-    size_t length = HTTP_RESPONSE_BYTES_MAX + json.length;
+    size_t length = HTTP_RESPONSE_BYTES_MAX + body.length;
     ASSERT(length <= UINT32_MAX);
     if (!bodies_reserve(&shard->answers, length)) {
         return false;
@@ -129,7 +130,7 @@ bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json)
     }
     struct answer answer = {.form = answer_form(shard, conn)};
     buffer_wrap(&answer.out, outbox->bytes, length);
-    int result = http_response_json(&answer.out, &answer.form, json);
+    int result = http_response_document(&answer.out, &answer.form, content_type, body);
     ASSERT(result == 0);
     outbox->length = (uint32_t)buffer_length(&answer.out);
     outbox->sent = 0;

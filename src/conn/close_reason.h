@@ -1,5 +1,5 @@
-// Why connections end, once. CLOSE_REASONS(X) expands X(enumerator, name): the name is what metrics
-// and people are told.
+// Why connections end, and why they are refused, once. CLOSE_REASONS(X) expands X(enumerator,
+// name): the name is what metrics and people are told.
 #ifndef RINGCAST_CONN_CLOSE_REASON_H
 #define RINGCAST_CONN_CLOSE_REASON_H
 
@@ -32,7 +32,24 @@ enum {
 #undef X
 };
 
+// Why a connection is refused before its request is looked at.
+// clang-format off
+#define CONN_REFUSALS_TABLE(X)                                          \
+    X(CONNECTIONS, "connections") /* the broker's limit */              \
+    X(ADDRESS,     "address")     /* its address's limit */             \
+    X(BUSY,        "busy")        /* no room for one more request */    \
+    X(STOPPING,    "stopping")
+// clang-format on
+
+enum conn_refusal {
+#define X(enumerator, name) REFUSAL_##enumerator,
+    CONN_REFUSALS_TABLE(X)
+#undef X
+        CONN_REFUSALS,
+};
+
 // Static memory.
+const char *conn_refusal_name(enum conn_refusal refusal);
 const char *close_reason_name(enum close_reason reason);
 
 #endif

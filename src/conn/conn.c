@@ -304,7 +304,6 @@ static void on_closed(void *context, struct loop *loop, unsigned ring, uint64_t 
     struct conn *conn = conn_of_tag(shard, ring, user_data);
     ASSERT(conn->state == CONN_CLOSING && conn->ops == CONN_OP_CLOSE);
     conn->ops = 0;
-    shard->stats.closed++;
     shard_count_out(shard, conn);
     conn_set_state(shard, conn, CONN_FREE);
     shard_choose_accepting(shard);

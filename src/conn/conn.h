@@ -104,15 +104,6 @@ struct conn {
 };
 _Static_assert(sizeof(struct conn) == 128, "two cache lines");
 
-// Why a connection is refused before its request is looked at.
-enum conn_refusal {
-    REFUSAL_CONNECTIONS, // the broker's limit
-    REFUSAL_ADDRESS,     // its address's limit
-    REFUSAL_BUSY,        // no room for one more request
-    REFUSAL_STOPPING,
-    CONN_REFUSALS,
-};
-
 // Events that a connection does not get.
 struct conn_gap {
     uint64_t from;  // after it,

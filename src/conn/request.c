@@ -323,7 +323,10 @@ static void answer(struct shard *shard, struct conn *conn, struct context *conte
     case HTTP_ROUTE_DELETE:
     case HTTP_ROUTE_SEND:
     case HTTP_ROUTE_RENEW:
-    case HTTP_ROUTE_BROADCAST: task_ask(shard, conn, context); break;
+    case HTTP_ROUTE_BROADCAST:
+    case HTTP_ROUTE_READY:
+    case HTTP_ROUTE_METRICS:
+    case HTTP_ROUTE_STATS: task_ask(shard, conn, context); break;
     }
 }
 

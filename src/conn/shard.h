@@ -395,7 +395,8 @@ bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_ma
 void answer_send(struct shard *shard, struct conn *conn, const struct answer *answer);
 // An answer that is large: a copy of it is kept until it is sent. False, and nothing is done, where
 // there is no room for that.
-bool answer_send_json(struct shard *shard, struct conn *conn, struct slice json);
+bool answer_send_document(struct shard *shard, struct conn *conn, const char *content_type,
+                          struct slice body);
 // The request's id: the client's or, written into `made`, one of ours. context: NULL where a
 // request is refused for which there was none.
 struct slice request_id(const struct shard *shard, const struct context *context,

@@ -105,7 +105,10 @@ static enum rc_error read_header(struct context *context, struct http_fault *fau
         return error != ERR_NONE ? error : read_events(context, fault);
     case HTTP_ROUTE_CREATE:
     case HTTP_ROUTE_CREATE_UUID: return read_creation(context, fault);
-    case HTTP_ROUTE_DELETE: return read_nothing(context, fault);
+    case HTTP_ROUTE_DELETE:
+    case HTTP_ROUTE_READY:
+    case HTTP_ROUTE_METRICS:
+    case HTTP_ROUTE_STATS: return read_nothing(context, fault);
     case HTTP_ROUTE_RENEW:
         error = read_connection(context, fault);
         return error != ERR_NONE ? error : read_nothing(context, fault);
@@ -282,6 +285,14 @@ static bool ask_for_json(struct shard *shard, struct conn *conn, struct context 
     return reserve(shard, conn, context, bytes_max);
 }
 
+static bool ask_for_figures(struct shard *shard, struct conn *conn, struct context *context,
+                            enum task_kind kind)
+{
+    return ask_for_json(shard, conn, context, kind,
+                        TASK_FIGURES_BYTES +
+                            (size_t)TASK_FIGURES_WORKER_BYTES * shard->options.workers);
+}
+
 static bool make_task(struct shard *shard, struct conn *conn, struct context *context)
 {
     struct task *task = &context->task;
@@ -298,6 +309,9 @@ static bool make_task(struct shard *shard, struct conn *conn, struct context *co
         return true;
     case HTTP_ROUTE_RENEW: task->kind = TASK_RENEW; return true;
     case HTTP_ROUTE_HEAD: task->kind = TASK_INFO; return true;
+    case HTTP_ROUTE_READY: task->kind = TASK_READY; return true;
+    case HTTP_ROUTE_METRICS: return ask_for_figures(shard, conn, context, TASK_METRICS);
+    case HTTP_ROUTE_STATS: return ask_for_figures(shard, conn, context, TASK_STATS);
     case HTTP_ROUTE_INFO: return ask_for_json(shard, conn, context, TASK_INFO, INFO_BYTES_MAX);
     case HTTP_ROUTE_LIST:
         return ask_for_json(shard, conn, context, TASK_LIST,
@@ -354,19 +368,24 @@ static void write_facts(struct answer *answer, const struct task *task)
     http_response_facts(&answer->out, &answer->form, &facts);
 }
 
+static void answer_document(struct shard *shard, struct conn *conn, const char *content_type,
+                            struct slice body)
+{
+    struct answer answer;
+    if (body.length > OUTBOX_BODY_BYTES_MIN) {
+        if (!answer_send_document(shard, conn, content_type, body)) {
+            admit_refuse(shard, conn, "the broker holds as many bytes of answers as it may");
+        }
+    } else if (answer_begin(shard, conn, (uint32_t)body.length, &answer)) {
+        http_response_document(&answer.out, &answer.form, content_type, body);
+        answer_send(shard, conn, &answer);
+    }
+}
+
 static void answer_json(struct shard *shard, struct conn *conn, struct task *task)
 {
     buffer_append_byte(&task->json, '\n'); // for people; without it where there is no room
-    struct slice json = buffer_slice(&task->json);
-    struct answer answer;
-    if (json.length > OUTBOX_BODY_BYTES_MIN) {
-        if (!answer_send_json(shard, conn, json)) {
-            admit_refuse(shard, conn, "the broker holds as many bytes of answers as it may");
-        }
-    } else if (answer_begin(shard, conn, (uint32_t)json.length, &answer)) {
-        http_response_json(&answer.out, &answer.form, json);
-        answer_send(shard, conn, &answer);
-    }
+    answer_document(shard, conn, "application/json", buffer_slice(&task->json));
 }
 
 static void answer_done(struct shard *shard, struct conn *conn, const struct context *context)
@@ -384,6 +403,7 @@ static void answer_done(struct shard *shard, struct conn *conn, const struct con
         http_response_created(&answer.out, &answer.form, task->stream, task->is_created);
         break;
     case TASK_INFO: write_facts(&answer, task); break;
+    case TASK_READY: http_response_text(&answer.out, &answer.form, "ready"); break;
     default: http_response_no_content(&answer.out, &answer.form); break;
     }
     answer_send(shard, conn, &answer);
@@ -394,9 +414,16 @@ void task_answered(struct shard *shard, struct conn *conn, struct context *conte
     struct task *task = &context->task;
     if (task->error != ERR_NONE) {
         answer_refused(shard, conn, task);
-    } else if (context->route.kind == HTTP_ROUTE_INFO || context->route.kind == HTTP_ROUTE_LIST) {
-        answer_json(shard, conn, task);
-    } else {
-        answer_done(shard, conn, context);
+        return;
+    }
+    switch (context->route.kind) {
+    case HTTP_ROUTE_INFO:
+    case HTTP_ROUTE_LIST:
+    case HTTP_ROUTE_STATS: answer_json(shard, conn, task); break;
+    case HTTP_ROUTE_METRICS:
+        answer_document(shard, conn, "text/plain; version=0.0.4; charset=utf-8",
+                        buffer_slice(&task->json));
+        break;
+    default: answer_done(shard, conn, context); break;
     }
 }

@@ -1,5 +1,5 @@
 // What a worker asks the log thread to do for an HTTP client: publish, create, close, delete, tell
-// of streams, send to connections.
+// of streams and of itself, send to connections.
 //
 // The worker owns a task and lends it to the log thread (ingest/gateway.h) from the message that
 // carries it until the answer; meanwhile it does not touch it, nor what it points at. Tasks travel
@@ -29,12 +29,17 @@ enum task_kind {
     TASK_SEND,      // connection_id, events[0]
     TASK_BROADCAST, // events[0]
     TASK_RENEW,     // connection_id, grant: the connection goes on with this one
+    TASK_READY,     // nothing: whether the log takes events
+    TASK_METRICS,   // all figures, as Prometheus reads them
+    TASK_STATS,     // all figures, as JSON
 };
 
 enum {
     TASK_DETAIL_BYTES = 160,
     TASK_JSON_BYTES_MAX = 1 << 20,       // a list that comes near it ends there, with a `next`
     TASK_LIST_ENTRY_BYTES_MAX = 2 << 10, // a name and a type of escapes, and all settings
+    TASK_FIGURES_BYTES = 96 << 10,       // of all but the workers,
+    TASK_FIGURES_WORKER_BYTES = 4 << 10, // and of each worker
 };
 
 struct task {
@@ -68,7 +73,8 @@ struct task {
     uint64_t reached; // subscribers, or connections that took it
     bool is_created;  // CREATE: it was not there
     // LIST: {"streams":[…],"next":…}, where there may be more. INFO, CREATE: the stream as one
-    // object, unless the room is 0. The worker gives it room (buffer_init) and frees it.
+    // object, unless the room is 0. METRICS: a text. The worker gives it room (buffer_init) and
+    // frees it.
     struct buffer json;
 
     uint32_t taken; // events given to the log: where an error stopped it, that one's index

@@ -254,10 +254,11 @@ int http_response_published(struct buffer *out, const struct http_answer *answer
     return write_body(out, answer, "application/json", buffer_slice(&body));
 }
 
-int http_response_json(struct buffer *out, const struct http_answer *answer, struct slice json)
+int http_response_document(struct buffer *out, const struct http_answer *answer,
+                           const char *content_type, struct slice body)
 {
     write_start(out, 200, answer->is_keep_alive, answer);
-    return write_body(out, answer, "application/json", json);
+    return write_body(out, answer, content_type, body);
 }
 
 // A segment `.` or `..` would be resolved by whoever follows the URL, unless its slash is escaped.

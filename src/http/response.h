@@ -79,8 +79,9 @@ struct http_published {
 int http_response_published(struct buffer *out, const struct http_answer *answer,
                             const struct http_published *published);
 
-// A JSON document, not to be cached.
-int http_response_json(struct buffer *out, const struct http_answer *answer, struct slice json);
+// A document, such as application/json, not to be cached.
+int http_response_document(struct buffer *out, const struct http_answer *answer,
+                           const char *content_type, struct slice body);
 
 // 201 for a stream that was not there, 200 for one whose settings changed: Location and
 // {"name":,"created":}.

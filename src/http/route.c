@@ -59,6 +59,18 @@ static const struct route_entry {
      SHAPE_EXACT,
      HTTP_AUDIENCE_BOTH,
      {[HTTP_METHOD_GET] = HTTP_ROUTE_HEALTH, [HTTP_METHOD_HEAD] = HTTP_ROUTE_HEALTH}},
+    {SLICE_LITERAL("/readyz"),
+     SHAPE_EXACT,
+     HTTP_AUDIENCE_BOTH,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_READY, [HTTP_METHOD_HEAD] = HTTP_ROUTE_READY}},
+    {SLICE_LITERAL("/metrics"),
+     SHAPE_EXACT,
+     HTTP_AUDIENCE_ADMIN,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_METRICS, [HTTP_METHOD_HEAD] = HTTP_ROUTE_METRICS}},
+    {SLICE_LITERAL("/stats"),
+     SHAPE_EXACT,
+     HTTP_AUDIENCE_ADMIN,
+     {[HTTP_METHOD_GET] = HTTP_ROUTE_STATS, [HTTP_METHOD_HEAD] = HTTP_ROUTE_STATS}},
 };
 
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
@@ -90,6 +102,9 @@ const char *http_route_name(enum http_route_kind kind)
         [HTTP_ROUTE_BROADCAST] = "broadcast",
         [HTTP_ROUTE_OPTIONS] = "options",
         [HTTP_ROUTE_HEALTH] = "health",
+        [HTTP_ROUTE_READY] = "ready",
+        [HTTP_ROUTE_METRICS] = "metrics",
+        [HTTP_ROUTE_STATS] = "stats",
         [HTTP_ROUTE_ASSET] = "asset",
     };
     ASSERT((unsigned)kind < HTTP_ROUTE_KINDS);

@@ -31,7 +31,10 @@ enum http_route_kind {
     HTTP_ROUTE_RENEW,         // POST /connections/{id}/token: a fresh token for it
     HTTP_ROUTE_BROADCAST,     // POST /broadcast: publish to all connections
     HTTP_ROUTE_OPTIONS,       // OPTIONS of any path, or of "*": `methods` says what it answers
-    HTTP_ROUTE_HEALTH,        // GET or HEAD /healthz
+    HTTP_ROUTE_HEALTH,        // GET or HEAD /healthz: the process lives
+    HTTP_ROUTE_READY,         // GET or HEAD /readyz: and the log takes events
+    HTTP_ROUTE_METRICS,       // GET or HEAD /metrics
+    HTTP_ROUTE_STATS,         // GET or HEAD /stats
     HTTP_ROUTE_ASSET,         // GET or HEAD of another path: look it up, else ERR_NOT_FOUND
 };
 enum { HTTP_ROUTE_KINDS = HTTP_ROUTE_ASSET + 1 };

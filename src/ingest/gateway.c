@@ -5,6 +5,7 @@
 #include "conn/task.h"
 #include "ingest/operation.h"
 #include "ingest/streams_json.h"
+#include "ingest/task_question.h"
 
 #include <stdio.h>
 
@@ -122,6 +123,16 @@ static bool find(const struct ingest *ingest, const struct task *task, struct lo
     return log_find_stream(ingest->log, task->stream, info) && streams_json_is_there(info);
 }
 
+static enum step_result look_ready(const struct ingest *ingest, struct task *task)
+{
+    if (log_is_writable(ingest->log)) {
+        return STEP_DONE;
+    }
+    struct log_status status;
+    log_get_status(ingest->log, &status);
+    return refuse(task, ERR_LOG_ERROR, GATEWAY_RETRY_LATER_S, status.fault);
+}
+
 // What the stream is now. It may have gone since it was asked for.
 static void inform(const struct ingest *ingest, struct task *task)
 {
@@ -160,30 +171,11 @@ static void conclude(struct ingest *ingest, struct task *task)
 
 // ---- asking the workers ------------------------------------------------------------------------
 
-static enum rc_error prepare(struct operation *operation, struct task *task)
-{
-    operation->task = task;
-    operation->asks_workers = true;
-    operation->admin.connection_id = task->connection_id;
-    switch (task->kind) {
-    case TASK_SEND:
-        operation->admin.operation = ADMIN_SEND;
-        return operation_set_frame(operation, task->events, task->detail, sizeof(task->detail));
-    case TASK_BROADCAST:
-        operation->admin.operation = ADMIN_BROADCAST;
-        return operation_set_frame(operation, task->events, task->detail, sizeof(task->detail));
-    case TASK_RENEW:
-        operation->admin.operation = ADMIN_RENEW;
-        operation->admin.grant = task->grant;
-        return ERR_NONE;
-    default: operation_set_stream(operation, task->stream); return ERR_NONE;
-    }
-}
-
 static void ask(struct ingest *ingest, struct task *task)
 {
     struct operation *operation = operation_create(ingest, &ingest->tasks);
-    enum rc_error error = operation == NULL ? ERR_OVERLOADED : prepare(operation, task);
+    enum rc_error error =
+        operation == NULL ? ERR_OVERLOADED : task_question_prepare(operation, task);
     if (error == ERR_NONE) {
         operation_start(operation);
         return;
@@ -228,6 +220,7 @@ void gateway_operation_done(struct operation *operation)
                            "allow reading all of its streams"
                          : "");
     }
+    task_question_take_figures(operation, task);
     operation_free(operation);
     conclude(ingest, task);
 }
@@ -247,18 +240,6 @@ static struct task *task_of(uint64_t reference)
     return (struct task *)(uintptr_t)(reference & ~(uint64_t)REFERENCE_CONTROL);
 }
 
-static bool asks_workers(const struct task *task)
-{
-    switch (task->kind) {
-    case TASK_SEND:
-    case TASK_BROADCAST:
-    case TASK_RENEW: return true;
-    case TASK_PUBLISH:
-    case TASK_INFO: return task->wants_reach;
-    default: return false;
-    }
-}
-
 // All is given, or an error stopped it: goes on when the last acknowledgement is there.
 static void settle(struct ingest *ingest, struct task *task)
 {
@@ -266,7 +247,7 @@ static void settle(struct ingest *ingest, struct task *task)
     if (task->pending > 0) {
         return;
     }
-    if (task->error == ERR_NONE && asks_workers(task)) {
+    if (task->error == ERR_NONE && task_question_is_needed(task)) {
         begin_asking(ingest, task);
     } else {
         conclude(ingest, task);
@@ -489,7 +470,10 @@ static enum step_result take_turn(struct ingest *ingest, struct task *task, size
     case TASK_LIST: return list(ingest, task, spent_bytes);
     case TASK_SEND:
     case TASK_BROADCAST: *spent_bytes += task->events[0].data.length; return STEP_DONE;
-    case TASK_RENEW: return STEP_DONE; // the workers are asked
+    case TASK_RENEW:
+    case TASK_METRICS:
+    case TASK_STATS: return STEP_DONE; // the workers are asked
+    case TASK_READY: return look_ready(ingest, task);
     }
     UNREACHABLE();
 }

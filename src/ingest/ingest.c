@@ -429,8 +429,9 @@ uint32_t ingest_full_permille(const struct ingest *ingest)
 
 void ingest_measure(struct ingest *ingest)
 {
-    ingest->status.full_permille = ingest_full_permille(ingest);
-    uint64_t credit = credit_for(ingest, ingest->status.full_permille);
+    uint32_t full_permille = ingest_full_permille(ingest);
+    ingest->status.full_permille = full_permille;
+    uint64_t credit = credit_for(ingest, full_permille);
     if (credit == ingest->credit_bytes) {
         return;
     }

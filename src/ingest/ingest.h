@@ -112,7 +112,7 @@ struct gateway_status {
 };
 
 struct ingest_status {
-    uint32_t producers;       // connected now
+    uint64_t producers;       // connected now
     uint64_t connections;     // accepted since start
     uint64_t refused;         // by credentials or the limit
     uint64_t requests;        // frames and lines
@@ -126,7 +126,7 @@ struct ingest_status {
     uint64_t holds;           // events that had to, ever
     uint64_t hold_refusals;   // of these, those that waited for too long
     uint64_t pressed_streams; // streams that block and whose subscribers lag, now
-    uint32_t full_permille;   // how full the log is
+    uint64_t full_permille;   // how full the log is
     struct gateway_status gateway;
 };
 void ingest_get_status(const struct ingest *ingest, struct ingest_status *status);

@@ -253,9 +253,7 @@ static void write_pressure(struct json_writer *writer, const struct operation *o
     const struct producer *producer =
         producer_find(operation->ingest, operation->producer_slot, operation->producer_generation);
     json_write_key(writer, "full");
-    buffer_printf(writer->buffer, "%u.%03u", ingest->status.full_permille / 1000,
-                  ingest->status.full_permille % 1000);
-    writer->needs_comma = true;
+    json_write_decimal(writer, (double)ingest->status.full_permille / 1000.0, 3);
     json_write_member_u64(writer, "credit_bytes", ingest->credit_bytes);
     json_write_member_u64(writer, "unanswered_bytes",
                           producer == NULL ? 0

@@ -393,7 +393,7 @@ static void binary_answer_pressure(struct producer *producer, const struct reque
 {
     const struct ingest *ingest = producer->ingest;
     struct binary_pressure pressure = {
-        .full_permille = ingest->status.full_permille,
+        .full_permille = (uint32_t)ingest->status.full_permille,
         .credit_bytes = ingest->credit_bytes,
         .unanswered_bytes = producer->unanswered_bytes + producer->holding_bytes,
         .listeners = RC_LISTENERS_UNKNOWN,

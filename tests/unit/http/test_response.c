@@ -337,7 +337,7 @@ static int write_kind(unsigned kind, const struct http_answer *answer)
                                     &(struct http_stream_start){.connection_id = slice_of("1")});
     case 1: return http_response_problem(&out, answer, &(struct http_problem){.fault = &fault});
     case 2: return http_response_published(&out, answer, &(struct http_published){.accepted = 1});
-    case 3: return http_response_json(&out, answer, slice_of("{}\n"));
+    case 3: return http_response_document(&out, answer, "application/json", slice_of("{}\n"));
     case 4: return http_response_created(&out, answer, slice_of("a"), true);
     case 5: return http_response_facts(&out, answer, &(struct http_stream_facts){.last_id = 1});
     case 6: return http_response_asset(&out, answer, "a/b", slice_of("c"));

@@ -1,0 +1,60 @@
+#include "ingest/task_question.h"
+
+#include "conn/task.h"
+#include "ingest/metrics.h"
+#include "ingest/operation.h"
+#include "ingest/question.h"
+
+bool task_question_is_needed(const struct task *task)
+{
+    switch (task->kind) {
+    case TASK_SEND:
+    case TASK_BROADCAST:
+    case TASK_RENEW:
+    case TASK_METRICS:
+    case TASK_STATS: return true;
+    case TASK_PUBLISH:
+    case TASK_INFO: return task->wants_reach;
+    default: return false;
+    }
+}
+
+enum rc_error task_question_prepare(struct operation *operation, struct task *task)
+{
+    operation->task = task;
+    operation->asks_workers = true;
+    operation->admin.connection_id = task->connection_id;
+    switch (task->kind) {
+    case TASK_SEND:
+        operation->admin.operation = ADMIN_SEND;
+        return operation_set_frame(operation, task->events, task->detail, sizeof(task->detail));
+    case TASK_BROADCAST:
+        operation->admin.operation = ADMIN_BROADCAST;
+        return operation_set_frame(operation, task->events, task->detail, sizeof(task->detail));
+    case TASK_RENEW:
+        operation->admin.operation = ADMIN_RENEW;
+        operation->admin.grant = task->grant;
+        return ERR_NONE;
+    case TASK_METRICS:
+    case TASK_STATS: return operation_set_figures(operation) ? ERR_NONE : ERR_OVERLOADED;
+    default: operation_set_stream(operation, task->stream); return ERR_NONE;
+    }
+}
+
+void task_question_take_figures(struct operation *operation, struct task *task)
+{
+    const struct ingest *ingest = operation->ingest;
+    if (task->kind == TASK_METRICS) {
+        struct broker_figures figures;
+        broker_figures_take(&figures, ingest);
+        metrics_write(&task->json, &figures, operation->admin.figures, ingest->options.workers);
+    } else if (task->kind == TASK_STATS) {
+        struct json_writer writer = json_writer_on(&task->json);
+        json_write_object_open(&writer);
+        report_status(&writer, operation);
+        json_write_object_close(&writer);
+    }
+    if (buffer_failure(&task->json) != 0) { // no memory
+        task->error = task->error == ERR_NONE ? ERR_OVERLOADED : task->error;
+    }
+}
