@@ -41,20 +41,30 @@ enum rc_error task_question_prepare(struct operation *operation, struct task *ta
     }
 }
 
-void task_question_take_figures(struct operation *operation, struct task *task)
+static void write_metrics(const struct operation *operation, struct buffer *out)
 {
     const struct ingest *ingest = operation->ingest;
-    if (task->kind == TASK_METRICS) {
-        struct broker_figures figures;
-        broker_figures_take(&figures, ingest);
-        metrics_write(&task->json, &figures, operation->admin.figures, ingest->options.workers);
-    } else if (task->kind == TASK_STATS) {
-        struct json_writer writer = json_writer_on(&task->json);
-        json_write_object_open(&writer);
-        report_status(&writer, operation);
-        json_write_object_close(&writer);
+    struct broker_figures figures;
+    broker_figures_take(&figures, ingest);
+    metrics_write(out, &figures, operation->admin.figures, ingest->options.workers);
+}
+
+static void write_stats(const struct operation *operation, struct buffer *out)
+{
+    struct json_writer writer = json_writer_on(out);
+    json_write_object_open(&writer);
+    report_status(&writer, operation);
+    json_write_object_close(&writer);
+}
+
+void task_question_take_figures(struct operation *operation, struct task *task)
+{
+    switch (task->kind) {
+    case TASK_METRICS: write_metrics(operation, &task->json); break;
+    case TASK_STATS: write_stats(operation, &task->json); break;
+    default: return;
     }
-    if (buffer_failure(&task->json) != 0) { // no memory
-        task->error = task->error == ERR_NONE ? ERR_OVERLOADED : task->error;
+    if (buffer_failure(&task->json) != 0 && task->error == ERR_NONE) {
+        task->error = ERR_OVERLOADED; // no memory
     }
 }
