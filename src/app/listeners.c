@@ -55,9 +55,6 @@ static int add(struct listeners *listeners, const struct source *source, struct 
         return complain(source, fault, message, message_size);
     }
     const struct listen_spec *spec = &listener->spec;
-    if (spec->has_tls) {
-        return complain(source, "tls: this build has no TLS", message, message_size);
-    }
     listener->flags = (uint8_t)((spec->has_tls ? SHARD_LISTENER_TLS : 0) |
                                 (spec->has_proxy ? SHARD_LISTENER_PROXY : 0) |
                                 (spec->is_unix ? SHARD_LISTENER_UNIX : 0) |

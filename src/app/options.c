@@ -10,6 +10,7 @@ static const struct setting_section *const sections[] = {
     &section_limits,
     &section_auth,
     &section_cors,
+    &section_tls,
     &section_streaming,
     &section_streaming_sse,
     &section_streaming_websocket,

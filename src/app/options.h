@@ -39,6 +39,16 @@ enum options_anonymous {
     OPTIONS_ANONYMOUS_ALL,
 };
 
+enum options_tls_version {
+    OPTIONS_TLS_1_2,
+    OPTIONS_TLS_1_3,
+};
+
+enum options_tls_tickets {
+    OPTIONS_TLS_TICKETS_ON,
+    OPTIONS_TLS_TICKETS_OFF,
+};
+
 enum options_memory_watch {
     OPTIONS_MEMORY_ON,
     OPTIONS_MEMORY_OFF,
@@ -77,7 +87,11 @@ struct options {
     uint64_t auth_leeway_ms;
     unsigned auth_require_exp; // enum options_require_exp
     const char *auth_cookie;
-    unsigned anonymous; // enum options_anonymous; see options_access
+    unsigned anonymous;                    // enum options_anonymous; see options_access
+    struct setting_texts tls_certificates; // paths, see tls/server.h
+    struct setting_texts tls_keys;         // one for each
+    unsigned tls_min_version;              // enum options_tls_version
+    unsigned tls_tickets;                  // enum options_tls_tickets
     uint64_t connection_streams_max;
     uint64_t producers_max;
     uint64_t producer_events_per_second; // 0: no bound

@@ -208,7 +208,37 @@ static int check_paths(const struct options *options, char *message, size_t mess
 static int check_listeners(const struct options *options, char *message, size_t message_size)
 {
     struct listeners listeners;
-    return listeners_read(&listeners, options, message, message_size);
+    int result = listeners_read(&listeners, options, message, message_size);
+    for (uint32_t i = 0; i < listeners.count && result == 0; i++) {
+        if (listeners.each[i].spec.has_tls && options->tls_certificates.count == 0) {
+            (void)snprintf(message, message_size,
+                           "--tls-certificate: the listener %s,tls needs one, and its --tls-key",
+                           listeners.each[i].spec.place);
+            result = -EINVAL;
+        }
+    }
+    return result;
+}
+
+static int check_tls(const struct options *options, char *message, size_t message_size)
+{
+    const struct setting_texts *certificates = &options->tls_certificates;
+    const struct setting_texts *keys = &options->tls_keys;
+    if (certificates->count != keys->count) {
+        (void)snprintf(message, message_size,
+                       "--tls-key: each certificate needs its key, in the same order: there are %u "
+                       "certificates and %u keys",
+                       certificates->count, keys->count);
+        return -EINVAL;
+    }
+    for (uint32_t i = 0; i < certificates->count; i++) {
+        if (certificates->texts[i][0] == 0 || keys->texts[i][0] == 0) {
+            (void)snprintf(message, message_size, "--tls-%s: a path may not be empty",
+                           certificates->texts[i][0] == 0 ? "certificate" : "key");
+            return -EINVAL;
+        }
+    }
+    return 0;
 }
 
 static int check_proxies(const struct options *options, char *message, size_t message_size)
@@ -231,7 +261,7 @@ static int check_origins(const struct options *options, char *message, size_t me
 
 // Each returns 0, or -EINVAL with one line in message that begins with a flag.
 static int (*const checks[])(const struct options *options, char *message, size_t message_size) = {
-    check_event_bytes, check_retention, check_paths,  check_listeners,
+    check_event_bytes, check_retention, check_paths,  check_listeners, check_tls,
     check_proxies,     check_rules,     check_tokens, check_origins,
 };
 

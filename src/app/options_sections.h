@@ -27,6 +27,7 @@ extern const struct setting_section section_producers;
 extern const struct setting_section section_limits;
 extern const struct setting_section section_auth;
 extern const struct setting_section section_cors;
+extern const struct setting_section section_tls;
 extern const struct setting_section section_streaming;
 extern const struct setting_section section_streaming_sse;
 extern const struct setting_section section_streaming_websocket;

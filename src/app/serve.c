@@ -16,6 +16,7 @@
 #include "app/privileges.h"
 #include "app/system_limits.h"
 #include "app/terms.h"
+#include "app/tls_watch.h"
 #include "app/watchdog.h"
 #include "app/worker_set.h"
 #include "base/clock.h"
@@ -70,6 +71,8 @@ struct server {
     struct memory_watch memory;
     struct key_watch keys;
     struct keyring *keyring; // of tokens, in force. NULL: none
+    struct tls_watch certificates;
+    struct tls_server *tls; // in force. NULL: no listener speaks TLS
     enum phase phase;
     bool are_told;
     uint64_t phase_end_ms; // monotonic
@@ -202,6 +205,10 @@ static bool listen_for_subscribers(struct server *server, char *message)
     if (server->keyring != NULL) {
         judge_keys(server, server->keyring);
     }
+    if (!tls_watch_open(&server->certificates, &server->options, NULL, &server->tls, message,
+                        MESSAGE_SIZE)) {
+        return false;
+    }
     const struct worker_set_options options = {
         .options = &server->options,
         .workers = server->workers,
@@ -241,7 +248,7 @@ static bool open_log(struct server *server, char *message)
 static bool create_workers(struct server *server, char *message)
 {
     struct terms *terms =
-        terms_of_options(&server->options, server->keyring, message, MESSAGE_SIZE);
+        terms_of_options(&server->options, server->keyring, server->tls, message, MESSAGE_SIZE);
     bool are_created =
         terms != NULL &&
         worker_set_create(server->worker_set, terms, log_thread_loop(server->log_thread),
@@ -322,7 +329,7 @@ static bool put_in_force(struct server *server)
 {
     char message[MESSAGE_SIZE];
     struct terms *terms =
-        terms_of_options(&server->options, server->keyring, message, MESSAGE_SIZE);
+        terms_of_options(&server->options, server->keyring, server->tls, message, MESSAGE_SIZE);
     if (terms == NULL) {
         LOG_ERROR("serve", "%s; what was in force stays so", message);
         return false;
@@ -346,12 +353,27 @@ static void look_at_keys(struct server *server, bool is_asked)
     }
 }
 
+static void look_at_certificates(struct server *server, bool is_asked)
+{
+    if (server->phase != PHASE_RUNNING) {
+        return;
+    }
+    struct tls_server *tls =
+        tls_watch_look(&server->certificates, server->tls, clock_monotonic_ms(), is_asked);
+    if (tls != NULL) {
+        tls_server_release(server->tls);
+        server->tls = tls;
+        (void)put_in_force(server);
+    }
+}
+
 static void on_signal(struct server *server)
 {
     struct signalfd_siginfo info;
     while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGHUP && server->options.auth_keys.count > 0) {
+        if (info.ssi_signo == SIGHUP && (server->options.auth_keys.count > 0 || server->tls)) {
             look_at_keys(server, true);
+            look_at_certificates(server, true);
             continue;
         }
         if (server->phase != PHASE_RUNNING) {
@@ -408,9 +430,12 @@ static int wait_ms(const struct server *server)
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t until_ms = server->phase_end_ms;
     if (is_running) {
-        until_ms = server->memory.next_ms < server->keys.next_ms ? server->memory.next_ms
-                                                                 : server->keys.next_ms;
-        until_ms = server->watchdog.next_ms < until_ms ? server->watchdog.next_ms : until_ms;
+        const uint64_t looks_ms[] = {server->memory.next_ms, server->keys.next_ms,
+                                     server->certificates.next_ms, server->watchdog.next_ms};
+        until_ms = UINT64_MAX;
+        for (size_t i = 0; i < sizeof(looks_ms) / sizeof(looks_ms[0]); i++) {
+            until_ms = looks_ms[i] < until_ms ? looks_ms[i] : until_ms;
+        }
     }
     uint64_t left_ms = now_ms < until_ms ? until_ms - now_ms : 0;
     return left_ms < WAIT_MS_MAX ? (int)left_ms : WAIT_MS_MAX;
@@ -440,6 +465,7 @@ static void run(struct server *server)
         look_at_threads(server);
         look_at_memory(server);
         look_at_keys(server, false);
+        look_at_certificates(server, false);
         if (server->phase == PHASE_RUNNING) {
             watchdog_look(&server->watchdog, clock_monotonic_ms());
         }
@@ -460,6 +486,7 @@ static void tear_down(struct server *server)
     worker_set_destroy(server->worker_set);
     log_thread_destroy(server->log_thread);
     keyring_release(server->keyring);
+    tls_server_release(server->tls);
 }
 
 static int serve(struct server *server)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "conn/shard.h"
+#include "conn/tls.h"
 #include "web_assets.h"
 
 enum { ASSET_INDEX_LENGTH = 1 /* "/" */ };
@@ -134,6 +134,15 @@ bool answer_send_document(struct shard *shard, struct conn *conn, const char *co
     ASSERT(result == 0);
     outbox->length = (uint32_t)buffer_length(&answer.out);
     outbox->sent = 0;
+    if ((conn->flags & CONN_TLS) != 0) {
+        struct conn_outbox *sealed = conn_tls_seal_outbox(shard, conn, buffer_slice(&answer.out));
+        free(outbox);
+        outbox = sealed;
+    }
+    if (outbox == NULL) {
+        bodies_release(&shard->answers, length);
+        return false;
+    }
     outbox->reserved_bytes = (uint32_t)length;
     note_answer(shard, conn, 200);
     begin_sending(shard, conn);

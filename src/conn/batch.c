@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "conn/flow.h"
 #include "conn/load.h"
+#include "conn/tls.h"
 #include "conn/walk.h"
 
 // A batch as it is made.
@@ -46,6 +47,10 @@ static void collect(struct shard *shard, struct conn_flow *flow, struct walk *wa
 
 static void queue(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length)
 {
+    if ((conn->flags & CONN_TLS) != 0) {
+        conn_tls_send(shard, conn, slice_from(bytes, length));
+        return;
+    }
     io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
                        conn_tag(shard, conn, SHARD_OP_SEND_BATCH));
     load_note_send(shard, conn, length);

@@ -8,6 +8,7 @@
 #include "conn/flow.h"
 #include "conn/grant.h"
 #include "conn/slowest.h"
+#include "conn/tls.h"
 #include "io/send.h"
 
 enum {
@@ -118,6 +119,9 @@ static void detach(struct shard *shard, struct conn *conn)
     conn->frame_offset = 0;
     conn_flow_close(shard, conn);
     conn_drop_grant(shard, conn);
+    if ((conn->flags & CONN_TLS) != 0) {
+        conn_tls_drop(shard, conn);
+    }
     wheel_cancel(&shard->loop->wheel, &conn->timer);
 }
 

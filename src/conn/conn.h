@@ -10,6 +10,7 @@
 #include "io/wheel.h"
 
 struct grant;
+struct tls_session;
 
 enum { CONN_NONE = UINT32_MAX }; // an index of nothing
 
@@ -121,11 +122,12 @@ struct conn_peer {
 };
 
 struct conn_cold {
-    uint64_t connected_ms; // Unix time
-    struct grant *grant;   // its token's, a reference (conn/grant.h); NULL: it has none
-    struct grant *renewed; // a fresh token's, that does not yet say what it sees
-    uint64_t marked_id;    // CONN_TYPES: the cursor that it was last told of by itself
-    uint64_t subject_key;  // of the token whose subject it counts for; 0: for none
+    uint64_t connected_ms;   // Unix time
+    struct tls_session *tls; // CONN_TLS: owned; NULL: nothing came yet, or it failed
+    struct grant *grant;     // its token's, a reference (conn/grant.h); NULL: it has none
+    struct grant *renewed;   // a fresh token's, that does not yet say what it sees
+    uint64_t marked_id;      // CONN_TYPES: the cursor that it was last told of by itself
+    uint64_t subject_key;    // of the token whose subject it counts for; 0: for none
     union {
         struct proxy_header proxy; // while CONN_PROXY_HEADER
         struct conn_peer peer;     // CONN_PROXIED, while it does not stream

@@ -71,6 +71,11 @@ struct context {
     struct http_request request;
     struct publish_parameters parameters;
     uint8_t received[RECEIVE_BUFFER_BYTES];
+    // CONN_TLS: what came and was not yet decrypted, cipher[at..length). Last, so that it costs no
+    // memory where there is no TLS.
+    uint32_t cipher_at;
+    uint32_t cipher_length;
+    uint8_t cipher[RECEIVE_BUFFER_BYTES];
 };
 
 #endif

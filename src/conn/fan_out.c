@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "conn/flow.h"
 #include "conn/load.h"
+#include "conn/tls.h"
 #include "log/block.h"
 #include "stream/window.h"
 
@@ -51,28 +52,42 @@ static bool stands_before(const struct shard *shard, const struct conn *conn,
 static bool takes_news(const struct shard *shard, const struct conn *conn,
                        const struct stream *stream)
 {
-    return stands_before(shard, conn, stream, CONN_FLOW);
+    return stands_before(shard, conn, stream, CONN_FLOW | CONN_TLS);
 }
 
-// The same of one that has a flow: where neither rate nor limit nor batch is in the way, its news
-// go out as everybody's.
-static bool takes_metered_news(const struct shard *shard, const struct conn *conn,
+// The same of one that has a flow, or TLS: where neither rate nor limit nor batch is in the way,
+// its news go out as everybody's.
+static bool takes_special_news(const struct shard *shard, const struct conn *conn,
                                const struct stream *stream, const struct load *news)
 {
-    return (conn->flags & CONN_FLOW) != 0 &&
+    bool is_plain = (conn->flags & CONN_FLOW) == 0;
+    bool is_bounded = (conn->flags & CONN_TLS) != 0;
+    return (!is_plain || is_bounded) && (!is_bounded || news->bytes <= CONN_TLS_SEND_BYTES_MAX) &&
            stands_before(shard, conn, stream, CONN_PARKED | CONN_BLOCKED | CONN_LAGGING) &&
-           conn_flow_takes_news(shard, conn_flow_of(shard, conn), news->events,
-                                (uint32_t)news->bytes);
+           (is_plain || conn_flow_takes_news(shard, conn_flow_of(shard, conn), news->events,
+                                             (uint32_t)news->bytes));
 }
 
-static void send_news(struct shard *shard, struct conn *conn, const struct stream *stream,
-                      const struct load *news)
+static void note_news(struct conn *conn, const struct stream *stream)
 {
     conn->sent_from = conn->cursor;
     conn->sent_from_offset = 0;
     conn->cursor = stream->pass_to;
     conn->flags |= CONN_CAUGHT_UP;
-    load_queue(shard, conn, news);
+}
+
+static void send_special_news(struct shard *shard, struct conn *conn, const struct stream *stream,
+                              const struct load *news)
+{
+    note_news(conn, stream);
+    if ((conn->flags & CONN_FLOW) != 0) {
+        conn_flow_charge(conn_flow_of(shard, conn), news->events, (uint32_t)news->bytes);
+    }
+    if ((conn->flags & CONN_TLS) != 0) {
+        conn_tls_send_load(shard, conn, news);
+    } else {
+        load_queue(shard, conn, news);
+    }
 }
 
 bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_left)
@@ -101,14 +116,14 @@ bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_l
         if (has_news && takes_news(shard, conn, stream)) {
             shard_make_room(shard, conn->ring, 0, 0);
             if (takes_news(shard, conn, stream)) { // still so, after handlers ran
-                send_news(shard, conn, stream, &news);
+                note_news(conn, stream);
+                load_queue(shard, conn, &news);
                 left -= SHARD_VISITS_OF_SEND - 1;
             }
-        } else if (has_news && takes_metered_news(shard, conn, stream, &news)) {
+        } else if (has_news && takes_special_news(shard, conn, stream, &news)) {
             shard_make_room(shard, conn->ring, 0, 0);
-            if (takes_metered_news(shard, conn, stream, &news)) {
-                conn_flow_charge(conn_flow_of(shard, conn), news.events, (uint32_t)news.bytes);
-                send_news(shard, conn, stream, &news);
+            if (takes_special_news(shard, conn, stream, &news)) {
+                send_special_news(shard, conn, stream, &news);
                 left -= SHARD_VISITS_OF_SEND - 1;
             }
         } else if ((conn->flags & (CONN_READY | CONN_WAITING | CONN_PARKED)) == 0 &&

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "conn/shard.h"
+#include "conn/tls.h"
 
 enum { RETRY_AFTER_BUSY_S = 1 };
 
@@ -82,9 +82,15 @@ void request_release(struct context *context)
     context->grant = NULL;
 }
 
+// Of TLS there is something that the context has to stay for.
+static bool is_amid_record(const struct shard *shard, const struct conn *conn)
+{
+    return (conn->flags & CONN_TLS) != 0 && conn_tls_is_amid(shard, conn);
+}
+
 void request_next(struct shard *shard, struct conn *conn, struct context *context)
 {
-    if (context->received_at == context->received_length) {
+    if (context->received_at == context->received_length && !is_amid_record(shard, conn)) {
         request_end(shard, conn); // idle between requests: holds nothing
         request_arm_receive(shard, conn);
         return;
@@ -136,6 +142,8 @@ static struct context *open_context(struct shard *shard, struct conn *conn)
     context->has_gap = false;
     context->received_at = 0;
     context->received_length = 0;
+    context->cipher_at = 0;
+    context->cipher_length = 0;
     begin_request(shard, context);
     conn->context = pool_index(&shard->contexts, context);
     conn->flags &= ~(uint32_t)CONN_TIMER_DUE; // it was idle; its request came in time
@@ -152,6 +160,11 @@ static void take_bytes(struct shard *shard, struct conn *conn, const uint8_t *by
         shard->request_number++;
         conn->flags |= CONN_REFUSED;
         conn_cold_of(shard, conn)->refusal = REFUSAL_BUSY;
+    } else if ((conn->flags & CONN_TLS) != 0) {
+        ASSERT(context->cipher_at == context->cipher_length && length <= RECEIVE_BUFFER_BYTES);
+        memcpy(context->cipher, bytes, length);
+        context->cipher_at = 0;
+        context->cipher_length = length;
     } else {
         ASSERT(context->received_at == context->received_length && length <= RECEIVE_BUFFER_BYTES);
         memcpy(context->received, bytes, length);
@@ -383,7 +396,11 @@ static void wait_for_more(struct shard *shard, struct conn *conn, struct context
             return;
         }
     }
-    request_arm_receive(shard, conn);
+    if ((conn->flags & CONN_TLS) != 0 && conn_tls_has_unread(shard, conn)) {
+        conn_make_ready(shard, conn);
+    } else {
+        request_arm_receive(shard, conn);
+    }
     request_wait(shard, context);
 }
 
@@ -457,9 +474,28 @@ static bool feed(struct shard *shard, struct conn *conn, struct context *context
     UNREACHABLE();
 }
 
+// What came by TLS gave no plaintext. Between two requests the context goes, as it does without.
+static void await_plain(struct shard *shard, struct conn *conn, struct context *context)
+{
+    if (http_request_has_started(&context->request) || conn_tls_is_amid(shard, conn)) {
+        request_wait(shard, context);
+    } else {
+        request_end(shard, conn);
+    }
+    request_arm_receive(shard, conn);
+}
+
 void request_progress(struct shard *shard, struct conn *conn)
 {
+    if ((conn->flags & CONN_TLS) != 0 && !conn_tls_read(shard, conn)) {
+        return;
+    }
     struct context *context = conn_context(shard, conn);
+    if ((conn->flags & CONN_TLS) != 0 && context != NULL && !context->is_reading &&
+        context->received_at == context->received_length) {
+        await_plain(shard, conn, context);
+        return;
+    }
     if ((conn->flags & CONN_REFUSED) != 0 &&
         (context != NULL || conn_cold_of(shard, conn)->refusal == REFUSAL_BUSY)) {
         refuse(shard, conn);

@@ -9,6 +9,7 @@
 #include "conn/load.h"
 #include "conn/overflow.h"
 #include "conn/slowest.h"
+#include "conn/tls.h"
 #include "conn/walk.h"
 #include "event/frame.h"
 #include "io/send.h"
@@ -34,6 +35,7 @@ void shard_flush(struct shard *shard)
     shard->piece_count = 0;
     shard->message_count = 0;
     shard->scratch_used = 0;
+    shard->sealed_used = 0;
 }
 
 void shard_make_room(struct shard *shard, unsigned ring, uint32_t pieces, uint32_t scratch_bytes)
@@ -42,7 +44,8 @@ void shard_make_room(struct shard *shard, unsigned ring, uint32_t pieces, uint32
     // Two entries: the send, and a poll or close that its failure may cause.
     if (loop_sqe_room(shard->loop, ring) < 2 || shard->piece_count + pieces > SHARD_PIECES_MAX ||
         shard->message_count == SHARD_MESSAGES_MAX ||
-        shard->scratch_used + scratch_bytes > SHARD_SCRATCH_BYTES) {
+        shard->scratch_used + scratch_bytes > SHARD_SCRATCH_BYTES ||
+        shard->sealed_used > CONN_TLS_SEALED_FULL_BYTES) {
         shard_flush(shard);
     }
 }
@@ -73,10 +76,9 @@ void conn_arm_writable(struct shard *shard, struct conn *conn)
 
 // --- bytes that the broker made ---
 
-void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length)
+void conn_queue_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length)
 {
-    ASSERT(conn->outbox == NULL && !conn_has_send(shard, conn));
-    ASSERT(conn->frame_offset == 0 && length > 0);
+    ASSERT(conn->outbox == NULL && !conn_has_send(shard, conn) && length > 0);
     // Where they stand, should they not be taken at once: sent_from is free while no events are
     // under way.
     conn->sent_from = (uint64_t)(uintptr_t)bytes;
@@ -84,6 +86,16 @@ void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *byte
     io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
                        conn_tag(shard, conn, SHARD_OP_SEND_BYTES));
     load_note_send(shard, conn, length);
+}
+
+void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length)
+{
+    ASSERT(conn->frame_offset == 0);
+    if ((conn->flags & CONN_TLS) != 0) {
+        conn_tls_send(shard, conn, slice_from(bytes, length));
+    } else {
+        conn_queue_bytes(shard, conn, bytes, length);
+    }
 }
 
 void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t user_data,
@@ -103,10 +115,12 @@ void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t u
     }
     shard->stats.short_sends++;
     uint32_t rest = conn->sent_from_offset - sent;
+    bool is_sealed = (conn->flags & CONN_TLS) != 0;
+    uint32_t rest_max = is_sealed ? CONN_TLS_OUTBOX_BYTES_MAX : OUTBOX_BYTES_MAX;
     struct conn_outbox *outbox = conn->outbox;
     if (outbox != NULL) {
         outbox->sent += sent;
-    } else if (rest <= OUTBOX_BYTES_MAX && (outbox = malloc(sizeof(*outbox) + rest)) != NULL) {
+    } else if (rest <= rest_max && (outbox = malloc(sizeof(*outbox) + rest)) != NULL) {
         outbox->length = rest;
         outbox->sent = 0;
         outbox->reserved_bytes = 0;
@@ -127,7 +141,7 @@ static void send_outbox(struct shard *shard, struct conn *conn)
     const uint8_t *bytes = outbox->bytes + outbox->sent;
     uint32_t length = outbox->length - outbox->sent;
     conn->outbox = NULL;
-    conn_send_bytes(shard, conn, bytes, length);
+    conn_queue_bytes(shard, conn, bytes, length);
     conn->outbox = outbox;
     shard_flush(shard);
     if (conn->outbox != outbox || (conn->ops & CONN_OP_WRITABLE) != 0) {
@@ -225,17 +239,64 @@ void conn_walked(struct shard *shard, struct conn *conn, const struct walk *walk
     }
 }
 
+// What of a send has been begun.
+struct begun {
+    uint32_t events;
+    uint32_t bytes;
+    uint32_t oversize;
+};
+
+// The send ended within this span, after `sent` bytes of it. False where no frame stands there.
+static bool settle_within(struct conn *conn, const struct span *span, uint64_t sent,
+                          struct begun *begun)
+{
+    struct slice frames = slice_from(span->at, span->length);
+    size_t start = 0;
+    uint64_t id = span->last_id;
+    if (span->count > 1 && !frame_find(frames, (size_t)sent, &start, &id)) {
+        return false;
+    }
+    // Right before that frame: what had expired in between must not be taken for it.
+    conn->cursor = id - 1;
+    conn->frame_offset = (uint32_t)(sent - start);
+    if (span->count == 1) {
+        begun->events++;
+        begun->bytes += span->length;
+        begun->oversize += span->is_oversize;
+    } else if ((conn->flags & CONN_FLOW) != 0) {
+        struct slice rest = slice_after(frames, start);
+        struct slice frame = slice_empty();
+        bool is_begun = conn->frame_offset > 0 && frame_next(&rest, &frame, &id);
+        begun->events += frame_count(slice_first(frames, start)) + is_begun;
+        begun->bytes += (uint32_t)(start + frame.length);
+    }
+    return true;
+}
+
 // A send as it is made.
 struct filling {
     struct load load;
+    uint64_t bytes_max;
     uint32_t oversize; // notices in it that stand for events
     uint64_t cursor;
     struct walk_end end;
+    struct span cut; // bytes_max ends within this one,
+    uint32_t cut_at; // after so many of its bytes; 0: it does not
 };
 
 static uint32_t less(uint32_t from, uint32_t what)
 {
     return what < from ? from - what : 0;
+}
+
+// A span too large for what is left goes in the next send, or in parts where it is the first one.
+static void cut(struct filling *filling, const struct span *span, uint32_t offset)
+{
+    if (filling->load.piece_count == 0) {
+        filling->cut = *span;
+        filling->cut_at = offset + (uint32_t)filling->bytes_max;
+        (void)load_add(&filling->load, span->at + offset, (uint32_t)filling->bytes_max);
+    }
 }
 
 // flow: NULL where nothing is metered.
@@ -248,10 +309,13 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
         allowance = conn_flow_allowance(shard, flow);
     }
     uint32_t offset = conn->frame_offset;
-    while (load->bytes < SEND_BYTES_MAX) {
+    uint32_t whole_bytes_max = (conn->flags & CONN_TLS) != 0 && allowance.bytes > filling->bytes_max
+                                   ? (uint32_t)filling->bytes_max
+                                   : allowance.bytes;
+    while (load->bytes < filling->bytes_max) {
         struct span span;
         walk->whole_events_max = less(allowance.events, load->events);
-        walk->whole_bytes_max = less(allowance.bytes, (uint32_t)load->bytes);
+        walk->whole_bytes_max = less(whole_bytes_max, (uint32_t)load->bytes);
         filling->end.result = walk_next(walk, &span);
         if (filling->end.result != WALK_SPAN) {
             break;
@@ -261,6 +325,10 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
         if (conn_flow_holds(shard, flow, &allowance, load->events == 0, load->events + span.count,
                             (uint32_t)load->bytes + length)) {
             filling->end.held_bytes = length;
+            break;
+        }
+        if ((conn->flags & CONN_TLS) != 0 && load->bytes + length > filling->bytes_max) {
+            cut(filling, &span, offset);
             break;
         }
         if (!load_add(load, span.at + offset, length)) {
@@ -277,13 +345,26 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
     filling->end.has_load = load->piece_count > 0;
 }
 
+static void queue_load(struct shard *shard, struct conn *conn, const struct load *load)
+{
+    if ((conn->flags & CONN_TLS) != 0) {
+        conn_tls_send_load(shard, conn, load);
+    } else {
+        shard->piece_count += load->piece_count;
+        load_queue(shard, conn, load);
+    }
+}
+
 // flow: NULL where nothing is metered.
 static void send_events(struct shard *shard, struct conn *conn, struct conn_flow *flow,
                         bool one_frame)
 {
     struct filling filling = {.load = {.pieces = shard->pieces + shard->piece_count},
+                              .bytes_max = (conn->flags & CONN_TLS) != 0 ? CONN_TLS_SEND_BYTES_MAX
+                                                                         : SEND_BYTES_MAX,
                               .cursor = conn->cursor};
     struct load *load = &filling.load;
+    struct begun begun = {0};
     struct walk walk;
     if (flow != NULL) {
         conn_flow_begin_send(conn, flow);
@@ -295,12 +376,17 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
         conn->sent_from_offset = conn->frame_offset;
         conn->cursor = filling.cursor;
         conn->frame_offset = 0;
-        shard->piece_count += load->piece_count;
-        load_queue(shard, conn, load);
+        bool is_cut = filling.cut_at > 0;
+        if (is_cut && !settle_within(conn, &filling.cut, filling.cut_at, &begun)) {
+            conn_close(shard, conn, CLOSE_LOST);
+            return;
+        }
+        queue_load(shard, conn, load);
         if (flow != NULL) {
-            conn_flow_charge(flow, load->events, (uint32_t)load->bytes);
-            flow->charged_oversize = filling.oversize;
-            shard->stats.oversize_told += filling.oversize;
+            conn_flow_charge(flow, is_cut ? begun.events : load->events,
+                             is_cut ? begun.bytes : (uint32_t)load->bytes);
+            flow->charged_oversize = filling.oversize + begun.oversize;
+            shard->stats.oversize_told += filling.oversize + begun.oversize;
         }
     }
     conn_walked(shard, conn, &walk, &filling.end);
@@ -355,7 +441,9 @@ void conn_pump(struct shard *shard, struct conn *conn)
         return;
     }
     if ((conn->flags & CONN_GOODBYE) != 0) {
-        conn_half_close(shard, conn);
+        if ((conn->flags & CONN_TLS) == 0 || conn_tls_end(shard, conn)) {
+            conn_half_close(shard, conn);
+        }
         return;
     }
     if (conn->state == CONN_REQUEST) {
@@ -380,40 +468,6 @@ void conn_pump(struct shard *shard, struct conn *conn)
     } else if ((conn->flags & CONN_PARKED) == 0 && conn_check_lag(shard, conn)) {
         send_next(shard, conn);
     }
-}
-
-// What of a send has been begun.
-struct begun {
-    uint32_t events;
-    uint32_t bytes;
-    uint32_t oversize;
-};
-
-// The send ended within this span, after `sent` bytes of it. False where no frame stands there.
-static bool settle_within(struct conn *conn, const struct span *span, uint64_t sent,
-                          struct begun *begun)
-{
-    struct slice frames = slice_from(span->at, span->length);
-    size_t start = 0;
-    uint64_t id = span->last_id;
-    if (span->count > 1 && !frame_find(frames, (size_t)sent, &start, &id)) {
-        return false;
-    }
-    // Right before that frame: what had expired in between must not be taken for it.
-    conn->cursor = id - 1;
-    conn->frame_offset = (uint32_t)(sent - start);
-    if (span->count == 1) {
-        begun->events++;
-        begun->bytes += span->length;
-        begun->oversize += span->is_oversize;
-    } else if ((conn->flags & CONN_FLOW) != 0) {
-        struct slice rest = slice_after(frames, start);
-        struct slice frame = slice_empty();
-        bool is_begun = conn->frame_offset > 0 && frame_next(&rest, &frame, &id);
-        begun->events += frame_count(slice_first(frames, start)) + is_begun;
-        begun->bytes += (uint32_t)(start + frame.length);
-    }
-    return true;
 }
 
 // How far a short send came: the same walk again. False when that cannot be found out.

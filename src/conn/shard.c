@@ -14,6 +14,7 @@
 #include "conn/link.h"
 #include "conn/overflow.h"
 #include "conn/slowest.h"
+#include "conn/tls.h"
 #include "io/buffers.h"
 
 enum {
@@ -112,7 +113,7 @@ static int make_tables(struct shard *shard, char *error, size_t error_size)
     shard->messages = map_zeroed(SHARD_MESSAGES_MAX * sizeof(*shard->messages));
     shard->scratch = map_zeroed(SHARD_SCRATCH_BYTES);
     if (result != 0 || shard->pieces == NULL || shard->messages == NULL || shard->scratch == NULL ||
-        !make_token_cache(shard)) {
+        !make_token_cache(shard) || !conn_tls_init(shard)) {
         snprintf(error, error_size, "no memory for the tables of worker %u", shard->options.worker);
         return -ENOMEM;
     }
@@ -206,6 +207,7 @@ void shard_free(struct shard *shard)
             struct conn *conn = &ring->conns[slot];
             if (conn->state != CONN_FREE) {
                 conn_drop_grant(shard, conn);
+                conn_tls_drop(shard, conn);
                 free(conn->outbox);
                 if ((conn->flags & CONN_FLOW) != 0) {
                     free(conn_flow_of(shard, conn)->overflow);
@@ -231,6 +233,7 @@ void shard_free(struct shard *shard)
     munmap(shard->pieces, SHARD_PIECES_MAX * sizeof(*shard->pieces));
     munmap(shard->messages, SHARD_MESSAGES_MAX * sizeof(*shard->messages));
     munmap(shard->scratch, SHARD_SCRATCH_BYTES);
+    conn_tls_free(shard);
     free(shard->unsubscribed);
 }
 

@@ -140,6 +140,7 @@ struct shard_stats {
     // Looks at runs of events for those who are catching up, and at what had left memory.
     uint64_t replays_in_memory, replays_on_disk;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
+    uint64_t tls_handshakes, tls_resumed, tls_failures, tls_bytes_sent;
     uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
     uint64_t gaps_told, ends_told, transients_dropped;
     uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
@@ -216,10 +217,13 @@ struct shard {
     uint32_t batch;
     uint32_t piece_count, message_count;
     uint32_t scratch_used;
+    uint32_t sealed_used;
     uint64_t sends_flushed; // stats.sends before it
     struct iovec *pieces;
     struct msghdr *messages;
     uint8_t *scratch;
+    uint8_t *sealed;   // ciphertext; NULL: no listener speaks TLS
+    uint8_t *unsealed; // where the pieces of one send are put together
 
     // Connections that have something to do: those whose requests are read apart from the others.
     struct ready ready;
@@ -498,6 +502,9 @@ void conn_pump(struct shard *shard, struct conn *conn);
 // Sends bytes that the broker made (in scratch of this batch, or static). What the socket does not
 // take goes to the outbox.
 void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length);
+// The same of bytes that go as they are.
+void conn_queue_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes,
+                      uint32_t length);
 // Whether a send of it is queued in the present batch.
 static inline bool conn_has_send(const struct shard *shard, const struct conn *conn)
 {

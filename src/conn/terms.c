@@ -49,6 +49,7 @@ void terms_release(struct terms *terms)
         return;
     }
     keyring_release(terms->keyring);
+    tls_server_release(terms->tls);
     arena_free(&terms->texts);
     free(terms);
 }

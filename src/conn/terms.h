@@ -14,6 +14,7 @@
 #include "flow/overflow.h"
 #include "flow/quality.h"
 #include "flow/rules.h"
+#include "tls/server.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ struct terms {
     struct ip_ranges trusted_proxies; // who may say whose a connection is
     struct token_rules token_rules;
     struct keyring *keyring; // a reference. NULL: no keys are configured
+    struct tls_server *tls;  // a reference. NULL: no listener speaks TLS
     struct arena texts;      // what slices in here point to, see terms_keep
 };
 

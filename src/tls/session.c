@@ -159,6 +159,11 @@ enum tls_progress tls_session_read(struct tls_session *session, struct slice *in
     return progress;
 }
 
+bool tls_session_has_plain(const struct tls_session *session)
+{
+    return SSL_pending(session->ssl) > 0;
+}
+
 bool tls_session_has_pending(const struct tls_session *session)
 {
     return SSL_has_pending(session->ssl) == 1;

@@ -40,8 +40,9 @@ void tls_session_free(struct tls_session *session); // NULL is allowed
 // to `size` bytes, *length of them with TLS_PLAIN.
 enum tls_progress tls_session_read(struct tls_session *session, struct slice *input,
                                    struct buffer *out, uint8_t *plain, size_t size, size_t *length);
-// Whether it holds bytes that were taken but not given: of a record that came in part, or whose
-// plaintext did not fit.
+// Whether it holds plaintext that did not fit: it is given without further input.
+bool tls_session_has_plain(const struct tls_session *session);
+// Whether it holds anything that was taken but not given: that, or a record that came in part.
 bool tls_session_has_pending(const struct tls_session *session);
 bool tls_session_is_established(const struct tls_session *session);
 // After its handshake.

@@ -99,6 +99,9 @@ export class Broker {
   get url() { return `http://${this.host}:${this.port}`; }
   get pid() { return this.child.pid; }
 
+  // A connection of a client's.
+  connect() { return createConnection(this.port, '127.0.0.1'); }
+
   // Until it says that it is ready.
   async start() {
     const command = [...this.launcher, binary, 'serve',
@@ -116,9 +119,10 @@ export class Broker {
     const line = await within('the broker is ready', Promise.race([ready, ended]));
     ended.catch(() => {});
     this.line = line;
-    const address = /http:\/\/[\d.]+:(\d+)/.exec(line);
+    const address = /https?:\/\/[\d.]+:(\d+)/.exec(line);
     assert.ok(address, `no address in: ${line}`);
     this.port = Number(address[1]);
+    this.tlsPort = Number(/https:\/\/[\d.]+:(\d+)/.exec(line)?.[1]); // NaN: no such listener
     this.adminPort = Number(/ admin on http:\/\/[\d.]+:(\d+)/.exec(line)?.[1]); // NaN: no such listener
   }
 
@@ -343,7 +347,7 @@ export class Subscriber {
     const onFrame = onEvent ?? ((event) => this.events.push(event));
     const reader = new EventReader((event) => (event.data === null ? this.notices.push(event) : onFrame(event)));
     let head = '';
-    this.socket = createConnection(broker.port, '127.0.0.1');
+    this.socket = broker.connect?.() ?? createConnection(broker.port, '127.0.0.1');
     this.socket.setEncoding('utf8');
     const fields = Object.entries({ Host: 'localhost', Accept: 'text/event-stream', ...headers });
     this.socket.write(`GET ${path} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`);
