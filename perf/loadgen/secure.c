@@ -203,6 +203,15 @@ static bool host_set(const struct secure *secure, SSL *ssl)
     return SSL_set_tlsext_host_name(ssl, host) == 1 && (!verifies || SSL_set1_host(ssl, host) == 1);
 }
 
+// As a copy: OpenSSL takes a ticket of TLS 1.3 that was offered for used up.
+static bool ticket_offer(SSL *ssl, const SSL_SESSION *ticket)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(ticket);
+    bool is_offered = copy != NULL && SSL_set_session(ssl, copy) == 1;
+    SSL_SESSION_free(copy);
+    return is_offered;
+}
+
 static bool ssl_begin(struct secure_session *session, bool resumes)
 {
     struct secure *secure = session->secure;
@@ -216,8 +225,7 @@ static bool ssl_begin(struct secure_session *session, bool resumes)
     SSL_set_bio(session->ssl, wire, wire);
     SSL_set_connect_state(session->ssl);
     return SSL_set_app_data(session->ssl, secure) == 1 && host_set(secure, session->ssl) &&
-           (!resumes || secure->ticket == NULL ||
-            SSL_set_session(session->ssl, secure->ticket) == 1);
+           (!resumes || secure->ticket == NULL || ticket_offer(session->ssl, secure->ticket));
 }
 
 struct secure_session *secure_begin(struct secure *secure, bool resumes)

@@ -66,6 +66,7 @@ static void server_begin(void)
     server.ssl = SSL_new(server.context);
     SSL_set_bio(server.ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(server.ssl);
+    buffer_clear(&sent);
 }
 
 static void client_begin(const struct secure_config *config)
@@ -81,8 +82,8 @@ static void set_up(void)
     server.context = SSL_CTX_new(TLS_server_method());
     cr_assert_not_null(server.context);
     certificate_make(server.context);
-    server_begin();
     buffer_wrap(&sent, sent_bytes, sizeof sent_bytes);
+    server_begin();
 }
 
 static void tear_down(void)
@@ -229,7 +230,6 @@ Test(secure, verifies_names_and_addresses_where_it_has_authorities)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct secure_config config = {.host = cases[i].host, .authorities = certificate_path};
         server_begin();
-        buffer_clear(&sent);
         client_begin(&config);
         int result = shake(FLIGHT_BYTES_MAX);
         cr_assert_eq(result, cases[i].told == NULL ? 1 : -EPROTO, "%s: %s", cases[i].host, error);
@@ -254,7 +254,6 @@ Test(secure, one_that_comes_back_resumes_though_the_first_has_gone)
     for (size_t i = 0; i < 2; i++) {
         struct secure_config config = {.host = "here.test", .version = versions[i]};
         server_begin();
-        buffer_clear(&sent);
         client_begin(&config);
         cr_assert_eq(shake(FLIGHT_BYTES_MAX), 1);
         expect_request("one");
@@ -279,6 +278,24 @@ Test(secure, one_that_comes_back_resumes_though_the_first_has_gone)
         session = NULL;
         secure = NULL;
     }
+}
+
+Test(secure, several_at_once_may_offer_the_same_ticket)
+{
+    client_begin(&PLAIN);
+    cr_assert_eq(shake(FLIGHT_BYTES_MAX), 1);
+    expect_request("one");
+    expect_response("two", FLIGHT_BYTES_MAX);
+    secure_end(session);
+    for (uint64_t resumed = 1; resumed <= 2; resumed++) {
+        session = secure_begin(secure, true);
+        server_begin();
+        (void)SSL_set_num_tickets(server.ssl, 0);
+        cr_assert_eq(shake(FLIGHT_BYTES_MAX), 1);
+        cr_assert_eq(secure_tally(secure)->resumed, resumed);
+        secure_end(session);
+    }
+    session = NULL;
 }
 
 Test(secure, the_servers_goodbye_is_its_end)
