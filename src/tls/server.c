@@ -48,8 +48,12 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
 static int prepare_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                           EVP_MAC_CTX *mac, int is_sealing)
 {
-    return tls_tickets_prepare(&tls_session_server(ssl)->tickets, name, iv, cipher, mac,
-                               is_sealing != 0);
+    enum { OPENED = 1, OPENED_TO_BE_RENEWED = 2 };
+    int result = tls_tickets_prepare(&tls_session_server(ssl)->tickets, name, iv, cipher, mac,
+                                     is_sealing != 0);
+    // Clients use a ticket of TLS 1.3 once: who resumes gets the next one.
+    bool is_used_up = is_sealing == 0 && SSL_version(ssl) == TLS1_3_VERSION;
+    return result == OPENED && is_used_up ? OPENED_TO_BE_RENEWED : result;
 }
 
 // --- life ---

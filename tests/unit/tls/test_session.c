@@ -219,6 +219,18 @@ Test(session, resumes_across_servers_with_the_same_ticket_keys)
     check_resumption(TLS1_3_VERSION);
 }
 
+// Clients use a ticket of TLS 1.3 once.
+Test(session, who_resumes_gets_a_ticket_for_the_next_time)
+{
+    shake_hands();
+    for (int times = 0; times < 3; times++) {
+        renew_session(server);
+        client_again(&client, NULL);
+        shake_hands();
+        cr_assert(tls_session_is_resumed(session), "after %d times", times);
+    }
+}
+
 Test(session, resumes_in_tls_1_2)
 {
     check_resumption(TLS1_2_VERSION);
