@@ -300,12 +300,22 @@ static bool next_place(const struct setting_table *table, struct place *place, s
 
 static bool find_place(const struct setting_table *table, const char *name, size_t *index)
 {
-    struct place place = {0};
-    for (size_t i = 0; next_place(table, &place, i); i = place.index + 1) {
-        if (strcmp(place.name, name) == 0) {
-            *index = place.index;
-            return true;
+    const char *point = strrchr(name, '.');
+    size_t length = point == NULL ? 0 : (size_t)(point - name);
+    size_t first = 0;
+    for (size_t i = 0; table->sections[i] != NULL; i++) {
+        const struct setting_section *section = table->sections[i];
+        bool is_here = section->name != NULL && strlen(section->name) == length &&
+                       memcmp(section->name, name, length) == 0;
+        for (size_t n = 0; is_here && n < section->count; n++) {
+            char place[SETTING_PLACE_SIZE];
+            setting_place_name(section, &section->settings[n], place);
+            if (strcmp(place, name) == 0) {
+                *index = first + n;
+                return true;
+            }
         }
+        first += section->count;
     }
     return false;
 }
