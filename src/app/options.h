@@ -62,6 +62,7 @@ struct options {
     struct setting_texts listen;       // io/listen_spec.h; see listeners_read
     struct setting_texts admin_listen; // the same
     const char *trusted_proxies;       // NULL: none; see options_read_proxies
+    unsigned forwarded;                // enum http_forwarded
     const char *socket;                // NULL: paths_default_socket
     uint64_t socket_mode;
     struct setting_ids socket_allow_uid;

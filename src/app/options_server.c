@@ -6,6 +6,9 @@
 #include "log/streams.h"
 #include "worker/worker.h"
 
+// In the order of enum http_forwarded.
+static const char *const forwarded_fields[] = {"none", "x-forwarded-for", "forwarded", NULL};
+
 // clang-format off: tables, one setting a block
 static const struct setting config_settings[] = {
     {.key = "config",
@@ -54,6 +57,14 @@ static const struct setting server_settings[] = {
      .default_note = "none",
      .help = "proxies that may say whose a connection or request is, as 10.0.0.0/8; peers of Unix "
              "sockets may"},
+    {.key = "forwarded",
+     .kind = SETTING_CHOICE,
+     .traits = SETTING_RELOADS,
+     .offset = AT(forwarded),
+     .default_text = "none",
+     .choices = forwarded_fields,
+     .help = "the field by which trusted proxies say whose a request is; the others' is not looked "
+             "at"},
     {.key = "user",
      .kind = SETTING_TEXT,
      .offset = AT(user),

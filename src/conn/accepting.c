@@ -145,8 +145,8 @@ static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *c
                shard->terms->connections_max) {
         refuse(conn, cold, REFUSAL_CONNECTIONS);
         atomic_fetch_sub_explicit(connections, 1, memory_order_relaxed);
-    } else if ((conn->flags & CONN_PROXY_HEADER) == 0 && !shard_count_address(shard, conn)) {
-        shard_refuse_address(shard, conn);
+    } else if ((conn->flags & CONN_PROXY_HEADER) == 0) {
+        proxied_meet_peer(shard, conn);
     }
 }
 

@@ -8,8 +8,9 @@
 #include "conn/client_address.h"
 #include "conn/proxy_header.h"
 #include "conn/shard.h"
+#include "http/forwarded.h"
 
-enum { WARNING_INTERVAL_MS = 10 * 1000 };
+enum { WARNING_INTERVAL_MS = 10 * 1000, RETRY_AFTER_CONNECTIONS_S = 1 };
 
 static bool is_trusted(const struct shard *shard, int family, const uint8_t *address)
 {
@@ -47,18 +48,13 @@ static void refuse_header(struct shard *shard, struct conn *conn, enum proxy_pro
     conn_close(shard, conn, CLOSE_PROXY);
 }
 
-// From here on it is the client's.
-static void meet_client(struct shard *shard, struct conn *conn, const struct proxy_header *header)
+// From here on it is the client's, or the proxy's own.
+static void take_address(struct conn_cold *cold, const struct proxy_header *header)
 {
-    struct conn_cold *cold = conn_cold_of(shard, conn);
-    if (proxy_header_is_local(header)) {
-        return; // the proxy's own, which does not count for its address
-    }
-    cold->family = (uint8_t)proxy_header_family(header); // 0 of a client without an address
-    memcpy(cold->address, header->address, sizeof(cold->address));
-    cold->port = header->port;
-    if ((conn->flags & CONN_UNCOUNTED) == 0 && !shard_count_address(shard, conn)) {
-        shard_refuse_address(shard, conn);
+    if (!proxy_header_is_local(header)) {
+        cold->family = (uint8_t)proxy_header_family(header); // 0 of a client without an address
+        memcpy(cold->address, header->address, sizeof(cold->address));
+        cold->port = header->port;
     }
 }
 
@@ -76,10 +72,84 @@ bool proxied_take_header(struct shard *shard, struct conn *conn, struct slice *b
     conn->flags &= ~(uint32_t)CONN_PROXY_HEADER;
     const struct proxy_header done = *header; // its place is another's from here on
     *header = (struct proxy_header){.at = 0};
-    meet_client(shard, conn, &done);
+    take_address(conn_cold_of(shard, conn), &done);
+    if ((conn->flags & CONN_UNCOUNTED) == 0 && !proxy_header_is_local(&done)) {
+        proxied_meet_peer(shard, conn);
+    }
     *bytes = slice_after(*bytes, consumed);
     if (bytes->length == 0) {
         request_arm_receive(shard, conn);
     }
     return bytes->length > 0;
+}
+
+// --- fields of requests ---
+
+void proxied_meet_peer(struct shard *shard, struct conn *conn)
+{
+    struct conn_cold *cold = conn_cold_of(shard, conn);
+    if (shard->terms->forwarded != HTTP_FORWARDED_NOT &&
+        is_trusted(shard, cold->family, cold->address)) {
+        conn->flags |= CONN_PROXIED;
+        cold->peer = (struct conn_peer){.family = cold->family, .port = cold->port};
+        memcpy(cold->peer.address, cold->address, sizeof(cold->address));
+    } else if (!shard_count_address(shard, conn)) {
+        shard_refuse_address(shard, conn);
+    }
+}
+
+// The peer itself, unless it says who: where what it says cannot be read, too.
+static struct conn_peer client_of(const struct shard *shard, const struct conn_cold *cold,
+                                  const struct context *context)
+{
+    struct conn_peer client = cold->peer;
+    enum http_forwarded form = shard->terms->forwarded;
+    if (form == HTTP_FORWARDED_NOT || !is_trusted(shard, client.family, client.address)) {
+        return client;
+    }
+    struct slice field =
+        http_request_field(&context->request, form == HTTP_FORWARDED_X ? HTTP_FIELD_X_FORWARDED_FOR
+                                                                       : HTTP_FIELD_FORWARDED);
+    struct ip ip;
+    uint16_t port = 0;
+    char text[CLIENT_ADDRESS_TEXT_BYTES];
+    switch (http_forwarded_client(form, field, &shard->terms->trusted_proxies, &ip, &port)) {
+    case HTTP_CLIENT_UNKNOWN: break;
+    case HTTP_CLIENT_KNOWN:
+        client.family = ip.family;
+        client.port = port;
+        memcpy(client.address, ip.bytes, sizeof(client.address));
+        break;
+    case HTTP_CLIENT_MALFORMED:
+        LOGGER_EVERY(WARNING_INTERVAL_MS, LOGGER_WARN, "http",
+                     "%s of proxy " SLICE_FORMAT " cannot be read: the request counts as its own",
+                     form == HTTP_FORWARDED_X ? "X-Forwarded-For" : "Forwarded",
+                     SLICE_ARGUMENTS(client_address_text(cold, text)));
+        break;
+    }
+    return client;
+}
+
+bool proxied_take_client(struct shard *shard, struct conn *conn, const struct context *context)
+{
+    struct conn_cold *cold = conn_cold_of(shard, conn);
+    const struct conn_peer client = client_of(shard, cold, context);
+    bool is_same = client.family == cold->family &&
+                   memcmp(client.address, cold->address, sizeof(client.address)) == 0;
+    cold->port = client.port;
+    if (is_same && (conn->flags & (CONN_BY_ADDRESS | CONN_UNCOUNTED)) != 0) {
+        return true;
+    }
+    shard_uncount_address(shard, conn);
+    cold->family = client.family;
+    memcpy(cold->address, client.address, sizeof(cold->address));
+    if ((conn->flags & CONN_UNCOUNTED) != 0 || shard_count_address(shard, conn)) {
+        return true;
+    }
+    struct http_fault fault;
+    http_fault_set(&fault, ERR_TOO_MANY_CONNECTIONS,
+                   "your address has as many connections as it may");
+    fault.status = 429;
+    request_fail(shard, conn, &fault, NULL, RETRY_AFTER_CONNECTIONS_S);
+    return false;
 }

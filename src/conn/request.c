@@ -306,7 +306,8 @@ static bool look_at(struct shard *shard, struct conn *conn, struct context *cont
         conn_is_admin(shard, conn) ? HTTP_AUDIENCE_ADMIN : HTTP_AUDIENCE_PUBLIC;
     bool is_found =
         http_route_find(&context->route, &context->request, audience, &fault) == ERR_NONE;
-    if (!access_check(shard, conn, context)) {
+    if (((conn->flags & CONN_PROXIED) != 0 && !proxied_take_client(shard, conn, context)) ||
+        !access_check(shard, conn, context)) {
         return false;
     }
     if (!is_found) {

@@ -364,6 +364,12 @@ void conn_beat(struct shard *shard, struct conn *conn);
 void proxied_begin(struct shard *shard, struct conn *conn);
 // Takes the header off what came. False: nothing is left, or the connection is closed.
 bool proxied_take_header(struct shard *shard, struct conn *conn, struct slice *bytes);
+// Who it is from is known: it counts for that address, which may refuse it, unless that is a
+// trusted proxy's, whose requests say whose they are.
+void proxied_meet_peer(struct shard *shard, struct conn *conn);
+// Of a request on a connection of such a proxy (CONN_PROXIED): whose it is. From then on the
+// connection is that client's and counts for it. False: it was answered.
+bool proxied_take_client(struct shard *shard, struct conn *conn, const struct context *context);
 
 // --- request.c ---
 void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit

@@ -14,6 +14,7 @@
 #include "flow/overflow.h"
 #include "flow/quality.h"
 #include "flow/rules.h"
+#include "http/forwarded.h"
 #include "tls/server.h"
 
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct terms {
     struct access_policy access;
     struct cors_origins origins;
     struct ip_ranges trusted_proxies; // who may say whose a connection is
+    enum http_forwarded forwarded;    // and of a request, in which field
     struct token_rules token_rules;
     struct keyring *keyring; // a reference. NULL: no keys are configured
     struct tls_server *tls;  // a reference. NULL: no listener speaks TLS

@@ -29,6 +29,7 @@ enum {
     HTTP_HOST_BYTES_MAX = 300,       // host of at most 253, port; more is refused
     HTTP_AUTHORIZATION_BYTES_MAX = (4 << 10) + 32, // a token of 4 KiB, its scheme
     HTTP_COOKIE_BYTES_MAX = 8 << 10,               // of all pages of the host; more is refused
+    HTTP_FORWARDED_BYTES_MAX = 2 << 10,            // of all proxies on the way; more is refused
     HTTP_SHORT_BYTES_MAX = 32,                     // values that are only compared, and numbers
     HTTP_NAME_BYTES = 32, // longest field name of interest, and the start of others
     HTTP_PARSER_BYTES = 128,
@@ -57,7 +58,9 @@ enum http_field {
     HTTP_FIELD_PRODUCER_SEQ,
     HTTP_FIELD_EVENT_TYPE,
     HTTP_FIELD_ACK,
-    HTTP_FIELD_REQUEST_ID, // X-Request-Id; what is longer than one may be is kept cut: no id
+    HTTP_FIELD_REQUEST_ID,      // X-Request-Id; what is longer than one may be is kept cut: no id
+    HTTP_FIELD_X_FORWARDED_FOR, // several are joined by commas
+    HTTP_FIELD_FORWARDED,       // the same
     HTTP_FIELD_COUNT,
 };
 

@@ -120,6 +120,71 @@ async function proxyProtocol(say) {
   say('PROXY');
 }
 
+async function forwarded(say, form, field) {
+  const local = join(scratch, `${form}.sock`);
+  const broker = await Broker.start({
+    directory: join(scratch, form),
+    flags: ['--listen', '127.0.0.1:0', '--listen', `127.0.0.1:0,proxy unix:${local}`, '--trusted-proxies', '127.0.0.0/30,10.0.0.0/8',
+      '--forwarded', form, '--connections-per-address', '2', '--requests-per-address', '20'],
+  });
+  const port = Number(/http:\/\/[\d.:]+, http:\/\/127\.0\.0\.1:(\d+)/.exec(broker.line)[1]);
+  const clients = [];
+  const open = (where, from) => {
+    const client = new Client(where, from);
+    clients.push(client);
+    return client;
+  };
+  const streamOf = async (client, value) => client.get('/streams/a', value === null ? {} : field(value)).status();
+
+  // Several requests on a connection may be several clients'; the last one's stream is listed as its own.
+  const proxy = open(broker.port);
+  for (const address of ['192.0.2.1', '192.0.2.2', '2001:db8::3']) {
+    assert.equal(await proxy.get('/healthz', field(address)).status(), 200);
+    assert.ok((await addresses(broker)).some((listed) => listed === (address.includes(':') ? `[${address}]:0` : `${address}:0`)));
+  }
+  assert.equal(await streamOf(proxy, '192.0.2.4'), 200);
+  assert.deepEqual(await addresses(broker), ['192.0.2.4:0']);
+
+  // Connections count for the client whose request was the last.
+  assert.equal(await streamOf(open(local), '192.0.2.4'), 200);
+  const third = open(broker.port);
+  assert.equal(await streamOf(third, '192.0.2.4'), 429);
+  assert.equal(await third.get('/healthz', field('192.0.2.5')).status(), 200, 'the connection goes on with others');
+  assert.equal(await streamOf(third, '192.0.2.5'), 200);
+  proxy.close();
+  await until('the place is free', async () => await streamOf(open(broker.port), '192.0.2.4') === 200);
+
+  // The header of PROXY says who the next one is: a trusted one may go on.
+  assert.equal(await streamOf(open(port).write(proxyHeader({ address: '10.1.2.3' })), '192.0.2.8'), 200);
+  assert.equal(await streamOf(open(port).write(proxyHeader({ address: '192.0.2.9' })), '192.0.2.10'), 200);
+  const seen = await addresses(broker);
+  assert.ok(seen.includes('192.0.2.8:0') && seen.includes('192.0.2.9:4711') && !seen.some((listed) => listed.startsWith('192.0.2.10')), `${seen}`);
+
+  // Who is not trusted says nothing of others, and what nobody can read counts for the proxy.
+  assert.equal(await streamOf(open(broker.port, '127.0.0.9'), '192.0.2.11'), 200);
+  assert.ok((await addresses(broker)).some((listed) => listed.startsWith('127.0.0.9:')));
+  assert.equal(await streamOf(open(broker.port, '127.0.0.2'), 'nonsense'), 200);
+  assert.equal(await streamOf(open(broker.port, '127.0.0.2'), null), 200);
+  assert.equal(await streamOf(open(broker.port, '127.0.0.2'), 'nonsense'), 429);
+  await told(broker, 'cannot be read: the request counts as its own');
+
+  // Rates, too: one client's are at their end, the next one's are not.
+  const many = open(broker.port);
+  for (let i = 0; i < 300; i++) many.get('/healthz', field('192.0.2.12'));
+  let refused = 0;
+  for (let i = 0; i < 300; i++) refused += await many.status() === 429 ? 1 : 0;
+  assert.ok(refused > 0, 'a client is slowed down');
+  assert.equal(await many.get('/healthz', field('192.0.2.13')).status(), 200);
+  for (const client of clients) client.close();
+  await broker.stop();
+  say(form);
+}
+
+const asX = (address) => ({ 'X-Forwarded-For': `198.51.100.1, ${address}, 10.0.0.1` });
+const asForwarded = (address) => ({ Forwarded: `for="what, for=${address.includes(':') ? `"[${address}]"` : address};proto=https, for=10.0.0.1` });
+
 test(async ({ say }) => {
   await proxyProtocol(say);
+  await forwarded(say, 'x-forwarded-for', asX);
+  await forwarded(say, 'forwarded', asForwarded);
 });
