@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/logger.h"
 #include "conn/tls.h"
 
-enum { RETRY_AFTER_BUSY_S = 1 };
+enum { RETRY_AFTER_BUSY_S = 1, LOG_INTERVAL_MS = 5000 };
 
 void request_arm_receive(struct shard *shard, struct conn *conn)
 {
@@ -438,8 +439,18 @@ static void complete(struct shard *shard, struct conn *conn, struct context *con
     }
 }
 
+// What a TLS client begins with: a record of its handshake.
+static bool looks_like_tls(const struct context *context)
+{
+    return context->received_length >= 2 && context->received[0] == 0x16 &&
+           context->received[1] == 3;
+}
+
 static void fail_feed(struct shard *shard, struct conn *conn, const struct context *context)
 {
+    if ((conn->flags & CONN_TLS) == 0 && looks_like_tls(context)) {
+        LOGGER_EVERY(LOG_INTERVAL_MS, LOGGER_INFO, "tls", "TLS came to a listener without it");
+    }
     if (context->is_answered) {
         conn_linger(shard, conn, CLOSE_ANSWERED);
     } else {

@@ -126,6 +126,99 @@ async function testEventSource(broker, lines) {
   source.close();
 }
 
+// A reader that stalls over TLS loses what its limit says, and is told exactly that; it then goes on with the newest.
+async function testSlowReader(broker, lines) {
+  const COUNT = 4000;
+  const slow = await new Subscriber(byTls(broker, { highWaterMark: 1 << 10 }), '/streams/slow?lag_events=50').begun();
+  const quick = await new Subscriber(byTls(broker), '/streams/slow').begun();
+  slow.socket.pause();
+  for (let i = 1; i <= COUNT; i += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, k) => lines.ask({ stream: 'slow', data: `${i + k}`.padEnd(2000, '.') })));
+  }
+  await until('all is there for who reads', () => quick.events.length === COUNT);
+  slow.socket.resume();
+  const gaps = () => slow.events.filter((event) => event.type === 'gap').map((event) => JSON.parse(event.data));
+  const lost = () => gaps().reduce((sum, gap) => sum + gap.count, 0);
+  await until('all came or is told as missing', () => slow.failure ?? slow.events.length - gaps().length + lost() === COUNT);
+  assert.equal(slow.failure, null);
+  assert.ok(gaps().length > 0, 'it was too slow');
+  const ids = slow.events.map((event) => event.id);
+  assert.deepEqual(ids, [...new Set(ids)].sort((a, b) => a - b), 'in order, none twice');
+  slow.close();
+  quick.close();
+}
+
+// Whoever has been here before comes back by a ticket, whichever worker takes it.
+async function testTickets(broker, version) {
+  const first = connect({ port: broker.tlsPort, host: '127.0.0.1', servername: 'localhost', ca: authority.pem,
+    maxVersion: version });
+  const session = await within('a ticket', new Promise((resolve, reject) => {
+    first.on('error', reject);
+    first.once('session', resolve);
+    first.once('secureConnect', () => first.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+    first.resume();
+  }));
+  first.destroy();
+  for (let i = 0; i < 8; i++) {
+    const socket = await shakeHands(broker, { session, maxVersion: version });
+    assert.ok(socket.isSessionReused(), `${version} with a ticket`);
+    socket.destroy();
+  }
+  return session;
+}
+
+const nameShown = async (broker, servername, options = {}) => {
+  const socket = await shakeHands(broker, { servername, rejectUnauthorized: false, ...options });
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return CN;
+};
+
+async function testNames(broker) {
+  assert.equal(await nameShown(broker, 'localhost'), 'localhost');
+  assert.equal(await nameShown(broker, 'other.test'), 'other.test');
+  assert.equal(await nameShown(broker, 'unknown.test'), 'localhost');
+}
+
+// What comes to the wrong port is told so.
+async function testWrongPort(broker) {
+  const { out } = await run('curl', ['-sS', '-i', '--max-time', '10', `http://127.0.0.1:${broker.tlsPort}/healthz`]);
+  assert.match(out, /^HTTP\/1\.1 400 /);
+  assert.match(out, /this port speaks TLS/);
+  const wrong = await run('curl', ['-sS', '-k', '--max-time', '10', `https://127.0.0.1:${broker.port}/healthz`]);
+  assert.equal(wrong.code, 35, 'a handshake with a listener without TLS');
+  assert.match(broker.log(), /TLS came to a listener without/);
+}
+
+// New files are taken while events flow; faulty ones are told of, and change nothing.
+async function testOtherCertificates(broker, lines, pair) {
+  const reader = await new Subscriber(byTls(broker), '/streams/renewed').begun();
+  let published = 0;
+  let isOver = false;
+  const publishing = (async () => {
+    while (!isOver) {
+      await lines.ask({ stream: 'renewed', data: String(++published) });
+      await sleep(2);
+    }
+  })();
+  const session = await testTickets(broker, 'TLSv1.3');
+  authority.make('first', 'renewed.test');
+  await until('the new certificate is shown', async () => (await nameShown(broker, 'unknown.test')) === 'renewed.test');
+  const back = await shakeHands(broker, { session });
+  assert.ok(back.isSessionReused(), 'tickets of before count');
+  back.destroy();
+  const good = readFileSync(pair.key);
+  writeFileSync(pair.key, 'no key');
+  await until('it is told', () => /first\.key: holds no private key.*stay what they were/.test(broker.log()));
+  assert.equal(await nameShown(broker, 'unknown.test'), 'renewed.test');
+  writeFileSync(pair.key, good);
+  isOver = true;
+  await publishing;
+  await reader.has(published);
+  assert.deepEqual(reader.events.map((event) => Number(event.data)), Array.from({ length: published }, (_, i) => i + 1));
+  reader.close();
+}
+
 test(async ({ say }) => {
   const pair = authority.make('first');
   const broker = await Broker.start({ flags: [...PLAIN_AND_TLS, ...flagsOf(pair, authority.make('other', 'other.test'))] });
@@ -138,6 +231,16 @@ test(async ({ say }) => {
   say('requests on one connection');
   await testEventSource(broker, lines);
   say('EventSource');
+  await testSlowReader(broker, lines);
+  say('a slow reader');
+  await testTickets(broker, 'TLSv1.2');
+  await testTickets(broker, 'TLSv1.3');
+  say('tickets');
+  await testNames(broker);
+  await testWrongPort(broker);
+  say('names, and wrong ports');
+  await testOtherCertificates(broker, lines, pair);
+  say('other certificates');
   lines.close();
   await broker.stop();
 });
