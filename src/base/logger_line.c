@@ -127,14 +127,16 @@ static void put_quoted(struct logger_line *line, struct slice text, size_t bytes
 {
     line->at[line->length++] = '"';
     size_t at = 0;
-    while (at < text.length && at < bytes_max) {
+    size_t left = bytes_max;
+    while (at < text.length) {
         char unit[UNIT_BYTES_MAX];
         size_t taken;
         size_t length = write_unit(slice_after(text, at), unit, &taken);
-        if (length + 1 > room(line)) {
+        if (length > left || length + 1 > room(line)) {
             break;
         }
         put(line, slice_from(unit, length));
+        left -= length;
         at += taken;
     }
     line->at[line->length++] = '"';

@@ -42,7 +42,7 @@ void logger_line_plain(struct logger_line *line, struct slice text);
 // JSON's opening brace; nothing in other formats.
 void logger_line_open(struct logger_line *line);
 
-// Members. The key is plain ASCII. Of a text at most about bytes_max bytes are taken.
+// Members. The key is plain ASCII. A text takes at most bytes_max bytes of the line, quotes aside.
 void logger_line_text(struct logger_line *line, const char *key, struct slice text,
                       size_t bytes_max);
 void logger_line_u64(struct logger_line *line, const char *key, uint64_t value);

@@ -62,7 +62,8 @@ Test(logger_line, escapes_in_json)
 Test(logger_line, cuts_texts_between_characters)
 {
     struct slice text = SLICE_LITERAL("\xc3\xa4\xc3\xa4\xc3\xa4");
-    cr_assert_str_eq(line_of(LOGGER_JSON, text, 3, ROOM), "{\"k\":\"\xc3\xa4\xc3\xa4\"}\n");
+    cr_assert_str_eq(line_of(LOGGER_JSON, text, 5, ROOM), "{\"k\":\"\xc3\xa4\xc3\xa4\"}\n");
+    cr_assert_str_eq(line_of(LOGGER_JSON, slice_of("\n\n\n"), 5, ROOM), "{\"k\":\"\\n\\n\"}\n");
     cr_assert_str_eq(line_of(LOGGER_JSON, text, 0, ROOM), "{\"k\":\"\"}\n");
     cr_assert_str_eq(line_of(LOGGER_LOGFMT, slice_of("abc"), 2, ROOM), "k=\"ab\"\n");
 }
