@@ -131,6 +131,7 @@ struct options {
     uint64_t memory_limit_bytes; // 0: a share of the machine's, where no control group has one
     unsigned log_level;          // enum logger_level
     unsigned log_format;         // enum logger_format
+    const char *access_log;      // a path, "stderr" or "off" (conn/access_file.h)
     uint64_t worker_inbox;
     uint64_t log_inbox;
     uint64_t ring_descriptors; // 0: as many as the limit of open files allows

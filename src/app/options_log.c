@@ -136,12 +136,20 @@ static const struct setting logging_settings[] = {
      .offset = AT(log_format),
      .default_text = "text",
      .choices = log_formats,
-     .help = "how a line is written"},
+     .help = "how a line is written, on standard error and in the access log"},
+    {.key = "access-log",
+     .kind = SETTING_TEXT,
+     .traits = SETTING_RELOADS,
+     .offset = AT(access_log),
+     .value_name = "PATH",
+     .default_text = "off",
+     .help = "a line for each request and each end of a stream: a file that SIGHUP opens anew, "
+             "stderr, or off"},
 };
 
 const struct setting_section section_logging = {
     .name = "logging",
-    .title = "what is told on standard error",
+    .title = "what is told on standard error, and of requests",
     .settings = logging_settings,
     .count = OPTIONS_COUNT(logging_settings),
 };

@@ -72,7 +72,8 @@ struct server {
     struct key_watch keys;
     struct keyring *keyring; // of tokens, in force. NULL: none
     struct tls_watch certificates;
-    struct tls_server *tls; // in force. NULL: no listener speaks TLS
+    struct tls_server *tls;          // in force. NULL: no listener speaks TLS
+    struct access_file *access_file; // where the access log goes. NULL: there is none
     enum phase phase;
     bool are_told;
     uint64_t phase_end_ms; // monotonic
@@ -245,10 +246,19 @@ static bool open_log(struct server *server, char *message)
     return server->log_thread != NULL;
 }
 
+static struct terms *make_terms(const struct server *server, char *message)
+{
+    return terms_of_options(&server->options, server->keyring, server->tls, server->access_file,
+                            message, MESSAGE_SIZE);
+}
+
 static bool create_workers(struct server *server, char *message)
 {
-    struct terms *terms =
-        terms_of_options(&server->options, server->keyring, server->tls, message, MESSAGE_SIZE);
+    if (!access_file_open(server->options.access_log, &server->access_file, message,
+                          MESSAGE_SIZE)) {
+        return false;
+    }
+    struct terms *terms = make_terms(server, message);
     bool are_created =
         terms != NULL &&
         worker_set_create(server->worker_set, terms, log_thread_loop(server->log_thread),
@@ -328,8 +338,7 @@ static void begin_end(struct server *server)
 static bool put_in_force(struct server *server)
 {
     char message[MESSAGE_SIZE];
-    struct terms *terms =
-        terms_of_options(&server->options, server->keyring, server->tls, message, MESSAGE_SIZE);
+    struct terms *terms = make_terms(server, message);
     if (terms == NULL) {
         LOG_ERROR("serve", "%s; what was in force stays so", message);
         return false;
@@ -367,13 +376,38 @@ static void look_at_certificates(struct server *server, bool is_asked)
     }
 }
 
+// Opens it anew: somebody may have moved the file away.
+static void reopen_access_log(struct server *server)
+{
+    struct access_file *file;
+    char message[MESSAGE_SIZE];
+    if (!access_file_open(server->options.access_log, &file, message, sizeof(message))) {
+        LOG_ERROR("serve", "%s; it stays where it was", message);
+        return;
+    }
+    access_file_release(server->access_file);
+    server->access_file = file;
+    if (put_in_force(server)) {
+        LOG_INFO("serve", "the access log is opened anew");
+    }
+}
+
+static void look_again(struct server *server)
+{
+    if (server->phase == PHASE_RUNNING && server->access_file != NULL) {
+        reopen_access_log(server);
+    }
+    look_at_keys(server, true);
+    look_at_certificates(server, true);
+}
+
 static void on_signal(struct server *server)
 {
     struct signalfd_siginfo info;
     while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGHUP && (server->options.auth_keys.count > 0 || server->tls)) {
-            look_at_keys(server, true);
-            look_at_certificates(server, true);
+        if (info.ssi_signo == SIGHUP && (server->options.auth_keys.count > 0 ||
+                                         server->tls != NULL || server->access_file != NULL)) {
+            look_again(server);
             continue;
         }
         if (server->phase != PHASE_RUNNING) {
@@ -487,6 +521,7 @@ static void tear_down(struct server *server)
     log_thread_destroy(server->log_thread);
     keyring_release(server->keyring);
     tls_server_release(server->tls);
+    access_file_release(server->access_file);
 }
 
 static int serve(struct server *server)

@@ -39,7 +39,8 @@ static void set_numbers(struct terms *terms, const struct options *options)
 }
 
 struct terms *terms_of_options(const struct options *options, struct keyring *keyring,
-                               struct tls_server *tls, char *message, size_t message_size)
+                               struct tls_server *tls, struct access_file *access_file,
+                               char *message, size_t message_size)
 {
     struct terms *terms = terms_create();
     struct options kept = *options;
@@ -54,6 +55,7 @@ struct terms *terms_of_options(const struct options *options, struct keyring *ke
     terms->token_rules = options_token_rules(&kept);
     terms->keyring = keyring == NULL ? NULL : keyring_hold(keyring);
     terms->tls = tls == NULL ? NULL : tls_server_hold(tls);
+    terms->access_file = access_file_hold(access_file);
     if (options_read_rules(&kept, &terms->rules, message, message_size) != 0 ||
         options_read_origins(&kept, &terms->origins, message, message_size) != 0 ||
         options_read_proxies(&kept, &terms->trusted_proxies, message, message_size) != 0) {

@@ -54,13 +54,15 @@ static struct http_answer answer_form(const struct shard *shard, const struct co
     return context != NULL ? request_answer(shard, context) : (struct http_answer){0};
 }
 
-// Counts it by what was asked.
-static void note_answer(struct shard *shard, const struct conn *conn, int status)
+// Counts it by what was asked, and tells the access log.
+static void note_answer(struct shard *shard, struct conn *conn, struct slice bytes)
 {
-    const struct context *context = conn_context(shard, conn);
+    struct context *context = conn_context(shard, conn);
     enum http_route_kind route = context == NULL ? HTTP_ROUTE_NONE : context->route.kind;
+    int status = http_response_status(bytes);
     unsigned class = status < 400 ? SHARD_STATUS_2XX : SHARD_STATUS_4XX;
     shard->stats.answered[route][status < 500 ? class : SHARD_STATUS_5XX]++;
+    access_log_answered(shard, conn, context, status, bytes.length);
 }
 
 bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_max,
@@ -73,7 +75,6 @@ bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_ma
     }
     buffer_wrap(&answer->out, shard_scratch(shard, bytes_max), bytes_max);
     answer->form = answer_form(shard, conn);
-    answer->status = 200;
     return true;
 }
 
@@ -109,8 +110,8 @@ void answer_send(struct shard *shard, struct conn *conn, const struct answer *an
 {
     ASSERT(buffer_failure(&answer->out) == 0);
     struct slice bytes = buffer_slice(&answer->out);
-    note_answer(shard, conn, answer->status);
     begin_sending(shard, conn);
+    note_answer(shard, conn, bytes);
     conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
     go_on(shard, conn, answer->form.is_keep_alive);
 }
@@ -132,7 +133,8 @@ bool answer_send_document(struct shard *shard, struct conn *conn, const char *co
     buffer_wrap(&answer.out, outbox->bytes, length);
     int result = http_response_document(&answer.out, &answer.form, content_type, body);
     ASSERT(result == 0);
-    outbox->length = (uint32_t)buffer_length(&answer.out);
+    struct slice bytes = buffer_slice(&answer.out);
+    outbox->length = (uint32_t)bytes.length;
     outbox->sent = 0;
     if ((conn->flags & CONN_TLS) != 0) {
         struct conn_outbox *sealed = conn_tls_seal_outbox(shard, conn, buffer_slice(&answer.out));
@@ -144,8 +146,8 @@ bool answer_send_document(struct shard *shard, struct conn *conn, const char *co
         return false;
     }
     outbox->reserved_bytes = (uint32_t)length;
-    note_answer(shard, conn, 200);
     begin_sending(shard, conn);
+    note_answer(shard, conn, bytes);
     conn->outbox = outbox;
     conn_make_ready(shard, conn);
     go_on(shard, conn, answer.form.is_keep_alive);
@@ -160,7 +162,6 @@ void request_problem(struct shard *shard, struct conn *conn, const struct http_p
     char made[REQUEST_ID_MADE_BYTES_MAX];
     shard->stats.errors[problem->fault->error]++;
     if (answer_begin(shard, conn, 0, &answer)) {
-        answer.status = http_fault_status(problem->fault);
         answer.form.request_id = request_id(shard, conn_context(shard, conn), made);
         http_response_problem(&answer.out, &answer.form, problem);
         answer_send(shard, conn, &answer);

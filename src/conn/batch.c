@@ -45,7 +45,8 @@ static void collect(struct shard *shard, struct conn_flow *flow, struct walk *wa
     }
 }
 
-static void queue(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length)
+static void queue(struct shard *shard, struct conn *conn, uint32_t events, const uint8_t *bytes,
+                  uint32_t length)
 {
     if ((conn->flags & CONN_TLS) != 0) {
         conn_tls_send(shard, conn, slice_from(bytes, length));
@@ -53,7 +54,7 @@ static void queue(struct shard *shard, struct conn *conn, const uint8_t *bytes, 
     }
     io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
                        conn_tag(shard, conn, SHARD_OP_SEND_BATCH));
-    load_note_send(shard, conn, length);
+    load_note_send(shard, conn, events, length);
 }
 
 bool conn_send_batch(struct shard *shard, struct conn *conn)
@@ -79,7 +80,7 @@ bool conn_send_batch(struct shard *shard, struct conn *conn)
         conn->sent_from = conn->cursor;
         conn->sent_from_offset = 0;
         conn->cursor = collection.cursor;
-        queue(shard, conn, frame.at, (uint32_t)frame.length);
+        queue(shard, conn, count, frame.at, (uint32_t)frame.length);
         conn_flow_charge(flow, count, (uint32_t)frame.length);
         shard->stats.events_sent += count;
         shard->stats.batches_sent++;
@@ -145,7 +146,7 @@ void conn_send_batch_rest(struct shard *shard, struct conn *conn)
     end.has_load = length > conn->frame_offset;
     if (end.has_load) {
         const uint8_t *bytes = shard_scratch(shard, length) + conn->frame_offset;
-        queue(shard, conn, bytes, length - conn->frame_offset);
+        queue(shard, conn, 0, bytes, length - conn->frame_offset);
         bool is_whole = index == batch->count;
         conn->sent_from = conn->cursor;
         conn->sent_from_offset = conn->frame_offset;
@@ -203,7 +204,10 @@ void conn_sent_batch(void *context, struct loop *loop, unsigned ring, uint64_t u
         conn_close(shard, conn, result < 0 && result != -EAGAIN ? CLOSE_CLIENT : CLOSE_LOST);
         return;
     }
-    if (conn->frame_offset == 0 && flow->batch.sent == 0) {
+    bool is_unsent = conn->frame_offset == 0 && flow->batch.sent == 0;
+    conn_tally_settle(shard, conn, is_unsent ? 0 : flow->batch.count,
+                      result > 0 ? (uint32_t)result : 0);
+    if (is_unsent) {
         conn_flow_settle(shard, flow, 0, 0, 0); // it is made anew
     }
     conn_arm_writable(shard, conn);

@@ -103,6 +103,7 @@ void conn_free_outbox(struct shard *shard, struct conn *conn)
 
 static void detach(struct shard *shard, struct conn *conn)
 {
+    access_log_stream_ends(shard, conn);
     request_end(shard, conn);
     for (uint32_t i = 0; i < conn->stream_count; i++) {
         struct stream *stream = stream_table_at(&shard->streams, conn->streams[i].stream);

@@ -39,6 +39,7 @@ struct context {
     bool is_asking;   // its task is with the log thread, which reads it and what it points at
     bool is_answered; // before its body was read, which is passed over: then the next one begins
     bool is_looking_up;
+    bool is_logged; // the access log has its line
     bool has_gap;
     uint8_t wait;               // enum context_wait, while it is linked:
     struct list_node wait_node; // among those whose clients are waited for

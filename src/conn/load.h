@@ -2,7 +2,7 @@
 // thousand connections.
 #pragma once
 
-#include "conn/shard.h"
+#include "conn/tally.h"
 #include "io/send.h"
 
 // What one send will carry.
@@ -29,13 +29,17 @@ static inline bool load_add(struct load *load, const uint8_t *at, uint32_t lengt
     return true;
 }
 
-static inline void load_note_send(struct shard *shard, struct conn *conn, uint64_t bytes)
+static inline void load_note_send(struct shard *shard, struct conn *conn, uint32_t events,
+                                  uint64_t bytes)
 {
     conn->batch = shard->batch;
     conn->last_send_ms = (uint32_t)shard->now_ms;
     shard->is_in_batch = true;
     shard->stats.sends++;
     shard->stats.bytes_sent += bytes;
+    if (__builtin_expect(shard->has_tallies, false)) {
+        conn_tally_add(shard, conn, events, bytes);
+    }
 }
 
 // The pieces stay until the batch is flushed.
@@ -52,5 +56,5 @@ static inline void load_queue(struct shard *shard, struct conn *conn, const stru
         io_prep_sendmsg_quiet(sqe, slot, message, tag);
     }
     shard->stats.events_sent += load->events;
-    load_note_send(shard, conn, load->bytes);
+    load_note_send(shard, conn, load->events, load->bytes);
 }

@@ -36,6 +36,8 @@ static void begin_request(struct shard *shard, struct context *context)
     context->phase = CONTEXT_HEADER;
     context->route.kind = HTTP_ROUTE_NONE;
     context->is_answered = false;
+    context->is_logged = false;
+    context->route = (struct http_route){0};
     context->number = ++shard->request_number;
     context->began_ns = loop_now_ns(shard->loop);
     body_begin(&context->body, &shard->bodies);
@@ -108,6 +110,7 @@ void request_end(struct shard *shard, struct conn *conn)
         return;
     }
     conn->context = CONN_NONE;
+    access_log_unanswered(shard, conn, context);
     start_abandon(shard, context);
     if (context->is_asking) {
         context->conn = CONN_NONE;

@@ -85,7 +85,7 @@ void conn_queue_bytes(struct shard *shard, struct conn *conn, const uint8_t *byt
     conn->sent_from_offset = length;
     io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
                        conn_tag(shard, conn, SHARD_OP_SEND_BYTES));
-    load_note_send(shard, conn, length);
+    load_note_send(shard, conn, 0, length);
 }
 
 void conn_send_bytes(struct shard *shard, struct conn *conn, const uint8_t *bytes, uint32_t length)
@@ -114,6 +114,7 @@ void conn_sent_bytes(void *context, struct loop *loop, unsigned ring, uint64_t u
         return;
     }
     shard->stats.short_sends++;
+    conn_tally_settle(shard, conn, 0, sent);
     uint32_t rest = conn->sent_from_offset - sent;
     bool is_sealed = (conn->flags & CONN_TLS) != 0;
     uint32_t rest_max = is_sealed ? CONN_TLS_OUTBOX_BYTES_MAX : OUTBOX_BYTES_MAX;
@@ -247,8 +248,8 @@ struct begun {
 };
 
 // The send ended within this span, after `sent` bytes of it. False where no frame stands there.
-static bool settle_within(struct conn *conn, const struct span *span, uint64_t sent,
-                          struct begun *begun)
+static bool settle_within(const struct shard *shard, struct conn *conn, const struct span *span,
+                          uint64_t sent, struct begun *begun)
 {
     struct slice frames = slice_from(span->at, span->length);
     size_t start = 0;
@@ -263,7 +264,7 @@ static bool settle_within(struct conn *conn, const struct span *span, uint64_t s
         begun->events++;
         begun->bytes += span->length;
         begun->oversize += span->is_oversize;
-    } else if ((conn->flags & CONN_FLOW) != 0) {
+    } else if ((conn->flags & (CONN_FLOW | CONN_TLS)) != 0 || shard->has_tallies) {
         struct slice rest = slice_after(frames, start);
         struct slice frame = slice_empty();
         bool is_begun = conn->frame_offset > 0 && frame_next(&rest, &frame, &id);
@@ -377,9 +378,12 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
         conn->cursor = filling.cursor;
         conn->frame_offset = 0;
         bool is_cut = filling.cut_at > 0;
-        if (is_cut && !settle_within(conn, &filling.cut, filling.cut_at, &begun)) {
+        if (is_cut && !settle_within(shard, conn, &filling.cut, filling.cut_at, &begun)) {
             conn_close(shard, conn, CLOSE_LOST);
             return;
+        }
+        if (is_cut) { // the frame that is begun counts with its rest
+            load->events = begun.events - (conn->frame_offset > 0 ? 1 : 0);
         }
         queue_load(shard, conn, load);
         if (flow != NULL) {
@@ -486,7 +490,7 @@ static bool settle(struct shard *shard, struct conn *conn, uint64_t sent, struct
             return false;
         }
         if (left < span.length) {
-            if (!settle_within(conn, &span, left, begun)) {
+            if (!settle_within(shard, conn, &span, left, begun)) {
                 return false;
             }
             break;
@@ -529,6 +533,8 @@ void conn_sent_events(void *context, struct loop *loop, unsigned ring, uint64_t 
         conn_close(shard, conn, result < 0 && result != -EAGAIN ? CLOSE_CLIENT : CLOSE_LOST);
         return;
     }
+    conn_tally_settle(shard, conn, begun.events - (conn->frame_offset > 0 ? 1 : 0),
+                      result > 0 ? (uint32_t)result : 0);
     if ((conn->flags & CONN_FLOW) != 0) {
         conn_flow_settle(shard, conn_flow_of(shard, conn), begun.events, begun.bytes,
                          begun.oversize);

@@ -160,6 +160,10 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail,
         snprintf(error, error_size, "no memory for the cache of cold blocks");
         result = -ENOMEM;
     }
+    access_log_init(shard);
+    if (result == 0) {
+        access_log_take_file(shard, shard->terms->access_file);
+    }
     conn_set_handlers(shard);
     conn_flow_set_handlers(shard);
     return result;
@@ -186,6 +190,7 @@ void shard_take_terms(struct shard *shard, struct terms *terms)
     struct terms *before = shard->terms;
     shard->terms = terms;
     token_cache_set(shard->tokens, &terms->token_rules, terms->keyring);
+    access_log_take_file(shard, terms->access_file);
     terms_release(before);
 }
 
@@ -221,6 +226,7 @@ void shard_free(struct shard *shard)
         munmap(ring->colds, ring->capacity * sizeof(*ring->colds));
         munmap(ring->links, ring->capacity * sizeof(*ring->links));
     }
+    access_log_free(shard);
     cold_cache_free(&shard->cold);
     history_table_free(&shard->histories);
     stream_table_free(&shard->streams);

@@ -9,6 +9,7 @@
 #include "base/distribution.h"
 #include "base/prng.h"
 #include "conn/access.h"
+#include "conn/access_log.h"
 #include "conn/agents.h"
 #include "conn/client_limits.h"
 #include "conn/close_reason.h"
@@ -47,6 +48,7 @@ enum {
     SHARD_OP_CLOSE,
     SHARD_OP_COLD_READ,
     SHARD_OP_INSTALL,
+    SHARD_OP_ACCESS_LOG,
     SHARD_OP_ACCEPT = OP_CONN + 16,                               // and one more for each ring,
     SHARD_OP_ACCEPT_ADMIN = SHARD_OP_ACCEPT + LOOP_RINGS_MAX - 1, // of which there is one less
     SHARD_TIMER_CONN = 0,
@@ -113,7 +115,8 @@ struct shard_options {
 struct conn_ring {
     struct conn *conns; // by direct descriptor
     struct conn_cold *colds;
-    struct conn_link *links; // conn/link.h
+    struct conn_link *links;    // conn/link.h
+    struct conn_tally *tallies; // conn/tally.h; NULL: nothing is tallied
     uint32_t capacity;
     uint32_t used;
     struct accept_set accept;
@@ -164,6 +167,7 @@ struct shard {
     bool is_stopping; // no new connections
     bool is_crowded;  // no connections are accepted for now
     bool is_in_batch; // between the first queued send and shard_flush
+    bool has_tallies; // what connections are sent is counted for the access log
     struct conn_ring rings[LOOP_RINGS_MAX];
     struct pool contexts;
     struct context_waits {
@@ -236,6 +240,8 @@ struct shard {
     struct shard_stats stats;
     uint64_t standings[CONN_STANDINGS]; // connections
     struct deliveries deliveries;
+
+    struct access_log access_log;
 
     // Requests' ids, where their clients give none: made when they are told.
     uint64_t request_life;   // random
@@ -394,7 +400,6 @@ void request_received(void *context, struct loop *loop, unsigned ring, uint64_t 
 
 // --- answer.c ---
 struct answer {
-    int status; // 200 and what is like it, but for problems
     struct buffer out;
     struct http_answer form;
 };

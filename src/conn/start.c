@@ -251,6 +251,7 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
     shard->stats.answered[context->route.kind][SHARD_STATUS_2XX]++;
     conn_cold_of(shard, conn)->user_agent =
         agents_intern(&shard->agents, http_request_field(&context->request, HTTP_FIELD_USER_AGENT));
+    access_log_stream_begins(shard, conn, context);
     send_header(shard, conn, context);
     request_end(shard, conn);
     conn->ops |= CONN_OP_HANGUP;

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/ip.h"
 #include "conn/access.h"
+#include "conn/access_file.h"
 #include "flow/overflow.h"
 #include "flow/quality.h"
 #include "flow/rules.h"
@@ -44,9 +45,10 @@ struct terms {
     struct ip_ranges trusted_proxies; // who may say whose a connection is
     enum http_forwarded forwarded;    // and of a request, in which field
     struct token_rules token_rules;
-    struct keyring *keyring; // a reference. NULL: no keys are configured
-    struct tls_server *tls;  // a reference. NULL: no listener speaks TLS
-    struct arena texts;      // what slices in here point to, see terms_keep
+    struct keyring *keyring;         // a reference. NULL: no keys are configured
+    struct tls_server *tls;          // a reference. NULL: no listener speaks TLS
+    struct access_file *access_file; // a reference. NULL: there is no access log
+    struct arena texts;              // what slices in here point to, see terms_keep
 };
 
 // Zeroed, with one reference, the caller's, who fills it before anybody else sees it. NULL without

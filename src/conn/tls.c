@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/logger.h"
+#include "conn/tally.h"
 
 enum {
     SEALED_BYTES = CONN_TLS_SEALED_FULL_BYTES + SHARD_SCRATCH_BYTES +
@@ -115,6 +116,7 @@ static struct slice gather(const struct shard *shard, const struct load *load)
 void conn_tls_send_load(struct shard *shard, struct conn *conn, const struct load *load)
 {
     shard->stats.events_sent += load->events;
+    conn_tally_add_kept(shard, conn, load->events);
     conn_tls_send(shard, conn, gather(shard, load));
 }
 

@@ -76,10 +76,10 @@ static const struct route_entry {
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
 
 static const char *const method_names[HTTP_METHOD_COUNT] = {
-    [HTTP_METHOD_GET] = "GET",         [HTTP_METHOD_HEAD] = "HEAD",
-    [HTTP_METHOD_POST] = "POST",       [HTTP_METHOD_PUT] = "PUT",
-    [HTTP_METHOD_PATCH] = "PATCH",     [HTTP_METHOD_DELETE] = "DELETE",
-    [HTTP_METHOD_OPTIONS] = "OPTIONS",
+    [HTTP_METHOD_OTHER] = "OTHER",   [HTTP_METHOD_GET] = "GET",
+    [HTTP_METHOD_HEAD] = "HEAD",     [HTTP_METHOD_POST] = "POST",
+    [HTTP_METHOD_PUT] = "PUT",       [HTTP_METHOD_PATCH] = "PATCH",
+    [HTTP_METHOD_DELETE] = "DELETE", [HTTP_METHOD_OPTIONS] = "OPTIONS",
 };
 
 const char *http_route_name(enum http_route_kind kind)
@@ -109,6 +109,12 @@ const char *http_route_name(enum http_route_kind kind)
     };
     ASSERT((unsigned)kind < HTTP_ROUTE_KINDS);
     return names[kind];
+}
+
+const char *http_method_name(enum http_method method)
+{
+    ASSERT(method < HTTP_METHOD_COUNT);
+    return method_names[method];
 }
 
 const char *http_methods_text(unsigned methods, char into[HTTP_METHODS_TEXT_BYTES])

@@ -70,6 +70,9 @@ bool http_route_is_subscription(enum http_route_kind kind);
 // Whether a body means something to it. Of others it is skipped.
 bool http_route_takes_body(enum http_route_kind kind);
 
+// "GET"; "OTHER" for what no route has. Static memory.
+const char *http_method_name(enum http_method method);
+
 // "GET, HEAD, OPTIONS", as in the field Allow.
 enum { HTTP_METHODS_TEXT_BYTES = 64 };
 const char *http_methods_text(unsigned methods, char into[HTTP_METHODS_TEXT_BYTES]);

@@ -3,6 +3,7 @@
 #include "base/logger.h"
 #include "conn/flow.h"
 #include "conn/grant.h"
+#include "conn/tally.h"
 #include "wire/envelope.h"
 #include "worker/worker_internal.h"
 
@@ -32,6 +33,7 @@ bool worker_send_frame(struct worker *worker, struct conn *conn, struct slice fr
     uint8_t *at = shard_scratch(shard, (uint32_t)frame.length);
     memcpy(at, frame.at, frame.length);
     conn_send_bytes(shard, conn, at, (uint32_t)frame.length);
+    conn_tally_add_kept(shard, conn, 1);
     return true;
 }
 

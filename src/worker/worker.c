@@ -333,6 +333,7 @@ static bool on_round(void *context)
     has_more |= slowest_round(shard);
     shard_release_idle(shard);
     resume_if_lapped(worker);
+    access_log_round(shard);
     return has_more || shard_needs_round(shard);
 }
 
@@ -376,8 +377,9 @@ struct worker *worker_create(const struct worker_options *options, struct loop *
 
 static bool is_over(const struct worker *worker)
 {
-    return worker->is_stopping && (worker->shard.conn_count == 0 ||
-                                   loop_now_ms(&worker->loop) >= worker->stop_deadline_ms);
+    bool is_done = worker->shard.conn_count == 0 && access_log_is_idle(&worker->shard);
+    return worker->is_stopping &&
+           (is_done || loop_now_ms(&worker->loop) >= worker->stop_deadline_ms);
 }
 
 int worker_run(struct worker *worker, char *message, size_t message_size)

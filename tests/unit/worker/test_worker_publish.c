@@ -345,7 +345,7 @@ Test(worker_publish, a_batch_with_a_fault_is_refused_whole)
                                    "Content-Type: application/x-ndjson\r\nContent-Length: 24\r\n",
                                    "{\"data\":1}\n{\"dat\":\"abc\"}"),
                               0);
-    fake_expect(client, &text, "\"index\":1,\"position\":12}");
+    fake_expect(client, &text, "\"index\":1,\"position\":12,\"request_id\":\"");
     cr_expect_eq(count_of("HTTP/1.1 400 "), 1);
     cr_expect_eq(task_count, 0);
     finish(client);
@@ -366,7 +366,8 @@ Test(worker_publish, errors_of_the_log_are_told)
     task->taken = 1;
     snprintf(task->detail, sizeof(task->detail), "the log is full");
     answer(task);
-    fake_expect(client, &text, "\"detail\":\"the log is full\",\"index\":1,\"accepted\":1}");
+    fake_expect(client, &text,
+                "\"detail\":\"the log is full\",\"index\":1,\"accepted\":1,\"request_id\":\"");
     cr_expect_eq(count_of("HTTP/1.1 429 "), 1);
     cr_expect_eq(count_of("Retry-After: 3\r\n"), 1);
     send_text(client, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -385,7 +386,7 @@ Test(worker_publish, what_was_taken_is_told_of_one_event_too)
     task->accepted = 1;
     task->taken = 1;
     answer(task);
-    fake_expect(client, &text, "\"accepted\":1}");
+    fake_expect(client, &text, "\"accepted\":1,\"request_id\":\"");
     cr_expect_eq(count_of("HTTP/1.1 429 "), 1);
     cr_expect_eq(count_of("\"index\""), 0);
     finish(client);
