@@ -192,6 +192,55 @@ int listeners_take_handed(struct listeners *listeners, const struct notify_socke
     return result;
 }
 
+static void format_one(const struct listener *listener, char text[static LISTEN_ADDRESS_TEXT_SIZE])
+{
+    if (listener->handed_fd < 0 && listener->spec.is_unix) {
+        (void)snprintf(text, LISTEN_ADDRESS_TEXT_SIZE, "unix:%.*s", LISTEN_PATH_SIZE - 1,
+                       listener->spec.place);
+    } else {
+        listen_address_format((const struct sockaddr *)&listener->address.storage,
+                              listener->address.length, text, LISTEN_ADDRESS_TEXT_SIZE);
+    }
+}
+
+// What is said of a listener that is not opened yet is its spec's.
+static void name_one(const struct listener *listener, char text[static LISTEN_ADDRESS_TEXT_SIZE])
+{
+    if (listener->handed_fd >= 0) {
+        format_one(listener, text);
+    } else {
+        (void)snprintf(text, LISTEN_ADDRESS_TEXT_SIZE, "%.*s", LISTEN_ADDRESS_TEXT_SIZE - 1,
+                       listener->spec.place);
+    }
+}
+
+int listeners_check(const struct listeners *listeners, const struct options *options, char *message,
+                    size_t message_size)
+{
+    bool has_proxies = options->trusted_proxies != NULL && options->trusted_proxies[0] != 0;
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        const struct listener *listener = &listeners->each[i];
+        char name[LISTEN_ADDRESS_TEXT_SIZE];
+        name_one(listener, name);
+        if ((listener->flags & SHARD_LISTENER_TLS) != 0 && options->tls_certificates.count == 0) {
+            (void)snprintf(message, message_size,
+                           "--tls-certificate: the listener %s,tls needs one, and its --tls-key",
+                           name);
+            return -EINVAL;
+        }
+        bool needs_proxies = (listener->flags & SHARD_LISTENER_PROXY) != 0 &&
+                             (listener->flags & SHARD_LISTENER_UNIX) == 0;
+        if (needs_proxies && !has_proxies) {
+            (void)snprintf(message, message_size,
+                           "--trusted-proxies: the listener %s,proxy takes connections of these "
+                           "alone, and there are none",
+                           name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 int listeners_find_producers(const struct notify_sockets *sockets, char path[LISTEN_PATH_SIZE],
                              char *message, size_t message_size)
 {
@@ -307,17 +356,6 @@ void listeners_of_worker(const struct listeners *listeners, unsigned worker,
         int fd = listener->spec.is_unix ? listener->local.fd : listener->fds[worker];
         fd = listener->handed_fd >= 0 ? listener->handed_fd : fd;
         own[i] = (struct shard_listener){.fd = is_others ? -1 : fd, .flags = listener->flags};
-    }
-}
-
-static void format_one(const struct listener *listener, char text[static LISTEN_ADDRESS_TEXT_SIZE])
-{
-    if (listener->spec.is_unix) {
-        (void)snprintf(text, LISTEN_ADDRESS_TEXT_SIZE, "unix:%.*s", LISTEN_PATH_SIZE - 1,
-                       listener->spec.place);
-    } else {
-        listen_address_format((const struct sockaddr *)&listener->address.storage,
-                              listener->address.length, text, LISTEN_ADDRESS_TEXT_SIZE);
     }
 }
 

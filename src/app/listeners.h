@@ -41,6 +41,11 @@ int listeners_read(struct listeners *listeners, const struct options *options, c
 int listeners_take_handed(struct listeners *listeners, const struct notify_sockets *sockets,
                           char *message, size_t message_size);
 
+// Whether the other settings have what these listeners need. 0, or -EINVAL with one line in
+// message.
+int listeners_check(const struct listeners *listeners, const struct options *options, char *message,
+                    size_t message_size);
+
 // The socket for producers that was handed in, which stays the caller's, and its path; 0: there is
 // none. -EINVAL with one line in message.
 int listeners_find_producers(const struct notify_sockets *sockets, char path[LISTEN_PATH_SIZE],

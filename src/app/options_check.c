@@ -209,15 +209,7 @@ static int check_listeners(const struct options *options, char *message, size_t 
 {
     struct listeners listeners;
     int result = listeners_read(&listeners, options, message, message_size);
-    for (uint32_t i = 0; i < listeners.count && result == 0; i++) {
-        if (listeners.each[i].spec.has_tls && options->tls_certificates.count == 0) {
-            (void)snprintf(message, message_size,
-                           "--tls-certificate: the listener %s,tls needs one, and its --tls-key",
-                           listeners.each[i].spec.place);
-            result = -EINVAL;
-        }
-    }
-    return result;
+    return result != 0 ? result : listeners_check(&listeners, options, message, message_size);
 }
 
 static int check_tls(const struct options *options, char *message, size_t message_size)

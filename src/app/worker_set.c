@@ -50,6 +50,7 @@ struct worker_set *worker_set_listen(const struct worker_set_options *options, c
     }
     if (listeners_read(&set->listeners, options->options, message, message_size) != 0 ||
         listeners_take_handed(&set->listeners, options->handed, message, message_size) != 0 ||
+        listeners_check(&set->listeners, options->options, message, message_size) != 0 ||
         listeners_open(&set->listeners, options->workers, message, message_size) != 0) {
         worker_set_destroy(set);
         return NULL;

@@ -104,8 +104,12 @@ export class Broker {
 
   // Until it says that it is ready.
   async start() {
-    const command = [...this.launcher, binary, 'serve',
-      ...(this.flags.includes('--listen') ? [] : ['--listen', `${this.host}:${this.port}`]), ...(this.flags.includes('--admin-listen') ? [] : ['--admin-listen', 'none']), '--socket', this.socket, '--data-dir', this.data, ...(this.flags.includes('--workers') ? [] : ['--workers', '2']), ...this.flags];
+    const flags = this.flags.slice();
+    const add = (flag, value) => (this.flags.includes(flag) ? 0 : flags.push(flag, value));
+    add('--listen', `${this.host}:${this.port}`);
+    add('--admin-listen', 'none'); // several tests run side by side
+    add('--workers', '2');
+    const command = [...this.launcher, binary, 'serve', '--socket', this.socket, '--data-dir', this.data, ...flags];
     let onReady;
     const ready = new Promise((resolve) => { onReady = resolve; });
     this.lines = []; // of the launcher, after the first, which is the broker's

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { Broker, scratch, test, until, within } from './broker.mjs';
+import { Authority, flagsOf } from './certificates.mjs';
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 
@@ -183,8 +185,35 @@ async function forwarded(say, form, field) {
 const asX = (address) => ({ 'X-Forwarded-For': `198.51.100.1, ${address}, 10.0.0.1` });
 const asForwarded = (address) => ({ Forwarded: `for="what, for=${address.includes(':') ? `"[${address}]"` : address};proto=https, for=10.0.0.1` });
 
+// The header comes before TLS, here with the first bytes of the handshake behind it in one piece.
+async function beforeTls(say) {
+  const authority = new Authority();
+  const broker = await Broker.start({
+    directory: join(scratch, 'tls'),
+    flags: ['--listen', '127.0.0.1:0', '--listen', '127.0.0.1:0,tls,proxy', '--trusted-proxies', '127.0.0.1',
+      ...flagsOf(authority.make('server'))],
+  });
+  const port = Number(/https:\/\/127\.0\.0\.1:(\d+)/.exec(broker.line)[1]);
+  const plain = createConnection({ port, host: '127.0.0.1' });
+  plain.cork();
+  plain.write(proxyHeader({ address: '192.0.2.7', more: 50 }));
+  const secure = connectTls({ socket: plain, ca: authority.pem, servername: 'localhost' });
+  process.nextTick(() => plain.uncork());
+  let text = '';
+  secure.setEncoding('utf8').on('data', (piece) => { text += piece; });
+  secure.write('GET /streams/a HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n');
+  await until('an answer', () => text.includes('\r\n\r\n'));
+  assert.match(text, /^HTTP\/1\.1 200 OK/);
+  assert.deepEqual(await addresses(broker), ['192.0.2.7:4711']);
+  secure.destroy();
+  plain.destroy();
+  await broker.stop();
+  say('PROXY before TLS');
+}
+
 test(async ({ say }) => {
   await proxyProtocol(say);
   await forwarded(say, 'x-forwarded-for', asX);
   await forwarded(say, 'forwarded', asForwarded);
+  await beforeTls(say);
 });

@@ -73,6 +73,25 @@ Test(listeners, what_is_wrong)
                               "--admin-listen together");
 }
 
+Test(listeners, what_they_need_of_other_settings)
+{
+    add(&options.listen, "127.0.0.1:0,tls");
+    add(&options.listen, "unix:/a,proxy");
+    cr_assert_eq(read_them(), 0);
+    cr_assert_eq(listeners_check(&listeners, &options, message, sizeof(message)), -EINVAL);
+    cr_assert_str_eq(message, "--tls-certificate: the listener 127.0.0.1:0,tls needs one, and its "
+                              "--tls-key");
+    add(&options.tls_certificates, "a");
+    cr_assert_eq(listeners_check(&listeners, &options, message, sizeof(message)), 0, "%s", message);
+    add(&options.listen, "127.0.0.1:1,proxy");
+    cr_assert_eq(read_them(), 0);
+    cr_assert_eq(listeners_check(&listeners, &options, message, sizeof(message)), -EINVAL);
+    cr_assert_not_null(strstr(message, "--trusted-proxies: the listener 127.0.0.1:1,proxy"), "%s",
+                       message);
+    options.trusted_proxies = "10.0.0.0/8";
+    cr_assert_eq(listeners_check(&listeners, &options, message, sizeof(message)), 0, "%s", message);
+}
+
 Test(listeners, opened_for_each_worker)
 {
     char unix_spec[96];
