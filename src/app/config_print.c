@@ -21,6 +21,17 @@ static const char *why_unset(const struct setting *setting, const struct setting
     return setting->default_note != NULL ? setting->default_note : "not set";
 }
 
+// TOML is UTF-8; paths and the like of flags and variables need not be.
+static bool is_printable(const struct options *options, const struct setting *setting)
+{
+    struct buffer value;
+    buffer_init(&value, TEXT_BYTES_MAX);
+    setting_write_value(setting, options, SETTING_FORM_PLAIN, &value);
+    bool is_valid = utf8_is_valid(buffer_slice(&value));
+    buffer_free(&value);
+    return is_valid;
+}
+
 static void print_setting(const struct options *options, const struct setting *setting,
                           const struct setting_origin *origin, const char *place,
                           struct buffer *text)
@@ -34,6 +45,10 @@ static void print_setting(const struct options *options, const struct setting *s
     char from[FROM_SIZE];
     setting_origin_name(origin, setting, options->config, from, sizeof(from));
     utf8_make_printable((uint8_t *)from, strlen(from));
+    if (!is_printable(options, setting)) {
+        (void)buffer_printf(text, "# %s: not UTF-8, which a file must be # %s", name, from);
+        return;
+    }
     (void)buffer_printf(text, "%s = ", name);
     setting_write_value(setting, options, SETTING_FORM_TOML, text);
     (void)buffer_printf(text, " # %s", from);

@@ -132,7 +132,8 @@ static bool complain_of_unknown(const struct settings *settings, struct slice ke
     return false;
 }
 
-// One flag at argv[*at]; goes on to the last argument that it used. False: it is faulty.
+// One flag at argv[*at]; goes on to the last argument that it used. False: it is not known which
+// one that is.
 static bool take_flag(const struct settings *settings, int argc, char **argv, int *at)
 {
     const char *argument = argv[*at];
@@ -165,12 +166,14 @@ static bool take_flag(const struct settings *settings, int argc, char **argv, in
         }
         value = argv[++*at];
     }
-    return take(settings, index, value, origin,
-                (struct setting_origin){.source = SETTING_FROM_FLAG});
+    (void)take(settings, index, value, origin,
+               (struct setting_origin){.source = SETTING_FROM_FLAG});
+    return true;
 }
 
 int settings_take_arguments(const struct settings *settings, int argc, char **argv)
 {
+    uint32_t faults = settings->faults->count;
     int operands = 0;
     bool flags_over = false;
     for (int i = 1; i < argc; i++) {
@@ -185,7 +188,7 @@ int settings_take_arguments(const struct settings *settings, int argc, char **ar
             return -EINVAL;
         }
     }
-    return operands;
+    return settings->faults->count > faults ? -EINVAL : operands;
 }
 
 int settings_read(const struct setting_table *table, void *target, int argc, char **argv,

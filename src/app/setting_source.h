@@ -57,7 +57,8 @@ void settings_take_environment(const struct settings *settings);
 
 // Takes the flags of argv[1] to argv[argc - 1]: --key value, --key=value, -k value; -- ends them.
 // What is no flag is an operand: operands are moved to argv[1] and on. Returns their number;
-// -EINVAL at the first fault, which is told; or SETTINGS_HELP where --help or -h was among them.
+// -EINVAL where some are faulty: told up to one that is not known; or SETTINGS_HELP where --help or
+// -h was among them.
 enum { SETTINGS_HELP = -1000 };
 int settings_take_arguments(const struct settings *settings, int argc, char **argv);
 

@@ -200,6 +200,17 @@ Test(setting, unknown_flags_and_missing_values)
     refuse(ARGUMENTS("--name"), "--name needs a value");
 }
 
+Test(setting, all_faulty_values_are_told_up_to_a_flag_that_is_not_known)
+{
+    struct sample sample;
+    char **arguments = ARGUMENTS("--count", "4", "--fast", "--mode=9", "--nam", "--time", "1");
+    cr_assert_eq(take(&sample, arguments), -EINVAL);
+    cr_assert_eq(faults.count, 3);
+    cr_assert_str_eq(faults.list[1].text, "--mode: '9' is no mode; write one in octal, 0 to 0777");
+    cr_assert_str_eq(faults.list[2].text, "there is no option --nam; did you mean --name?");
+    cr_assert(sample.is_fast);
+}
+
 Test(setting, too_many_ids)
 {
     char list[4 * SETTING_IDS_MAX + 8];
