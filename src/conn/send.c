@@ -387,6 +387,7 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
         }
         queue_load(shard, conn, load);
         if (flow != NULL) {
+            distribution_add(&shard->stats.batch_events, load->events, 1);
             conn_flow_charge(flow, is_cut ? begun.events : load->events,
                              is_cut ? begun.bytes : (uint32_t)load->bytes);
             flow->charged_oversize = filling.oversize + begun.oversize;

@@ -149,8 +149,8 @@ struct shard_stats {
     uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
     uint64_t replays_refused, subscriptions_refused, events_shed; // for want of memory
     struct distribution delivery_ns;                              // conn/delivery.h
-    struct distribution batch_events; // of each batch of a connection that gathers
-    struct distribution flush_sends;  // how many go to the kernel at once
+    struct distribution batch_events;                             // of each send to one with a flow
+    struct distribution flush_sends; // how many go to the kernel at once
 };
 STATIC_ASSERT(sizeof(struct shard_stats) % sizeof(uint64_t) == 0, "workers' are added up by words");
 
