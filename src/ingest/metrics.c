@@ -139,30 +139,3 @@ void metrics_write(struct buffer *out, const struct broker_figures *broker,
         }
     }
 }
-
-void metrics_visit(void (*visit)(void *context, const struct metric_info *info), void *context)
-{
-    for (size_t i = 0; i < metrics_count; i++) {
-        const struct metric *metric = &metrics_table[i];
-        if (metric->name == NULL) {
-            continue;
-        }
-        const char *names[] = {metric->source == METRIC_OF_THREADS       ? "thread"
-                               : metric->source == METRIC_OF_EACH_WORKER ? "worker"
-                                                                         : NULL,
-                               metric->labels[0].name, metric->labels[1].name, metric->by[0].label,
-                               metric->by[1].label};
-        char text[128] = "";
-        size_t length = 0;
-        for (size_t name = 0; name < sizeof(names) / sizeof(names[0]); name++) {
-            if (names[name] != NULL) {
-                length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
-                                           length == 0 ? "" : ",", names[name]);
-            }
-        }
-        visit(context, &(struct metric_info){.name = metric->name,
-                                             .help = metric->help,
-                                             .labels = text,
-                                             .type = metric->type});
-    }
-}

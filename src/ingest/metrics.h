@@ -1,5 +1,5 @@
 // The broker's metrics: one table (metrics.c) says of each its name, what it means and where it
-// stands. The text for Prometheus and the list for people are written from it.
+// stands. The text for Prometheus is written from it.
 //
 // Each thread counts for itself. For a scrape every worker copies its figures for the log thread
 // (ADMIN_FIGURES), which adds its own and writes the text.
@@ -35,14 +35,5 @@ void broker_figures_take(struct broker_figures *figures, const struct ingest *in
 // each worker.
 void metrics_write(struct buffer *out, const struct broker_figures *broker,
                    const struct worker_figures *figures, unsigned workers);
-
-// Calls visit for each metric, in the table's order. labels: names, with commas between them.
-struct metric_info {
-    const char *name;
-    const char *help;
-    const char *labels;
-    enum metric_type type;
-};
-void metrics_visit(void (*visit)(void *context, const struct metric_info *info), void *context);
 
 #endif

@@ -3,10 +3,11 @@
 // timeout: 200
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import { binary, Broker, Lines, Subscriber, scratch, test, until, within } from './broker.mjs';
 import { get, scrape, valueOf } from './metrics.mjs';
 
@@ -238,6 +239,27 @@ async function health(broker) {
   assert.equal(stats.log.writable, true);
 }
 
+// What the dashboard and the alerts ask for exists, and each alert says what is wrong and what to do.
+function dashboards(names) {
+  const root = process.env.RINGCAST_ROOT ?? fileURLToPath(new URL('../..', import.meta.url));
+  const check = (text) => {
+    for (const [name] of text.matchAll(/\b(?:ringcast|process)_[a-z0-9_]+/g)) {
+      assert.ok(names.has(name) || names.has(name.replace(/_(bucket|sum|count)$/, '')), `there is no ${name}`);
+    }
+  };
+  const { panels } = JSON.parse(readFileSync(join(root, 'scripts/grafana/ringcast.json'), 'utf8'));
+  const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  assert.ok(expressions.length > 50);
+  expressions.forEach(check);
+  const rules = readFileSync(join(root, 'scripts/prometheus/ringcast.rules.yml'), 'utf8').split(/^      - alert: /m).slice(1);
+  assert.ok(rules.length >= 10);
+  for (const rule of rules) {
+    assert.match(rule, /^ +summary: ".+"$/m);
+    assert.match(rule, /^ +action: ".+"$/m);
+    check(rule);
+  }
+}
+
 test(async ({ say }) => {
   const keys = join(scratch, 'keys');
   mkdirSync(keys);
@@ -257,5 +279,6 @@ test(async ({ say }) => {
   await overTls(watch);
   const unmoved = [...watch.names].filter((name) => !watch.moved.has(name) && !UNMOVED.has(name));
   assert.deepEqual(unmoved, [], 'each metric moves');
+  dashboards(watch.names);
   await broker.stop();
 });

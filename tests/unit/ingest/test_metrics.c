@@ -62,28 +62,23 @@ Test(metrics, the_text_fits_its_room)
                   TASK_JSON_BYTES_MAX);
 }
 
-static uint32_t visited;
-
-static void look(void *context, const struct metric_info *info)
-{
-    (void)context;
-    size_t length = strlen(info->name);
-    bool is_total = length > 6 && strcmp(info->name + length - 6, "_total") == 0;
-    cr_expect_eq(is_total, info->type == METRIC_COUNTER, "%s", info->name);
-    cr_expect(strncmp(info->name, "ringcast_", 9) == 0 || strncmp(info->name, "process_", 8) == 0);
-    cr_expect_gt(strlen(info->help), 3, "%s", info->name);
-    visited++;
-}
-
 Test(metrics, names_say_what_they_are)
 {
-    metrics_visit(look, NULL);
-    cr_expect_gt(visited, 80);
     for (size_t i = 0; i < metrics_count; i++) {
-        for (size_t j = 0; j < i && metrics_table[i].name != NULL; j++) {
+        const struct metric *metric = &metrics_table[i];
+        if (metric->name == NULL) {
+            continue;
+        }
+        size_t length = strlen(metric->name);
+        bool is_total = length > 6 && strcmp(metric->name + length - 6, "_total") == 0;
+        cr_expect_eq(is_total, metric->type == METRIC_COUNTER, "%s", metric->name);
+        cr_expect(strncmp(metric->name, "ringcast_", 9) == 0 ||
+                  strncmp(metric->name, "process_", 8) == 0);
+        cr_expect_gt(strlen(metric->help), 3, "%s", metric->name);
+        for (size_t j = 0; j < i; j++) {
             cr_expect(metrics_table[j].name == NULL ||
-                          strcmp(metrics_table[i].name, metrics_table[j].name) != 0,
-                      "%s stands twice", metrics_table[i].name);
+                          strcmp(metric->name, metrics_table[j].name) != 0,
+                      "%s stands twice", metric->name);
         }
     }
 }
