@@ -5,7 +5,7 @@
 #
 #   perf/tls.sh [SECTION...]      one event a send: paced; as fast as it goes: fast; many that connect, stay idle, are
 #                                 cut off and come back with their tickets: idle
-#   BENCH_ROUNDS=5 BENCH_CONNECTIONS=1000 BENCH_TIME=1200ms BENCH_IDLE=10000 BENCH_IDLE_ROUNDS=3 BENCH_WORKERS=2
+#   BENCH_ROUNDS=5 BENCH_CONNECTIONS=1000 BENCH_TIME=1s BENCH_IDLE=10000 BENCH_IDLE_ROUNDS=2 BENCH_WORKERS=2
 #                                 are the defaults (one worker a core, of each server)
 # shellcheck disable=SC1091,SC2119,SC2154 # what compare.sh sets and reads
 set -eu
@@ -17,9 +17,9 @@ done
 source perf/compare.sh
 
 CONNECTIONS=${BENCH_CONNECTIONS:-1000}
-DURATION=${BENCH_TIME:-1200ms}
+DURATION=${BENCH_TIME:-1s}
 IDLE=${BENCH_IDLE:-10000}
-IDLE_ROUNDS=${BENCH_IDLE_ROUNDS:-3}
+IDLE_ROUNDS=${BENCH_IDLE_ROUNDS:-2}
 nginx=
 nginx_url=
 tls_url=
