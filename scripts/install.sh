@@ -57,6 +57,7 @@ write 644 "$PREFIX/share/fish/vendor_completions.d/ringcast.fish" completion fis
 for unit in scripts/systemd/*.service scripts/systemd/*.socket; do
   place 644 "$unit" "$UNITDIR/$(basename "$unit")"
 done
+place 644 scripts/container/seccomp.json "$PREFIX/share/ringcast/seccomp.json"
 place 644 scripts/systemd/ringcast.sysusers "$PREFIX/lib/sysusers.d/ringcast.conf"
 
 echo "installed under $DESTDIR$PREFIX"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# make test-deb: installs the packages with apt into a clean Debian root (debootstrap), runs the broker
-# there as its service does, publishes, subscribes, builds a program with the library, and purges:
+# make test-deb: installs the packages with apt into a clean Debian root (debootstrap), boots systemd
+# there, in namespaces of its own, so that the service runs as it is meant to (scripts/test-deb-steps.sh
+# has what is tried), and purges:
 #   scripts/test-deb.sh DIRECTORY      where the packages are
 # Root's. The suite and the mirror are those that apt uses on this machine.
 set -eu
@@ -17,7 +18,6 @@ fi
 say() { echo "test-deb: $*"; }
 fail() {
   say "FAILED: $*" >&2
-  [ ! -f "$root/tmp/broker.log" ] || cat "$root/tmp/broker.log" >&2
   exit 1
 }
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
@@ -38,53 +38,24 @@ debootstrap --variant=minbase "$codename" "$root" "$mirror" >"$packages/debootst
 mount --make-rprivate /
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/run"
-cp "$packages"/*.deb "$root/tmp/"
-(cd "$root" && find . -xdev ! -path './proc*' ! -path './run*' ! -path './tmp*' | sort) \
+mkdir "$root/packages"
+cp "$packages"/*.deb "$root/packages/"
+(cd "$root" && find . -xdev ! -path './proc*' ! -path './run*' ! -path './packages*' | sort) \
   >"$packages/before.list"
 
 say "installing with apt, and with what they depend on"
 apt update
-mapfile -t files < <(cd "$root" && printf '/%s\n' tmp/*.deb)
-apt install --no-install-recommends "${files[@]}"
+mapfile -t files < <(cd "$root" && printf '/%s\n' packages/*.deb)
+apt install --no-install-recommends systemd "${files[@]}"
 in_root getent passwd ringcast >/dev/null || fail "there is no user"
 in_root test -L /etc/systemd/system/multi-user.target.wants/ringcast.service ||
   fail "the service is not enabled"
-systemd-analyze verify --man=no --root="$root" ringcast.service ringcast.socket ringcast-tls.socket \
+in_root systemd-analyze verify --man=no ringcast.service ringcast.socket ringcast-tls.socket \
   ringcast-admin.socket ringcast-producers.socket || fail "the units are not right"
-say "exposure of the service: $(systemd-analyze security --offline=yes --root="$root" \
-  ringcast.service 2>/dev/null | sed -n 's/.*exposure level for [^:]*: //p')"
+say "exposure of the service: $(in_root systemd-analyze security --offline=yes \
+  /lib/systemd/system/ringcast.service 2>/dev/null | sed -n 's/.*exposure level for [^:]*: //p')"
 
-# As the unit has it.
-start() {
-  install -d -m 750 -o "$(id_of -u)" -g "$(id_of -g)" "$root/var/lib/ringcast" "$root/run/ringcast"
-  local command
-  command=$(sed -n 's/^ExecStart=//p' "$root/lib/systemd/system/ringcast.service")
-  : >"$root/tmp/broker.log"
-  # shellcheck disable=SC2086 # the unit's words
-  in_root RINGCAST_LISTEN=127.0.0.1:0 RINGCAST_ADMIN_LISTEN=none STATE_DIRECTORY=/var/lib/ringcast RUNTIME_DIRECTORY=/run/ringcast setpriv \
-    --reuid ringcast --regid ringcast --init-groups $command >"$root/tmp/broker.log" 2>&1 &
-  broker=$!
-  for _ in $(seq 100); do
-    url=$(sed -n 's,^ringcast .* listening on \(http://[^, ]*\).*,\1,p' "$root/tmp/broker.log")
-    [ -z "$url" ] || return 0
-    kill -0 "$broker" 2>/dev/null || fail "the broker did not start"
-    sleep 0.1
-  done
-  fail "the broker is not ready"
-}
-id_of() { in_root id "$1" ringcast; }
-stop() {
-  kill -TERM "$broker"
-  wait "$broker" || fail "the broker did not end well"
-}
-
-say "the broker, as user ringcast"
-start
-[ "$(stat -c %U:%G "/proc/$broker")" = "$(stat -c %U:%G "$root/var/lib/ringcast")" ] ||
-  fail "it runs as somebody else"
-in_root ringcast publish demo/one hello >/dev/null
-timeout 20 chroot "$root" ringcast subscribe --url "$url" --from earliest --count 1 demo/one |
-  grep -q hello || fail "the event did not come"
+say "a program with the library"
 cat >"$root/tmp/hello.c" <<'PROGRAM'
 #include <ringcast/client.h>
 
@@ -102,29 +73,70 @@ int main(void)
 }
 PROGRAM
 # shellcheck disable=SC2046 # pkg-config's words
-gcc "$root/tmp/hello.c" -o "$root/tmp/hello" $(PKG_CONFIG_SYSROOT_DIR="$root" \
+gcc "$root/tmp/hello.c" -o "$root/usr/local/bin/hello" $(PKG_CONFIG_SYSROOT_DIR="$root" \
   PKG_CONFIG_LIBDIR="$(echo "$root"/usr/lib/*/pkgconfig)" PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
   PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 pkg-config --cflags --libs ringcast)
-in_root /tmp/hello || fail "a program with the library does not publish"
-stop
 
-say "upgrading keeps the log and what was configured"
+# What a first process finds, in a container.
+boot() {
+  mount --bind "$root" "$root"
+  mount -t proc proc "$root/proc"
+  mount -t sysfs -o ro sysfs "$root/sys"
+  mount -t cgroup2 cgroup "$root/sys/fs/cgroup"
+  mount -t tmpfs tmpfs "$root/run"
+  mount -t tmpfs tmpfs "$root/dev"
+  mkdir "$root/dev/pts" "$root/dev/shm"
+  mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+  ln -s pts/ptmx "$root/dev/ptmx"
+  local device
+  for device in 'null 1 3' 'zero 1 5' 'full 1 7' 'random 1 8' 'urandom 1 9' 'tty 5 0'; do
+    # shellcheck disable=SC2086 # its words
+    mknod -m 666 "$root/dev/"${device%% *} c ${device#* }
+  done
+  cd "$root"
+  mount --move . /
+  exec chroot . /usr/bin/env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    /lib/systemd/systemd systemd.unit=multi-user.target </dev/null
+}
+export -f boot
+export root
+
+say "the service, under systemd"
+install -m 755 scripts/test-deb-steps.sh "$root/usr/local/bin/steps"
+cat >"$root/etc/systemd/system/steps.service" <<'UNIT'
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/steps
+ExecStopPost=/bin/bash -c 'kill -RTMIN+4 1'
+StandardOutput=append:/var/tmp/steps.log
+StandardError=inherit
+[Install]
+WantedBy=multi-user.target
+UNIT
+in_root systemctl enable --quiet steps.service
+umount "$root/run" "$root/proc"
+timeout 120 unshare --mount --pid --fork --net --uts --ipc --kill-child bash -ec boot \
+  >"$packages/boot.log" 2>&1 || true # its status is how systemd ended its namespace
+sed 's/^/test-deb: | /' "$root/var/tmp/steps.log" || cat "$packages/boot.log"
+grep -q '^all is well$' "$root/var/tmp/steps.log" || fail "the service does not do what it should"
+mount -t proc proc "$root/proc"
+mount -t tmpfs tmpfs "$root/run"
+
+say "upgrading keeps what was configured"
 echo '# kept' >>"$root/etc/ringcast/ringcast.toml"
-apt install --reinstall /tmp/ringcast_*.deb
+apt install --reinstall "$(printf '%s\n' "${files[@]}" | grep /ringcast_)"
 grep -q '^# kept' "$root/etc/ringcast/ringcast.toml" || fail "the configuration was replaced"
-start
-timeout 20 chroot "$root" ringcast subscribe --url "$url" --from earliest --count 2 demo/one |
-  grep -q 'from C' || fail "the log was lost"
-stop
 
 say "purging leaves nothing"
 apt purge ringcast 'libringcast*'
 apt autoremove --purge
 in_root getent passwd ringcast >/dev/null && fail "the user is left"
-(cd "$root" && find . -xdev ! -path './proc*' ! -path './run*' ! -path './tmp*' | sort) \
+(cd "$root" && find . -xdev ! -path './proc*' ! -path './run*' ! -path './packages*' | sort) \
   >"$packages/after.list"
 left=$(comm -13 "$packages/before.list" "$packages/after.list" | grep ringcast || true)
 [ -z "$left" ] || fail "these are left: $left"
 umount "$root/run" "$root/proc"
-rm -rf "$root" "$packages"/{before,after}.list "$packages"/{apt,debootstrap}.log
+rm -rf "$root" "$packages"/{before,after}.list "$packages"/{apt,boot,debootstrap}.log
 say "passed"

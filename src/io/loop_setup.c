@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // Left out one after the other, the newest first, until the kernel takes what is left. A flag may
@@ -177,13 +178,29 @@ int loop_setup_ring(struct io_uring *uring, uint32_t sq_entries, uint32_t cq_ent
     return 0;
 }
 
+// A filter may let through what makes a ring, and nothing that uses it.
+static bool may_enter(const struct io_uring *uring)
+{
+    // The ring is not enabled yet, so the kernel itself has another error for this.
+    long result = syscall(SYS_io_uring_enter, uring->ring_fd, 0, 0, 0, NULL, 0);
+    return result >= 0 || (errno != EPERM && errno != EACCES && errno != ENOSYS);
+}
+
 int loop_setup_probe(struct io_uring *uring, uint32_t *features, char *error, size_t error_size)
 {
+    if (!may_enter(uring)) {
+        snprintf(error, error_size,
+                 "io_uring is blocked: a seccomp filter forbids io_uring_enter; in a container use "
+                 "a seccomp profile that allows io_uring_setup, io_uring_enter and "
+                 "io_uring_register");
+        return -EPERM;
+    }
     struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
     if (probe == NULL) {
         snprintf(error, error_size,
-                 "cannot ask io_uring for its operations: no memory, or a "
-                 "seccomp filter forbids io_uring_register");
+                 "cannot ask io_uring for its operations: no memory, or a seccomp filter forbids "
+                 "io_uring_register; in a container use a seccomp profile that allows "
+                 "io_uring_setup, io_uring_enter and io_uring_register");
         return -EOPNOTSUPP;
     }
     int result = 0;
