@@ -10,6 +10,7 @@
 #include "conn/grant.h"
 #include "conn/overflow.h"
 #include "conn/slowest.h"
+#include "conn/tls.h"
 #include "http/response.h"
 #include "io/send.h"
 
@@ -254,6 +255,9 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
     access_log_stream_begins(shard, conn, context);
     send_header(shard, conn, context);
     request_end(shard, conn);
+    if ((conn->flags & CONN_TLS) != 0) {
+        conn_tls_begin_streaming(shard, conn);
+    }
     conn->ops |= CONN_OP_HANGUP;
     io_prep_poll_direct(conn_sqe(shard, conn), (int)conn_slot(shard, conn), POLLRDHUP,
                         conn_tag(shard, conn, SHARD_OP_HANGUP));

@@ -138,6 +138,14 @@ struct conn_outbox *conn_tls_seal_outbox(struct shard *shard, struct conn *conn,
     return outbox;
 }
 
+void conn_tls_begin_streaming(struct shard *shard, struct conn *conn)
+{
+    struct tls_session *session = session_of(shard, conn);
+    if (session != NULL) {
+        tls_session_end_reading(session);
+    }
+}
+
 bool conn_tls_end(struct shard *shard, struct conn *conn)
 {
     struct tls_session *session = session_of(shard, conn);

@@ -15,8 +15,9 @@
 // parts), since that much of the stream a slow connection may hold. The fan-out seals the same
 // plaintext for each of its TLS connections, in one record where it has several pieces.
 //
-// Where the kernel is to encrypt, a session hands it the keys after the handshake, and the
-// connection sends as one without CONN_TLS.
+// A connection that streams reads nothing any more: of its session only what seals is left
+// (tls/stream.h). Where the kernel is to encrypt, that hands it the keys, and the connection sends
+// as one without CONN_TLS.
 #pragma once
 
 #include "conn/load.h"
@@ -53,6 +54,9 @@ void conn_tls_send_load(struct shard *shard, struct conn *conn, const struct loa
 // An outbox of these bytes. NULL without memory.
 struct conn_outbox *conn_tls_seal_outbox(struct shard *shard, struct conn *conn,
                                          struct slice plain);
+
+// It streams from now on: nothing is read of it any more.
+void conn_tls_begin_streaming(struct shard *shard, struct conn *conn);
 
 // Before the connection is half closed: says to the client that nothing further comes. False: it is
 // said just now, and to be asked again once that is sent.

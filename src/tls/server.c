@@ -56,6 +56,16 @@ static int prepare_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_
     return result == OPENED && is_used_up ? OPENED_TO_BE_RENEWED : result;
 }
 
+static void note_message(int is_sent, int version, int content_type, const void *message,
+                         size_t length, SSL *ssl, void *unused)
+{
+    (void)version;
+    (void)unused;
+    if (length > 0) {
+        tls_session_note_message(ssl, is_sent != 0, content_type, *(const uint8_t *)message);
+    }
+}
+
 // --- life ---
 
 static bool set_up(SSL_CTX *context, const struct tls_server_options *options)
@@ -71,6 +81,8 @@ static bool set_up(SSL_CTX *context, const struct tls_server_options *options)
     (void)SSL_CTX_set_timeout(context, TLS_TICKET_LIFE_MS / 1000);
     SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+    SSL_CTX_set_keylog_callback(context, tls_session_note_secret);
+    SSL_CTX_set_msg_callback(context, note_message);
     int version = options->only_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
     return SSL_CTX_set_min_proto_version(context, version) == 1 &&
            SSL_CTX_set_cipher_list(context, CIPHERS_OF_TLS12) == 1 &&

@@ -2,22 +2,25 @@
 
 #include "base/assert.h"
 #include "tls/server_internal.h"
+#include "tls/stream.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-enum {
-    // Records under one key: far below what AES-GCM bears (RFC 8446, 5.5).
-    RECORDS_OF_KEY_MAX = 1 << 22,
-};
+enum { RECORD_HEADER_BYTES = 5 };
 
 struct tls_session {
-    SSL *ssl;
+    SSL *ssl;                  // NULL: only `stream` goes on
+    struct tls_stream *stream; // NULL: it still reads
     struct tls_server *server; // a reference, until the handshake is over
     const char *fault;
-    uint32_t records; // since the keys were last changed
+    uint64_t records; // sent since the handshake, or since the keys were last changed
+    bool has_closed;
+    bool has_renewed;      // the keys are no longer those of `secret`
+    uint8_t secret_length; // of what the application's records are sealed with; 0: not TLS 1.3
+    uint8_t secret[TLS_SECRET_BYTES_MAX];
     // During a call:
     struct slice input;
     struct buffer *out;
@@ -107,14 +110,63 @@ struct tls_session *tls_session_create(struct tls_server *server)
     return session;
 }
 
-void tls_session_free(struct tls_session *session)
+static void free_ssl(struct tls_session *session)
 {
-    if (session != NULL) {
+    if (session->ssl != NULL) {
         // Else OpenSSL locks the context, to forget a session that it does not keep.
         SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(session->ssl);
+        session->ssl = NULL;
+    }
+}
+
+void tls_session_free(struct tls_session *session)
+{
+    if (session != NULL) {
+        free_ssl(session);
+        tls_stream_free(session->stream);
         tls_server_release(session->server);
+        OPENSSL_cleanse(session->secret, sizeof(session->secret));
         free(session);
+    }
+}
+
+// --- what OpenSSL tells of ---
+
+void tls_session_note_secret(const SSL *ssl, const char *line)
+{
+    static const char label[] = "SERVER_TRAFFIC_SECRET_0 ";
+    struct tls_session *session = SSL_get_app_data(ssl);
+    const char *secret = strrchr(line, ' ');
+    size_t length = secret == NULL ? 0 : strlen(secret + 1) / 2;
+    if (session == NULL || strncmp(line, label, sizeof(label) - 1) != 0 ||
+        length > TLS_SECRET_BYTES_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        session->secret[i] = (uint8_t)(OPENSSL_hexchar2int((unsigned char)secret[1 + 2 * i]) << 4 |
+                                       OPENSSL_hexchar2int((unsigned char)secret[2 + 2 * i]));
+    }
+    session->secret_length = (uint8_t)length;
+}
+
+void tls_session_note_message(const SSL *ssl, bool is_sent, int content_type, uint8_t kind)
+{
+    struct tls_session *session = SSL_get_app_data(ssl);
+    if (session != NULL && is_sent && content_type == SSL3_RT_HANDSHAKE &&
+        kind == SSL3_MT_KEY_UPDATE) {
+        session->has_renewed = true;
+    }
+}
+
+// Every record of the application's keys counts: its number is part of how the next is sealed.
+static void count_records(struct tls_session *session, struct slice sent)
+{
+    while (sent.length > 0) {
+        ASSERT(sent.length >= RECORD_HEADER_BYTES);
+        size_t length = RECORD_HEADER_BYTES + ((size_t)sent.at[3] << 8 | sent.at[4]);
+        sent = slice_after(sent, length);
+        session->records++;
     }
 }
 
@@ -143,7 +195,9 @@ static enum tls_progress judge(struct tls_session *session, int result)
 enum tls_progress tls_session_read(struct tls_session *session, struct slice *input,
                                    struct buffer *out, uint8_t *plain, size_t size, size_t *length)
 {
+    ASSERT(session->ssl != NULL);
     ERR_clear_error();
+    size_t out_before = buffer_length(out);
     session->input = *input;
     session->out = out;
     *length = 0;
@@ -156,17 +210,21 @@ enum tls_progress tls_session_read(struct tls_session *session, struct slice *in
         tls_server_release(session->server); // the SSL has its own hold on its context
         session->server = NULL;
     }
+    if (session->server == NULL) {
+        // What a handshake's last call sends, tickets, is under these keys already.
+        count_records(session, slice_after(buffer_slice(out), out_before));
+    }
     return progress;
 }
 
 bool tls_session_has_plain(const struct tls_session *session)
 {
-    return SSL_pending(session->ssl) > 0;
+    return session->ssl != NULL && SSL_pending(session->ssl) > 0;
 }
 
 bool tls_session_has_pending(const struct tls_session *session)
 {
-    return SSL_has_pending(session->ssl) == 1;
+    return session->ssl != NULL && SSL_has_pending(session->ssl) == 1;
 }
 
 bool tls_session_is_established(const struct tls_session *session)
@@ -176,17 +234,19 @@ bool tls_session_is_established(const struct tls_session *session)
 
 bool tls_session_is_resumed(const struct tls_session *session)
 {
+    ASSERT(session->ssl != NULL);
     return SSL_session_reused(session->ssl) == 1;
 }
 
 const char *tls_session_version(const struct tls_session *session)
 {
-    return SSL_get_version(session->ssl);
+    return session->ssl == NULL ? "TLSv1.3" : SSL_get_version(session->ssl);
 }
 
 const char *tls_session_cipher(const struct tls_session *session)
 {
-    return SSL_get_cipher_name(session->ssl);
+    return session->ssl == NULL ? tls_stream_cipher(session->stream)
+                                : SSL_get_cipher_name(session->ssl);
 }
 
 const char *tls_session_fault(const struct tls_session *session)
@@ -197,24 +257,38 @@ const char *tls_session_fault(const struct tls_session *session)
 // --- sending ---
 
 // Under TLS 1.3 the keys change before they have sealed too much.
-static bool keep_keys_fresh(struct tls_session *session, size_t plain_bytes)
+static bool keep_keys_fresh(struct tls_session *session)
 {
-    session->records += (uint32_t)(plain_bytes / TLS_RECORD_BYTES_MAX) + 1;
-    if (session->records < RECORDS_OF_KEY_MAX || SSL_version(session->ssl) != TLS1_3_VERSION) {
+    if (session->records < TLS_RECORDS_OF_KEY_MAX || SSL_version(session->ssl) != TLS1_3_VERSION) {
         return true;
     }
     session->records = 0;
     return SSL_key_update(session->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1;
 }
 
+static bool write_by_stream(struct tls_session *session, struct slice plain, struct buffer *out)
+{
+    if (session->fault != NULL || session->has_closed) {
+        return false;
+    }
+    if (!tls_stream_write(session->stream, plain, out)) {
+        session->fault = "a record could not be sealed";
+    }
+    return session->fault == NULL;
+}
+
 bool tls_session_write(struct tls_session *session, struct slice plain, struct buffer *out)
 {
     ASSERT(tls_session_is_established(session) && plain.length > 0);
+    if (session->stream != NULL) {
+        return write_by_stream(session, plain, out);
+    }
     ERR_clear_error();
+    size_t out_before = buffer_length(out);
     session->out = out;
     size_t written = 0;
     int result = 0;
-    if (session->fault == NULL && keep_keys_fresh(session, plain.length)) {
+    if (session->fault == NULL && keep_keys_fresh(session)) {
         result = SSL_write_ex(session->ssl, plain.at, plain.length, &written);
     }
     session->out = NULL;
@@ -223,14 +297,34 @@ bool tls_session_write(struct tls_session *session, struct slice plain, struct b
         return false;
     }
     ASSERT(written == plain.length);
+    count_records(session, slice_after(buffer_slice(out), out_before));
     return true;
+}
+
+void tls_session_end_reading(struct tls_session *session)
+{
+    if (session->stream != NULL || !tls_session_is_established(session) || session->fault != NULL ||
+        session->has_closed || session->has_renewed || session->secret_length == 0 ||
+        SSL_version(session->ssl) != TLS1_3_VERSION) {
+        return;
+    }
+    uint16_t suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(session->ssl));
+    struct slice secret = slice_from(session->secret, session->secret_length);
+    session->stream = tls_stream_create(suite, secret, session->records);
+    if (session->stream != NULL) {
+        OPENSSL_cleanse(session->secret, sizeof(session->secret));
+        free_ssl(session);
+    }
 }
 
 bool tls_session_close(struct tls_session *session, struct buffer *out)
 {
-    if (!tls_session_is_established(session) || session->fault != NULL ||
-        (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN) != 0) {
+    if (!tls_session_is_established(session) || session->fault != NULL || session->has_closed) {
         return false;
+    }
+    session->has_closed = true;
+    if (session->stream != NULL) {
+        return tls_stream_close(session->stream, out);
     }
     ERR_clear_error();
     session->out = out;

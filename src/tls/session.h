@@ -23,6 +23,8 @@ enum {
     // What a record is longer than its plaintext at most, with a change of keys before it.
     TLS_RECORD_OVERHEAD_BYTES = 128,
     TLS_CLOSE_BYTES_MAX = 128,
+    // Records under one key: far below what AES-GCM bears (RFC 8446, 5.5).
+    TLS_RECORDS_OF_KEY_MAX = 1 << 22,
 };
 
 // Room for so many bytes of plaintext, sealed.
@@ -56,6 +58,10 @@ const char *tls_session_fault(const struct tls_session *session);
 // Seals plaintext, in as few records as can be, behind what is in `out`, which has room for
 // tls_sealed_bytes_max. Once the handshake is over. False: it cannot go on.
 bool tls_session_write(struct tls_session *session, struct slice plain, struct buffer *out);
+
+// Nothing is read any more: where it can (TLS 1.3), what only reading needs is freed, which is
+// most of its memory. tls_session_read is over.
+void tls_session_end_reading(struct tls_session *session);
 
 // Says that nothing further comes (close_notify), once. False: that was said, or cannot be.
 bool tls_session_close(struct tls_session *session, struct buffer *out);
