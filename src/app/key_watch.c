@@ -38,13 +38,13 @@ bool key_watch_open(struct key_watch *watch, const struct setting_texts *paths,
     return *keyring != NULL;
 }
 
-struct keyring *key_watch_look(struct key_watch *watch, uint64_t now_ms, bool is_asked)
+struct keyring *key_watch_look(struct key_watch *watch, uint64_t now_ms)
 {
-    if (watch->files.count == 0 || (now_ms < watch->next_ms && !is_asked)) {
+    if (watch->files.count == 0 || now_ms < watch->next_ms) {
         return NULL;
     }
     watch->next_ms = now_ms + LOOK_MS;
-    if (!is_asked && key_files_fingerprint(&watch->files) == watch->fingerprint) {
+    if (key_files_fingerprint(&watch->files) == watch->fingerprint) {
         return NULL;
     }
     char fault[KEY_FILES_MESSAGE_SIZE];

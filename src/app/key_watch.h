@@ -21,7 +21,7 @@ struct key_watch {
 bool key_watch_open(struct key_watch *watch, const struct setting_texts *paths,
                     struct keyring **keyring, char *message, size_t message_size);
 
-// Looks where it is time to, or where `is_asked`. The new keys, with a reference, or NULL.
-struct keyring *key_watch_look(struct key_watch *watch, uint64_t now_ms, bool is_asked);
+// Looks where it is time to. The new keys, with a reference, or NULL.
+struct keyring *key_watch_look(struct key_watch *watch, uint64_t now_ms);
 
 #endif

@@ -20,6 +20,7 @@
 
 enum { LAST_ROUNDS_MAX = 50 }; // of THREADS_STOPPING_ROUND_MS at the most
 
+STATIC_ASSERT((int)SETTING_IDS_MAX <= (int)INGEST_LISTS_MAX, "ingest has room for all");
 STATIC_ASSERT(GATEWAY_WAITING_MAX <= SHARD_STARTS_PAUSE / 2, "tasks that wait stop no connections");
 
 struct log_thread {
@@ -36,11 +37,55 @@ struct log_thread {
     bool is_stopping;
     bool is_draining;
 
+    _Atomic(struct log_thread_terms *) offered_terms; // written by main, taken by the thread
+
     atomic_bool is_drained; // written by the thread
     atomic_bool has_failed;
     atomic_bool should_stop; // written by main
     atomic_bool should_end;
 };
+
+struct log_thread_terms {
+    struct log_terms log;
+    struct ingest_terms ingest;
+};
+
+static struct log_thread_terms terms_of(const struct options *options)
+{
+    struct log_thread_terms terms = {
+        .log = {.retention_bytes = options->retention_bytes,
+                .retention_age_ms = options->retention_age_ms,
+                .stream_idle_ms = options->stream_idle_ms,
+                .streams_per_owner = (uint32_t)options->streams_per_subject,
+                .flow = options_flow(options)},
+        .ingest = {.allowed_uid_count = options->socket_allow_uid.count,
+                   .allowed_gid_count = options->socket_allow_gid.count,
+                   .events_per_second = (uint32_t)options->producer_events_per_second,
+                   .bytes_per_second = (uint32_t)options->producer_bytes_per_second,
+                   .wait_ms_max = (uint32_t)options->backpressure_wait_ms},
+    };
+    for (uint32_t i = 0; i < options->socket_allow_uid.count; i++) {
+        terms.ingest.allowed_uids[i] = options->socket_allow_uid.ids[i];
+    }
+    for (uint32_t i = 0; i < options->socket_allow_gid.count; i++) {
+        terms.ingest.allowed_gids[i] = options->socket_allow_gid.ids[i];
+    }
+    return terms;
+}
+
+struct log_thread_terms *log_thread_terms_create(const struct options *options)
+{
+    struct log_thread_terms *terms = malloc(sizeof(*terms));
+    if (terms != NULL) {
+        *terms = terms_of(options);
+    }
+    return terms;
+}
+
+void log_thread_terms_free(struct log_thread_terms *terms)
+{
+    free(terms);
+}
 
 // --- what the log and ingest ask of the outside ---
 
@@ -126,12 +171,25 @@ static void proceed_stop(struct log_thread *thread)
     }
 }
 
+static void take_terms(struct log_thread *thread)
+{
+    if (atomic_load_explicit(&thread->offered_terms, memory_order_relaxed) == NULL) {
+        return;
+    }
+    struct log_thread_terms *terms =
+        atomic_exchange_explicit(&thread->offered_terms, NULL, memory_order_acquire);
+    log_set_terms(thread->log, &terms->log);
+    ingest_set_terms(thread->ingest, &terms->ingest);
+    log_thread_terms_free(terms);
+}
+
 static bool on_round(void *context)
 {
     struct log_thread *thread = context;
     if (thread->ingest == NULL) {
         return false;
     }
+    take_terms(thread);
     if (!thread->is_stopping && atomic_load_explicit(&thread->should_stop, memory_order_acquire)) {
         begin_stop(thread);
     }
@@ -189,17 +247,18 @@ static void *run(void *context)
 static bool open_log(struct log_thread *thread, char *message, size_t message_size)
 {
     const struct options *options = thread->options.options;
+    const struct log_terms terms = terms_of(options).log;
     const struct log_options log_options = {
         .directory = thread->options.data_dir,
         .segment_bytes = options->segment_bytes,
         .tail_bytes = options->tail_bytes,
-        .retention_bytes = options->retention_bytes,
-        .retention_age_ms = options->retention_age_ms,
-        .stream_idle_ms = options->stream_idle_ms,
+        .retention_bytes = terms.retention_bytes,
+        .retention_age_ms = terms.retention_age_ms,
+        .stream_idle_ms = terms.stream_idle_ms,
         .streams_max = (uint32_t)options->streams_max,
-        .streams_per_owner = (uint32_t)options->streams_per_subject,
+        .streams_per_owner = terms.streams_per_owner,
         .producers_max = (uint32_t)options->idempotency_max,
-        .flow = options_flow(options),
+        .flow = terms.flow,
         .readers = thread->options.readers,
         .reader_reserve = WORKER_INBOX_RESERVE,
         .progress = thread->options.progress,
@@ -244,27 +303,20 @@ static bool claim_socket(const char *path, char *message, size_t message_size)
 static bool open_ingest(struct log_thread *thread, char *message, size_t message_size)
 {
     const struct options *options = thread->options.options;
-    uid_t uids[SETTING_IDS_MAX];
-    gid_t gids[SETTING_IDS_MAX];
-    for (uint32_t i = 0; i < options->socket_allow_uid.count; i++) {
-        uids[i] = options->socket_allow_uid.ids[i];
-    }
-    for (uint32_t i = 0; i < options->socket_allow_gid.count; i++) {
-        gids[i] = options->socket_allow_gid.ids[i];
-    }
+    const struct ingest_terms terms = terms_of(options).ingest;
     const struct ingest_options ingest_options = {
         .socket_path = thread->options.socket_path,
         .socket_fd = thread->options.socket_fd,
         .socket_mode = (mode_t)options->socket_mode,
-        .allowed_uids = uids,
-        .allowed_uid_count = options->socket_allow_uid.count,
-        .allowed_gids = gids,
-        .allowed_gid_count = options->socket_allow_gid.count,
+        .allowed_uids = terms.allowed_uids,
+        .allowed_uid_count = terms.allowed_uid_count,
+        .allowed_gids = terms.allowed_gids,
+        .allowed_gid_count = terms.allowed_gid_count,
         .producers_max = (uint32_t)options->producers_max,
-        .events_per_second = (uint32_t)options->producer_events_per_second,
-        .bytes_per_second = (uint32_t)options->producer_bytes_per_second,
+        .events_per_second = terms.events_per_second,
+        .bytes_per_second = terms.bytes_per_second,
         .event_bytes_max = (uint32_t)options->event_bytes_max,
-        .wait_ms_max = (uint32_t)options->backpressure_wait_ms,
+        .wait_ms_max = terms.wait_ms_max,
         .workers = thread->options.readers,
         .pressure = thread->options.pressure,
     };
@@ -334,6 +386,13 @@ int log_thread_start(struct log_thread *thread, char *message, size_t message_si
     return 0;
 }
 
+void log_thread_set_terms(struct log_thread *thread, struct log_thread_terms *terms)
+{
+    log_thread_terms_free(
+        atomic_exchange_explicit(&thread->offered_terms, terms, memory_order_acq_rel));
+    loop_wake(&thread->loop, NULL);
+}
+
 void log_thread_stop(struct log_thread *thread)
 {
     atomic_store_explicit(&thread->should_stop, true, memory_order_release);
@@ -380,6 +439,7 @@ void log_thread_destroy(struct log_thread *thread)
         log_close(thread->log);
     }
     loop_free(&thread->loop);
+    log_thread_terms_free(atomic_load_explicit(&thread->offered_terms, memory_order_relaxed));
     if (thread->disk != NULL) {
         disk_close(thread->disk);
     }

@@ -59,6 +59,29 @@ void memory_watch_open(struct memory_watch *watch, const char *root, uint64_t li
     publish(watch, &reading);
 }
 
+static void show_stage(struct memory_watch *watch, const struct memory_reading *reading)
+{
+    enum pressure_stage stage = watch->pressure.stage;
+    struct pressure_board *board = &watch->board;
+    atomic_store_explicit(&board->since_ms, clock_realtime_ms(), memory_order_relaxed);
+    atomic_fetch_add_explicit(&board->changes, 1, memory_order_relaxed);
+    atomic_store_explicit(&board->stage, stage, memory_order_relaxed);
+    tell(stage, reading);
+}
+
+void memory_watch_set(struct memory_watch *watch, uint64_t limit_bytes, bool is_on)
+{
+    memory_source_open(&watch->source, watch->source.root, limit_bytes);
+    watch->next_ms = is_on ? 0 : UINT64_MAX;
+    struct memory_reading reading;
+    memory_source_read(&watch->source, &reading);
+    publish(watch, &reading);
+    if (!is_on && watch->pressure.stage != PRESSURE_NONE) {
+        watch->pressure = (struct pressure){0};
+        show_stage(watch, &reading);
+    }
+}
+
 bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms)
 {
     if (now_ms < watch->next_ms) {
@@ -76,13 +99,8 @@ bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms)
     bool is_soon = permille >= PRESSURE_SOON_PERMILLE;
     watch->next_ms = now_ms + (is_soon ? PRESSURE_LOOK_SOON_MS : PRESSURE_LOOK_MS);
     bool is_changed = pressure_look(&watch->pressure, permille, now_ms);
-    enum pressure_stage stage = watch->pressure.stage;
     if (is_changed) {
-        struct pressure_board *board = &watch->board;
-        atomic_store_explicit(&board->since_ms, clock_realtime_ms(), memory_order_relaxed);
-        atomic_fetch_add_explicit(&board->changes, 1, memory_order_relaxed);
-        atomic_store_explicit(&board->stage, stage, memory_order_relaxed);
-        tell(stage, &reading);
+        show_stage(watch, &reading);
     }
     return is_changed;
 }

@@ -18,6 +18,10 @@ struct memory_watch {
 void memory_watch_open(struct memory_watch *watch, const char *root, uint64_t limit_bytes,
                        bool is_on);
 
+// Another limit, or on and off, from now on. The next look is at once; where there is none any
+// more, the stage is none, and the workers are to be woken.
+void memory_watch_set(struct memory_watch *watch, uint64_t limit_bytes, bool is_on);
+
 // Looks where it is time to. Whether the stage changed: then the workers are to be woken.
 bool memory_watch_look(struct memory_watch *watch, uint64_t now_ms);
 

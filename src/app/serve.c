@@ -7,16 +7,14 @@
 #include "app/serve.h"
 
 #include "app/config_print.h"
-#include "app/key_watch.h"
 #include "app/log_thread.h"
 #include "app/memory_watch.h"
 #include "app/notify.h"
 #include "app/options_load.h"
 #include "app/paths.h"
 #include "app/privileges.h"
+#include "app/reload.h"
 #include "app/system_limits.h"
-#include "app/terms.h"
-#include "app/tls_watch.h"
 #include "app/watchdog.h"
 #include "app/worker_set.h"
 #include "base/clock.h"
@@ -54,7 +52,8 @@ enum phase {
 };
 
 struct server {
-    struct options options;
+    struct options_source source;
+    struct options options; // in force
     char socket_path[PATHS_SIZE];
     int socket_fd; // that was handed in for producers; 0: none
     char data_dir[PATHS_SIZE];
@@ -64,16 +63,13 @@ struct server {
     int signal_fd;
     struct privileges privileges;
     struct notify notify;
+    char status[NOTIFY_STATUS_SIZE]; // while it runs
     struct notify_sockets handed;
     struct watchdog watchdog;
     struct log_thread *log_thread;
     struct worker_set *worker_set;
     struct memory_watch memory;
-    struct key_watch keys;
-    struct keyring *keyring; // of tokens, in force. NULL: none
-    struct tls_watch certificates;
-    struct tls_server *tls;          // in force. NULL: no listener speaks TLS
-    struct access_file *access_file; // where the access log goes. NULL: there is none
+    struct reload reload;
     enum phase phase;
     bool are_told;
     uint64_t phase_end_ms; // monotonic
@@ -180,36 +176,8 @@ static bool check_limits(struct server *server, char *message)
     return true;
 }
 
-// Tells of keys that cannot be what was meant.
-static void judge_keys(const struct server *server, const struct keyring *keyring)
-{
-    size_t usable = 0;
-    for (unsigned i = 0; i < ALGORITHMS; i++) {
-        bool is_allowed = (server->options.auth_algorithms >> i & 1) != 0;
-        usable += is_allowed ? keyring_count_of(keyring, (enum algorithm)i) : 0;
-    }
-    if (usable == 0) {
-        LOG_WARN("auth", "none of the keys is for one of --auth-algorithms: no token is valid");
-    }
-}
-
 static bool listen_for_subscribers(struct server *server, char *message)
 {
-    const char *idle = options_idle_access(&server->options);
-    if (idle != NULL) {
-        LOG_WARN("auth", "%s", idle);
-    }
-    if (!key_watch_open(&server->keys, &server->options.auth_keys, &server->keyring, message,
-                        MESSAGE_SIZE)) {
-        return false;
-    }
-    if (server->keyring != NULL) {
-        judge_keys(server, server->keyring);
-    }
-    if (!tls_watch_open(&server->certificates, &server->options, NULL, &server->tls, message,
-                        MESSAGE_SIZE)) {
-        return false;
-    }
     const struct worker_set_options options = {
         .options = &server->options,
         .workers = server->workers,
@@ -246,25 +214,11 @@ static bool open_log(struct server *server, char *message)
     return server->log_thread != NULL;
 }
 
-static struct terms *make_terms(const struct server *server, char *message)
-{
-    return terms_of_options(&server->options, server->keyring, server->tls, server->access_file,
-                            message, MESSAGE_SIZE);
-}
-
 static bool create_workers(struct server *server, char *message)
 {
-    if (!access_file_open(server->options.access_log, &server->access_file, message,
-                          MESSAGE_SIZE)) {
-        return false;
-    }
-    struct terms *terms = make_terms(server, message);
-    bool are_created =
-        terms != NULL &&
-        worker_set_create(server->worker_set, terms, log_thread_loop(server->log_thread),
-                          log_thread_tail(server->log_thread), message, MESSAGE_SIZE);
-    terms_release(terms);
-    return are_created;
+    return worker_set_create(server->worker_set, server->reload.terms,
+                             log_thread_loop(server->log_thread),
+                             log_thread_tail(server->log_thread), message, MESSAGE_SIZE);
 }
 
 static bool prepare(struct server *server, char *message)
@@ -279,7 +233,8 @@ static bool prepare(struct server *server, char *message)
     }
     memory_watch_open(&server->memory, "", server->options.memory_limit_bytes,
                       server->options.memory_watch == OPTIONS_MEMORY_ON);
-    if (!listen_for_subscribers(server, message) || !open_log(server, message) ||
+    if (!reload_open(&server->reload, &server->source, &server->options, message, MESSAGE_SIZE) ||
+        !listen_for_subscribers(server, message) || !open_log(server, message) ||
         !create_workers(server, message) || !privileges_finish(message, MESSAGE_SIZE)) {
         return false;
     }
@@ -313,7 +268,8 @@ static void tell_ready(struct server *server)
                    server->workers == 1 ? "" : "s");
     (void)printf("ringcast %s %s\n", RC_VERSION_STRING, line);
     (void)fflush(stdout);
-    notify_ready(&server->notify, line);
+    (void)snprintf(server->status, sizeof(server->status), "%.*s", NOTIFY_STATUS_SIZE - 1, line);
+    notify_ready(&server->notify, server->status);
     if (geteuid() == 0) {
         LOG_WARN("serve", "this runs as root; with --user NAME it runs as that user");
     }
@@ -334,80 +290,37 @@ static void begin_end(struct server *server)
     enter(server, PHASE_DRAINING, DRAIN_MS_MAX);
 }
 
-// The workers go by the server's keys and settings from now on. False: they stay what they were.
-static bool put_in_force(struct server *server)
+static struct reload_users users_of(struct server *server)
 {
-    char message[MESSAGE_SIZE];
-    struct terms *terms = make_terms(server, message);
-    if (terms == NULL) {
-        LOG_ERROR("serve", "%s; what was in force stays so", message);
-        return false;
-    }
-    worker_set_terms(server->worker_set, terms);
-    terms_release(terms);
-    return true;
+    return (struct reload_users){.worker_set = server->worker_set,
+                                 .log_thread = server->log_thread,
+                                 .memory = &server->memory};
 }
 
-static void look_at_keys(struct server *server, bool is_asked)
+static void on_hangup(struct server *server)
 {
-    if (server->phase != PHASE_RUNNING) {
-        return;
-    }
-    struct keyring *keyring = key_watch_look(&server->keys, clock_monotonic_ms(), is_asked);
-    if (keyring != NULL) {
-        judge_keys(server, keyring);
-        keyring_release(server->keyring);
-        server->keyring = keyring;
-        (void)put_in_force(server);
+    if (server->phase == PHASE_RUNNING) {
+        const struct reload_users users = users_of(server);
+        notify_reloading(&server->notify);
+        reload_again(&server->reload, &users);
+        notify_ready(&server->notify, server->status);
     }
 }
 
-static void look_at_certificates(struct server *server, bool is_asked)
+static void look_at_files(struct server *server)
 {
-    if (server->phase != PHASE_RUNNING) {
-        return;
+    if (server->phase == PHASE_RUNNING) {
+        const struct reload_users users = users_of(server);
+        reload_look(&server->reload, &users);
     }
-    struct tls_server *tls =
-        tls_watch_look(&server->certificates, server->tls, clock_monotonic_ms(), is_asked);
-    if (tls != NULL) {
-        tls_server_release(server->tls);
-        server->tls = tls;
-        (void)put_in_force(server);
-    }
-}
-
-// Opens it anew: somebody may have moved the file away.
-static void reopen_access_log(struct server *server)
-{
-    struct access_file *file;
-    char message[MESSAGE_SIZE];
-    if (!access_file_open(server->options.access_log, &file, message, sizeof(message))) {
-        LOG_ERROR("serve", "%s; it stays where it was", message);
-        return;
-    }
-    access_file_release(server->access_file);
-    server->access_file = file;
-    if (put_in_force(server)) {
-        LOG_INFO("serve", "the access log is opened anew");
-    }
-}
-
-static void look_again(struct server *server)
-{
-    if (server->phase == PHASE_RUNNING && server->access_file != NULL) {
-        reopen_access_log(server);
-    }
-    look_at_keys(server, true);
-    look_at_certificates(server, true);
 }
 
 static void on_signal(struct server *server)
 {
     struct signalfd_siginfo info;
     while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGHUP && (server->options.auth_keys.count > 0 ||
-                                         server->tls != NULL || server->access_file != NULL)) {
-            look_again(server);
+        if (info.ssi_signo == SIGHUP && reload_has_files(&server->reload)) {
+            on_hangup(server);
             continue;
         }
         if (server->phase != PHASE_RUNNING) {
@@ -464,8 +377,8 @@ static int wait_ms(const struct server *server)
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t until_ms = server->phase_end_ms;
     if (is_running) {
-        const uint64_t looks_ms[] = {server->memory.next_ms, server->keys.next_ms,
-                                     server->certificates.next_ms, server->watchdog.next_ms};
+        const uint64_t looks_ms[] = {server->memory.next_ms, reload_next_ms(&server->reload),
+                                     server->watchdog.next_ms};
         until_ms = UINT64_MAX;
         for (size_t i = 0; i < sizeof(looks_ms) / sizeof(looks_ms[0]); i++) {
             until_ms = looks_ms[i] < until_ms ? looks_ms[i] : until_ms;
@@ -498,8 +411,7 @@ static void run(struct server *server)
         on_signal(server);
         look_at_threads(server);
         look_at_memory(server);
-        look_at_keys(server, false);
-        look_at_certificates(server, false);
+        look_at_files(server);
         if (server->phase == PHASE_RUNNING) {
             watchdog_look(&server->watchdog, clock_monotonic_ms());
         }
@@ -519,9 +431,7 @@ static void tear_down(struct server *server)
     }
     worker_set_destroy(server->worker_set);
     log_thread_destroy(server->log_thread);
-    keyring_release(server->keyring);
-    tls_server_release(server->tls);
-    access_file_release(server->access_file);
+    reload_close(&server->reload);
 }
 
 static int serve(struct server *server)
@@ -547,10 +457,10 @@ static int serve(struct server *server)
 // Reads the settings. False: something else than serving was asked for, or they are faulty.
 static bool read_settings(struct server *server, int argc, char **argv, int *exit_status)
 {
-    const struct options_source source = {.argc = argc, .argv = argv};
+    server->source = (struct options_source){.argc = argc, .argv = argv};
     struct options_origins origins;
     struct setting_faults faults;
-    int result = options_load(&source, &server->options, &origins, &faults);
+    int result = options_load(&server->source, &server->options, &origins, &faults);
     if (result == SETTINGS_HELP) {
         settings_write_help(&options_table, true, stdout);
         *exit_status = 0;

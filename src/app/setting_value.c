@@ -166,6 +166,29 @@ void setting_write_value(const struct setting *setting, const void *target, enum
     UNREACHABLE();
 }
 
+static size_t bytes_of(enum setting_kind kind)
+{
+    switch (kind) {
+    case SETTING_SWITCH: return sizeof(bool);
+    case SETTING_TEXT: return sizeof(const char *);
+    case SETTING_TEXTS: return sizeof(struct setting_texts);
+    case SETTING_CHOICE: return sizeof(unsigned);
+    case SETTING_IDS: return sizeof(struct setting_ids);
+    case SETTING_COUNT:
+    case SETTING_SIZE:
+    case SETTING_DURATION:
+    case SETTING_DECIMAL:
+    case SETTING_SET:
+    case SETTING_MODE: return sizeof(uint64_t);
+    }
+    UNREACHABLE();
+}
+
+void setting_copy(const struct setting *setting, void *into, const void *from)
+{
+    memcpy((uint8_t *)into + setting->offset, place_of(setting, from), bytes_of(setting->kind));
+}
+
 static bool is_same_text(const char *one, const char *other)
 {
     return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;

@@ -14,6 +14,9 @@ enum setting_form {
 void setting_write_value(const struct setting *setting, const void *target, enum setting_form form,
                          struct buffer *into);
 
+// Puts the value of `from` into its place in `into`; text stays where it is.
+void setting_copy(const struct setting *setting, void *into, const void *from);
+
 bool setting_equal(const struct setting *setting, const void *one, const void *other);
 
 // A setting that differs. Borrowed, for the time of the call.

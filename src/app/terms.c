@@ -2,6 +2,14 @@
 
 #include <stdio.h>
 
+void terms_parts_release(struct terms_parts *parts)
+{
+    keyring_release(parts->keyring);
+    tls_server_release(parts->tls);
+    access_file_release(parts->access_file);
+    *parts = (struct terms_parts){0};
+}
+
 // The options with copies of all texts that others borrow from them.
 static bool keep_texts(struct terms *terms, struct options *options)
 {
@@ -38,13 +46,21 @@ static void set_numbers(struct terms *terms, const struct options *options)
     };
 }
 
-struct terms *terms_of_options(const struct options *options, struct keyring *keyring,
-                               struct tls_server *tls, struct access_file *access_file,
-                               char *message, size_t message_size)
+static void hold_parts(struct terms *terms, const struct terms_parts *parts)
+{
+    terms->keyring = parts->keyring == NULL ? NULL : keyring_hold(parts->keyring);
+    terms->tls = parts->tls == NULL ? NULL : tls_server_hold(parts->tls);
+    terms->access_file = parts->access_file == NULL ? NULL : access_file_hold(parts->access_file);
+}
+
+struct terms *terms_of_options(const struct options *options, const struct terms_parts *parts,
+                               const struct terms *before, char *message, size_t message_size)
 {
     struct terms *terms = terms_create();
     struct options kept = *options;
-    if (terms == NULL || !keep_texts(terms, &kept)) {
+    const struct client_limits_options limits = options_limits(options);
+    if (terms == NULL || !keep_texts(terms, &kept) ||
+        !client_limits_init(&terms->limits, &limits, before == NULL ? NULL : &before->limits)) {
         (void)snprintf(message, message_size, "out of memory");
         terms_release(terms);
         return NULL;
@@ -53,9 +69,7 @@ struct terms *terms_of_options(const struct options *options, struct keyring *ke
     terms->overflow = options_overflow(&kept);
     terms->access = options_access(&kept);
     terms->token_rules = options_token_rules(&kept);
-    terms->keyring = keyring == NULL ? NULL : keyring_hold(keyring);
-    terms->tls = tls == NULL ? NULL : tls_server_hold(tls);
-    terms->access_file = access_file_hold(access_file);
+    hold_parts(terms, parts);
     if (options_read_rules(&kept, &terms->rules, message, message_size) != 0 ||
         options_read_origins(&kept, &terms->origins, message, message_size) != 0 ||
         options_read_proxies(&kept, &terms->trusted_proxies, message, message_size) != 0) {

@@ -7,11 +7,19 @@
 
 #include <stddef.h>
 
+// What files gave, in references. NULL: there is none.
+struct terms_parts {
+    struct keyring *keyring; // of tokens
+    struct tls_server *tls;  // certificates
+    struct access_file *access_file;
+};
+
+void terms_parts_release(struct terms_parts *parts);
+
 // With one reference, the caller's. Nothing in it points into the options, which must be good
-// (options_check). `keyring`, `tls` and `access_file` (NULL: none) are held. NULL with one line in
-// message.
-struct terms *terms_of_options(const struct options *options, struct keyring *keyring,
-                               struct tls_server *tls, struct access_file *access_file,
-                               char *message, size_t message_size);
+// (options_check). The parts are held. `before`: the terms that these take the place of, with which
+// counts and rates of clients go on; NULL: there are none. NULL with one line in message.
+struct terms *terms_of_options(const struct options *options, const struct terms_parts *parts,
+                               const struct terms *before, char *message, size_t message_size);
 
 #endif

@@ -64,13 +64,13 @@ bool tls_watch_open(struct tls_watch *watch, const struct options *options,
 }
 
 struct tls_server *tls_watch_look(struct tls_watch *watch, const struct tls_server *current,
-                                  uint64_t now_ms, bool is_asked)
+                                  uint64_t now_ms)
 {
-    if (current == NULL || (now_ms < watch->next_ms && !is_asked)) {
+    if (current == NULL || now_ms < watch->next_ms) {
         return NULL;
     }
     watch->next_ms = now_ms + LOOK_MS;
-    if (!is_asked && fingerprint_of(watch->options) == watch->fingerprint) {
+    if (fingerprint_of(watch->options) == watch->fingerprint) {
         return tls_server_rotate(current, now_ms);
     }
     char fault[TLS_MESSAGE_SIZE];

@@ -24,9 +24,8 @@ bool tls_watch_open(struct tls_watch *watch, const struct options *options,
                     const struct tls_server *former, struct tls_server **server, char *message,
                     size_t message_size);
 
-// Looks where it is time to, or where `is_asked`. What is to take the place of `current`, with a
-// reference, or NULL.
+// Looks where it is time to. What is to take the place of `current`, with a reference, or NULL.
 struct tls_server *tls_watch_look(struct tls_watch *watch, const struct tls_server *current,
-                                  uint64_t now_ms, bool is_asked);
+                                  uint64_t now_ms);
 
 #endif

@@ -29,7 +29,6 @@ struct worker_set {
     struct worker_set_options options;
     struct listeners listeners;
     _Atomic uint32_t connections; // of all workers together
-    struct client_limits limits;
     struct loop *loops[WORKERS_MAX];
     struct member members[WORKERS_MAX];
 };
@@ -83,7 +82,6 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
                 .listener_count = set->listeners.count,
                 .connections_max = (uint32_t)options->connections_max,
                 .connections = &set->connections,
-                .limits = &set->limits,
                 .descriptors_per_ring_max = descriptors_per_ring(&set->options),
                 .streams_max = (uint32_t)options->streams_max,
                 .pressure = set->options.pressure,
@@ -98,11 +96,6 @@ static struct worker_options options_of(struct worker_set *set, const struct mem
 bool worker_set_create(struct worker_set *set, struct terms *terms, struct loop *log_loop,
                        struct log_tail *tail, char *message, size_t message_size)
 {
-    const struct client_limits_options limits = options_limits(set->options.options);
-    if (!client_limits_init(&set->limits, &limits)) {
-        (void)snprintf(message, message_size, "no memory to count what each client does");
-        return false;
-    }
     for (unsigned i = 0; i < set->options.workers; i++) {
         struct member *member = &set->members[i];
         struct shard_listener listeners[LISTENERS_MAX];
@@ -230,6 +223,5 @@ void worker_set_destroy(struct worker_set *set)
         }
     }
     listeners_close(&set->listeners);
-    client_limits_free(&set->limits);
     free(set);
 }

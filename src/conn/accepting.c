@@ -100,14 +100,16 @@ static void refuse(struct conn *conn, struct conn_cold *cold, enum conn_refusal 
 
 static uint64_t address_key(const struct shard *shard, const struct conn_cold *cold)
 {
-    return client_limits_address(shard->options.limits, cold->family, cold->address);
+    return client_limits_address(&shard->terms->limits, cold->family, cold->address);
 }
 
 bool shard_count_address(struct shard *shard, struct conn *conn)
 {
     ASSERT((conn->flags & CONN_BY_ADDRESS) == 0);
-    if (!client_limits_enter(shard->options.limits->address_connections,
-                             address_key(shard, conn_cold_of(shard, conn)))) {
+    const struct client_limits *limits = &shard->terms->limits;
+    if (!client_limits_enter(limits->address_connections,
+                             address_key(shard, conn_cold_of(shard, conn)),
+                             limits->connections_per_address)) {
         return false;
     }
     conn->flags |= CONN_BY_ADDRESS;
@@ -118,7 +120,7 @@ void shard_uncount_address(struct shard *shard, struct conn *conn)
 {
     if ((conn->flags & CONN_BY_ADDRESS) != 0) {
         conn->flags &= ~(uint32_t)CONN_BY_ADDRESS;
-        client_limits_leave(shard->options.limits->address_connections,
+        client_limits_leave(shard->terms->limits.address_connections,
                             address_key(shard, conn_cold_of(shard, conn)));
     }
 }

@@ -89,26 +89,26 @@ static bool take(struct shard *shard, struct conn *conn, struct rate_table *rate
 static uint64_t address_key(const struct shard *shard, const struct conn *conn)
 {
     const struct conn_cold *cold = conn_cold_of(shard, conn);
-    return client_limits_address(shard->options.limits, cold->family, cold->address);
+    return client_limits_address(&shard->terms->limits, cold->family, cold->address);
 }
 
 static uint64_t subject_key(const struct shard *shard, const struct context *context)
 {
-    return client_limits_subject(shard->options.limits, context->grant == NULL
+    return client_limits_subject(&shard->terms->limits, context->grant == NULL
                                                             ? slice_empty()
                                                             : grant_subject(context->grant));
 }
 
 static bool take_of_address(struct shard *shard, struct conn *conn)
 {
-    struct rate_table *rates = shard->options.limits->address_requests;
+    struct rate_table *rates = shard->terms->limits.address_requests;
     return rates == NULL || take(shard, conn, rates, address_key(shard, conn), 1,
                                  "your address asks more often than it may");
 }
 
 static bool take_of_subject(struct shard *shard, struct conn *conn, const struct context *context)
 {
-    struct rate_table *rates = shard->options.limits->subject_requests;
+    struct rate_table *rates = shard->terms->limits.subject_requests;
     return rates == NULL || take(shard, conn, rates, subject_key(shard, context), 1,
                                  "the token's subject asks more often than it may");
 }
@@ -336,7 +336,7 @@ bool access_check_new_stream(struct shard *shard, struct conn *conn, struct cont
 bool access_check_events(struct shard *shard, struct conn *conn, struct context *context,
                          uint64_t count)
 {
-    struct rate_table *rates = shard->options.limits->events;
+    struct rate_table *rates = shard->terms->limits.events;
     if (rates == NULL || count == 0) {
         return true;
     }
@@ -349,14 +349,14 @@ bool access_check_events(struct shard *shard, struct conn *conn, struct context 
 
 static bool enter(struct shard *shard, struct conn *conn, const struct context *context)
 {
-    struct client_counts *counts = shard->options.limits->subject_connections;
+    struct client_counts *counts = shard->terms->limits.subject_connections;
     struct conn_cold *cold = conn_cold_of(shard, conn);
     uint64_t key = subject_key(shard, context);
-    if (counts == NULL || key == cold->subject_key) {
+    if (key == cold->subject_key) {
         return true; // also of a request before on this connection, whose stream did not begin
     }
     access_leave(shard, conn);
-    if (client_limits_enter(counts, key)) {
+    if (client_limits_enter(counts, key, shard->terms->limits.connections_per_subject)) {
         cold->subject_key = key;
         return true;
     }
@@ -371,7 +371,7 @@ static bool enter(struct shard *shard, struct conn *conn, const struct context *
 void access_leave(struct shard *shard, const struct conn *conn)
 {
     struct conn_cold *cold = conn_cold_of(shard, conn);
-    client_limits_leave(shard->options.limits->subject_connections, cold->subject_key);
+    client_limits_leave(shard->terms->limits.subject_connections, cold->subject_key);
     cold->subject_key = 0;
 }
 

@@ -9,6 +9,13 @@ enum {
     COLD_SHARE = 8,             // the part of its bound that the cache of cold blocks keeps
 };
 
+void shard_size_caches(struct shard *shard)
+{
+    uint64_t bytes_max = shard->terms->cold_bytes_max;
+    bool is_short = shard->pressure >= PRESSURE_NO_REPLAYS;
+    cold_set_bytes_max(&shard->cold, is_short ? bytes_max / COLD_SHARE : bytes_max);
+}
+
 void shard_take_pressure(struct shard *shard)
 {
     enum pressure_stage before = shard->pressure;
@@ -18,8 +25,7 @@ void shard_take_pressure(struct shard *shard)
     if (was_short == is_short) {
         return;
     }
-    uint64_t bytes_max = shard->terms->cold_bytes_max;
-    cold_set_bytes_max(&shard->cold, is_short ? bytes_max / COLD_SHARE : bytes_max);
+    shard_size_caches(shard);
     if (is_short) {
         shard_flush(shard); // nothing points into them any more
         renditions_give_back(&shard->renditions);

@@ -19,13 +19,12 @@ STATIC_ASSERT((int)CLIENT_COUNTS_EACH_MAX == (1 << COUNT_BITS) - 1, "a count fit
 
 struct client_counts {
     uint64_t mask;
-    uint32_t each_max;
+    _Atomic uint32_t references;
     _Atomic uint64_t places[];
 };
 
-struct client_counts *client_counts_create(uint32_t connections_max, uint32_t each_max)
+struct client_counts *client_counts_create(uint32_t connections_max)
 {
-    ASSERT(each_max >= 1 && each_max <= CLIENT_COUNTS_EACH_MAX);
     uint64_t count = PROBES_MAX;
     while (count < (uint64_t)connections_max * PLACES_PER_CONNECTION) {
         count *= 2;
@@ -33,14 +32,28 @@ struct client_counts *client_counts_create(uint32_t connections_max, uint32_t ea
     struct client_counts *counts = calloc(1, sizeof(*counts) + count * sizeof(uint64_t));
     if (counts != NULL) {
         counts->mask = count - 1;
-        counts->each_max = each_max;
+        atomic_init(&counts->references, 1);
     }
     return counts;
 }
 
-void client_counts_destroy(struct client_counts *counts)
+struct client_counts *client_counts_hold(struct client_counts *counts)
 {
-    free(counts);
+    uint32_t before = atomic_fetch_add_explicit(&counts->references, 1, memory_order_relaxed);
+    ASSERT(before > 0);
+    return counts;
+}
+
+void client_counts_release(struct client_counts *counts)
+{
+    if (counts == NULL) {
+        return;
+    }
+    uint32_t before = atomic_fetch_sub_explicit(&counts->references, 1, memory_order_acq_rel);
+    ASSERT(before > 0);
+    if (before == 1) {
+        free(counts);
+    }
 }
 
 // The place of this key, or NULL with a free one in *room (NULL: there is none) and what that held.
@@ -72,15 +85,16 @@ static bool replace(_Atomic uint64_t *place, uint64_t held, uint64_t wanted)
                                                    memory_order_relaxed);
 }
 
-bool client_counts_enter(struct client_counts *counts, uint64_t key)
+bool client_counts_enter(struct client_counts *counts, uint64_t key, uint32_t each_max)
 {
+    ASSERT(each_max >= 1 && each_max <= CLIENT_COUNTS_EACH_MAX);
     for (;;) {
         uint64_t held = 0;
         uint64_t room_held = 0;
         _Atomic uint64_t *room = NULL;
         _Atomic uint64_t *place = find(counts, key, &held, &room, &room_held);
         if (place != NULL) {
-            if ((held & COUNT_MASK) >= counts->each_max) {
+            if ((held & COUNT_MASK) >= each_max) {
                 return false;
             }
             if (replace(place, held, held + 1)) {

@@ -14,13 +14,14 @@ struct client_counts;
 
 enum { CLIENT_COUNTS_EACH_MAX = (1 << 24) - 1 };
 
-// Room for connections_max connections, of at most each_max from one client. NULL: no memory.
-struct client_counts *client_counts_create(uint32_t connections_max, uint32_t each_max);
-void client_counts_destroy(struct client_counts *counts);
+// Room for connections_max connections, with one reference, the caller's. NULL: no memory.
+struct client_counts *client_counts_create(uint32_t connections_max);
+struct client_counts *client_counts_hold(struct client_counts *counts);
+void client_counts_release(struct client_counts *counts); // NULL is allowed
 
-// One more connection of this client (conn/client_key.h; not 0). False where it has as many as it
-// may.
-bool client_counts_enter(struct client_counts *counts, uint64_t key);
+// One more connection of this client (conn/client_key.h; not 0). False where it has each_max
+// already; up to CLIENT_COUNTS_EACH_MAX.
+bool client_counts_enter(struct client_counts *counts, uint64_t key, uint32_t each_max);
 // One that entered is gone.
 void client_counts_leave(struct client_counts *counts, uint64_t key);
 

@@ -5,41 +5,52 @@
 
 #include <stddef.h>
 
-static bool make_counts(struct client_counts **counts, uint32_t connections_max, uint32_t each_max)
+static bool take_counts(struct client_counts **counts, uint32_t connections_max,
+                        struct client_counts *before)
 {
-    if (each_max > 0) {
-        *counts = client_counts_create(connections_max, each_max);
-    }
-    return each_max == 0 || *counts != NULL;
+    *counts = before != NULL ? client_counts_hold(before) : client_counts_create(connections_max);
+    return *counts != NULL;
 }
 
-static bool make_rates(struct rate_table **table, uint32_t per_second)
+static bool take_rates(struct rate_table **table, uint32_t per_second, struct rate_table *before)
 {
-    if (per_second > 0) {
-        *table = rate_table_create(per_second);
+    if (per_second == 0) {
+        return true;
     }
-    return per_second == 0 || *table != NULL;
+    bool is_same = before != NULL && rate_table_per_second(before) == per_second;
+    *table = is_same ? rate_table_hold(before) : rate_table_create(per_second);
+    return *table != NULL;
 }
 
-bool client_limits_init(struct client_limits *limits, const struct client_limits_options *options)
+bool client_limits_init(struct client_limits *limits, const struct client_limits_options *options,
+                        const struct client_limits *before)
 {
-    *limits = (struct client_limits){.seed = random_u64()};
-    return make_counts(&limits->address_connections, options->connections_max,
-                       options->connections_per_address) &&
-           make_counts(&limits->subject_connections, options->connections_max,
-                       options->connections_per_subject) &&
-           make_rates(&limits->address_requests, options->requests_per_address) &&
-           make_rates(&limits->subject_requests, options->requests_per_subject) &&
-           make_rates(&limits->events, options->events_per_subject);
+    static const struct client_limits none;
+    before = before != NULL ? before : &none;
+    *limits = (struct client_limits){
+        .seed = before != &none ? before->seed : random_u64(),
+        .connections_per_address = options->connections_per_address,
+        .connections_per_subject = options->connections_per_subject,
+    };
+    uint32_t connections_max = options->connections_max;
+    return take_counts(&limits->address_connections, connections_max,
+                       before->address_connections) &&
+           take_counts(&limits->subject_connections, connections_max,
+                       before->subject_connections) &&
+           take_rates(&limits->address_requests, options->requests_per_address,
+                      before->address_requests) &&
+           take_rates(&limits->subject_requests, options->requests_per_subject,
+                      before->subject_requests) &&
+           take_rates(&limits->events, options->events_per_subject, before->events);
 }
 
 void client_limits_free(struct client_limits *limits)
 {
-    client_counts_destroy(limits->address_connections);
-    client_counts_destroy(limits->subject_connections);
-    rate_table_destroy(limits->address_requests);
-    rate_table_destroy(limits->subject_requests);
-    rate_table_destroy(limits->events);
+    client_counts_release(limits->address_connections);
+    client_counts_release(limits->subject_connections);
+    rate_table_release(limits->address_requests);
+    rate_table_release(limits->subject_requests);
+    rate_table_release(limits->events);
     *limits = (struct client_limits){0};
 }
 
@@ -54,9 +65,10 @@ uint64_t client_limits_subject(const struct client_limits *limits, struct slice 
     return client_key_of_subject(limits->seed, subject);
 }
 
-bool client_limits_enter(struct client_counts *counts, uint64_t key)
+bool client_limits_enter(struct client_counts *counts, uint64_t key, uint32_t each_max)
 {
-    return counts == NULL || key == 0 || client_counts_enter(counts, key);
+    each_max = each_max == 0 ? CLIENT_COUNTS_EACH_MAX : each_max;
+    return counts == NULL || key == 0 || client_counts_enter(counts, key, each_max);
 }
 
 void client_limits_leave(struct client_counts *counts, uint64_t key)

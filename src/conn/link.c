@@ -88,16 +88,20 @@ static bool holds_events(const struct quality *quality)
     return !quality_is_plain(&rest);
 }
 
-static void adapt(struct shard *shard, struct conn *conn, const struct rule_subject *subject,
-                  uint32_t matched)
+static enum subscribe_client client_of(const struct conn_flow *flow)
+{
+    return flow == NULL ? SUBSCRIBE_CLIENT_NONE : (enum subscribe_client)flow->chosen.profile;
+}
+
+// Makes its quality anew, with the rules that match.
+static void adapt(struct shard *shard, struct conn *conn, uint32_t matched)
 {
     static const struct quality nothing_chosen;
     const struct conn_flow *flow = conn_flow_of(shard, conn);
     const struct quality *chosen = flow == NULL ? &nothing_chosen : &flow->chosen;
-    bool may_hold = shard->terms->rules_hold_all || subject->client != SUBSCRIBE_CLIENT_NONE;
+    bool may_hold = shard->terms->rules_hold_all || client_of(flow) != SUBSCRIBE_CLIENT_NONE;
     struct quality quality;
     rules_apply(&shard->terms->rules, matched, may_hold, chosen, &shard->terms->quality, &quality);
-    shard->stats.adaptations++;
     if (quality_is_plain(chosen) && !holds_events(&quality)) {
         quality = *chosen;
     }
@@ -112,6 +116,27 @@ static void adapt(struct shard *shard, struct conn *conn, const struct rule_subj
     conn_make_ready(shard, conn);
 }
 
+static uint32_t matching(const struct shard *shard, const struct conn *conn,
+                         const struct conn_link *link)
+{
+    const struct rule_subject subject = {.link = &link->link,
+                                         .event_rate = link->event_rate,
+                                         .client = client_of(conn_flow_of(shard, conn))};
+    return rules_match(&shard->terms->rules, &subject);
+}
+
+void conn_link_revise(struct shard *shard, struct conn *conn)
+{
+    struct conn_link *link = &shard->rings[conn->ring].links[conn_slot(shard, conn)];
+    bool is_known = conn_link_of(shard, conn) != NULL;
+    uint32_t matched = is_known ? matching(shard, conn, link) : 0;
+    link->matched = matched;
+    adapt(shard, conn, matched);
+    if (conn_is_clear(shard, conn)) {
+        conn_flow_trim(shard, conn);
+    }
+}
+
 static void take_look(struct shard *shard, struct conn *conn, const struct tcp_reading *reading)
 {
     struct conn_link *link = &shard->rings[conn->ring].links[conn_slot(shard, conn)];
@@ -124,16 +149,11 @@ static void take_look(struct shard *shard, struct conn *conn, const struct tcp_r
         link_take(&link->link, reading);
     }
     take_event_rate(shard, conn, link, is_first);
-    const struct conn_flow *flow = conn_flow_of(shard, conn);
-    struct rule_subject subject = {.link = &link->link,
-                                   .event_rate = link->event_rate,
-                                   .client = flow == NULL
-                                                 ? SUBSCRIBE_CLIENT_NONE
-                                                 : (enum subscribe_client)flow->chosen.profile};
-    uint32_t matched = rules_match(&shard->terms->rules, &subject);
+    uint32_t matched = matching(shard, conn, link);
     if (matched != link->matched) {
         link->matched = matched;
-        adapt(shard, conn, &subject, matched);
+        shard->stats.adaptations++;
+        adapt(shard, conn, matched);
     }
     if (conn_is_clear(shard, conn)) { // what is under way is settled by what it began with
         conn_flow_trim(shard, conn);
@@ -210,17 +230,23 @@ static void on_timer(void *context, struct loop *loop, struct wheel_timer *timer
     arm(shard, done < due);
 }
 
-void conn_link_start(struct shard *shard)
+void conn_link_restart(struct shard *shard)
 {
+    wheel_cancel(&shard->loop->wheel, &shard->link_timer);
     if (shard->terms->link_interval_ms == 0) {
         return;
     }
     if (!loop_has(shard->loop, LOOP_FEATURE_FIXED_FD_INSTALL) && shard->options.worker == 0) {
         LOG_INFO("worker", "how good subscribers' paths are stays unknown: that needs Linux 6.8");
     }
+    shard->link_sweep = (struct sweep){.began_ms = loop_now_ms(shard->loop)};
+    arm(shard, false);
+}
+
+void conn_link_start(struct shard *shard)
+{
     loop_set_handler(shard->loop, SHARD_OP_INSTALL, on_installed, shard);
     loop_set_timer_handler(shard->loop, SHARD_TIMER_LINK, on_timer, shard);
     shard->link_timer.tag = loop_timer_tag(SHARD_TIMER_LINK, 0);
-    shard->link_sweep.began_ms = loop_now_ms(shard->loop);
-    arm(shard, false);
+    conn_link_restart(shard);
 }

@@ -26,3 +26,7 @@ void conn_link_recount(struct shard *shard, const struct conn *conn);
 
 // Handlers, and where links are looked at at all, the first look. On the worker's thread.
 void conn_link_start(struct shard *shard);
+// Another interval holds from now on.
+void conn_link_restart(struct shard *shard);
+// Other rules or bounds do: makes the quality of a streaming connection anew.
+void conn_link_revise(struct shard *shard, struct conn *conn);

@@ -185,15 +185,6 @@ int shard_start(struct shard *shard, char *error, size_t error_size)
     return 0;
 }
 
-void shard_take_terms(struct shard *shard, struct terms *terms)
-{
-    struct terms *before = shard->terms;
-    shard->terms = terms;
-    token_cache_set(shard->tokens, &terms->token_rules, terms->keyring);
-    access_log_take_file(shard, terms->access_file);
-    terms_release(before);
-}
-
 static void free_contexts(struct shard *shard)
 {
     for (uint32_t i = pool_next_live(&shard->contexts, 0); i != POOL_INDEX_NONE;

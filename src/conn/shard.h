@@ -103,7 +103,6 @@ struct shard_options {
     unsigned workers;
     uint32_t connections_max;      // of the whole broker: what there is room for
     _Atomic uint32_t *connections; // of the whole broker, shared by all workers
-    struct client_limits *limits;  // the same for each client; borrowed
     uint32_t descriptors_per_ring_max;
     uint32_t streams_max;
     const struct shard_listener *listeners; // copied
@@ -208,6 +207,13 @@ struct shard {
     struct sweep link_sweep; // over the places of all rings
     struct wheel_timer link_timer;
 
+    // What of other terms is not yet taken over (conn/revise.c): heartbeats and qualities of
+    // connections from this place on, whether streams block from this one on.
+    struct revision {
+        bool has_beats, has_qualities, has_streams;
+        uint32_t ring, slot, stream;
+    } revision;
+
     // This round.
     uint64_t floor;      // log positions from here on are in memory
     uint64_t handled_id; // of the last block that the log handed to us
@@ -255,8 +261,6 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail,
 // On the worker's thread once its loop has started: receive buffers, first accepts.
 int shard_start(struct shard *shard, char *error, size_t error_size);
 void shard_free(struct shard *shard);
-// Goes by these terms from now on: takes over the caller's reference. At the start of a round.
-void shard_take_terms(struct shard *shard, struct terms *terms);
 // How many direct descriptors ring 0 is to be made with.
 uint32_t shard_ring_descriptors(const struct shard_options *options);
 
@@ -483,7 +487,15 @@ static inline void shard_take_looking(struct shard *shard, uint64_t records)
         records < shard->scan_records_left ? records : shard->scan_records_left;
 }
 
+// --- revise.c ---
+// Goes by these terms from now on: takes over the caller's reference. At the start of a round.
+void shard_take_terms(struct shard *shard, struct terms *terms);
+// Goes on with what follows from them, a part in each round. True: some is left.
+bool shard_revise(struct shard *shard);
+
 // --- admit.c ---
+// What the caches may hold, as the terms and the memory allow.
+void shard_size_caches(struct shard *shard);
 // Looks how short of memory the broker is, and does what that asks of the caches.
 void shard_take_pressure(struct shard *shard);
 // Answers 503 with a Retry-After, and closes.

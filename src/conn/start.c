@@ -203,10 +203,13 @@ static void send_header(struct shard *shard, struct conn *conn, struct context *
 // False when there is no room for what it asks for.
 static bool choose_flow(struct shard *shard, struct conn *conn, const struct context *context)
 {
-    struct quality quality;
-    quality_choose(&quality, &context->subscribe,
-                   http_request_field(&context->request, HTTP_FIELD_USER_AGENT),
-                   &shard->terms->quality);
+    // The broker's bounds come on top, since they may change.
+    const struct quality_policy unbounded = {.uses_agents = shard->terms->quality.uses_agents};
+    struct quality chosen;
+    quality_choose(&chosen, &context->subscribe,
+                   http_request_field(&context->request, HTTP_FIELD_USER_AGENT), &unbounded);
+    struct quality quality = chosen;
+    quality_settle(&quality, &shard->terms->quality);
     const struct overflow_terms terms = {
         .policy = context->subscribe.overflow,
         .limits = {.events = context->subscribe.lag_events, .bytes = context->subscribe.lag_bytes}};
@@ -218,7 +221,7 @@ static bool choose_flow(struct shard *shard, struct conn *conn, const struct con
     if (flow == NULL) {
         return false;
     }
-    flow->chosen = quality;
+    flow->chosen = chosen;
     flow->overflow_terms = terms;
     conn_flow_set_quality(shard, conn, &quality);
     conn->flags |= is_batch_event ? CONN_BATCH_EVENT | CONN_ENVELOPE : 0;

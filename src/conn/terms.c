@@ -51,6 +51,7 @@ void terms_release(struct terms *terms)
     keyring_release(terms->keyring);
     tls_server_release(terms->tls);
     access_file_release(terms->access_file);
+    client_limits_free(&terms->limits);
     arena_free(&terms->texts);
     free(terms);
 }

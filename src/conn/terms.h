@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "conn/access.h"
 #include "conn/access_file.h"
+#include "conn/client_limits.h"
 #include "flow/overflow.h"
 #include "flow/quality.h"
 #include "flow/rules.h"
@@ -37,6 +38,7 @@ struct terms {
     uint64_t cold_bytes_max;   // of each worker
     struct overflow_terms overflow; // where neither request nor stream says something else
     struct quality_policy quality;
+    struct client_limits limits;
     bool unknown_stream_is_404;
     bool rules_hold_all; // also those who chose no profile
     struct rules rules;

@@ -24,6 +24,7 @@ enum {
 
 struct rate_table {
     uint64_t per_second; // and the burst
+    _Atomic uint32_t references;
     uint64_t ahead_max;
     _Atomic uint64_t places[PLACES];
 };
@@ -34,15 +35,35 @@ struct rate_table *rate_table_create(uint32_t per_second)
     struct rate_table *table = calloc(1, sizeof(*table));
     if (table != NULL) {
         table->per_second = per_second;
+        atomic_init(&table->references, 1);
         // A full burst, the largest debt, and a second between the clocks of two threads.
         table->ahead_max = 2 * (uint64_t)per_second + RATE_TABLE_COUNT_MAX;
     }
     return table;
 }
 
-void rate_table_destroy(struct rate_table *table)
+struct rate_table *rate_table_hold(struct rate_table *table)
 {
-    free(table);
+    uint32_t before = atomic_fetch_add_explicit(&table->references, 1, memory_order_relaxed);
+    ASSERT(before > 0);
+    return table;
+}
+
+void rate_table_release(struct rate_table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    uint32_t before = atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel);
+    ASSERT(before > 0);
+    if (before == 1) {
+        free(table);
+    }
+}
+
+uint32_t rate_table_per_second(const struct rate_table *table)
+{
+    return (uint32_t)table->per_second;
 }
 
 static uint64_t units_at(const struct rate_table *table, uint64_t now_ms)

@@ -18,10 +18,12 @@ enum {
     RATE_TABLE_COUNT_MAX = 1 << 20,    // of one take
 };
 
-// So many a second for each client, and after a pause what a second brings at once. NULL: no
-// memory.
+// So many a second for each client, and after a pause what a second brings at once. With one
+// reference, the caller's. NULL: no memory.
 struct rate_table *rate_table_create(uint32_t per_second);
-void rate_table_destroy(struct rate_table *table);
+struct rate_table *rate_table_hold(struct rate_table *table);
+void rate_table_release(struct rate_table *table); // NULL is allowed
+uint32_t rate_table_per_second(const struct rate_table *table);
 
 // Takes `count` (1 to RATE_TABLE_COUNT_MAX) for this client (a hash, whose upper 24 bits are not
 // all 0) at this time of the monotonic clock. 0: taken. Else in how many milliseconds it may be;

@@ -186,6 +186,39 @@ static void default_u64(uint64_t *option, uint64_t value)
     *option = *option == 0 ? value : *option;
 }
 
+// Who may connect.
+static void set_rule(struct ingest *ingest, const uid_t *uids, size_t uid_count, const gid_t *gids,
+                     size_t gid_count)
+{
+    ingest->rule = (struct peer_rule){ingest->uids, 1, ingest->gids, gid_count};
+    ingest->uids[0] = geteuid();
+    if (uid_count > 0) {
+        memcpy(ingest->uids, uids, uid_count * sizeof *uids);
+        ingest->rule.uid_count = uid_count;
+    }
+    if (gid_count > 0) {
+        memcpy(ingest->gids, gids, gid_count * sizeof *gids);
+    }
+}
+
+void ingest_set_terms(struct ingest *ingest, const struct ingest_terms *terms)
+{
+    struct ingest_options *options = &ingest->options;
+    set_rule(ingest, terms->allowed_uids, terms->allowed_uid_count, terms->allowed_gids,
+             terms->allowed_gid_count);
+    options->wait_ms_max = terms->wait_ms_max;
+    if (options->events_per_second == terms->events_per_second &&
+        options->bytes_per_second == terms->bytes_per_second) {
+        return;
+    }
+    options->events_per_second = terms->events_per_second;
+    options->bytes_per_second = terms->bytes_per_second;
+    for (uint32_t i = pool_next_live(&ingest->producers, 0); i != POOL_INDEX_NONE;
+         i = pool_next_live(&ingest->producers, i + 1)) {
+        rate_change(pool_at(&ingest->producers, i));
+    }
+}
+
 static bool ingest_set_options(struct ingest *ingest, const struct ingest_options *given,
                                char *message, size_t message_size)
 {
@@ -206,15 +239,8 @@ static bool ingest_set_options(struct ingest *ingest, const struct ingest_option
     default_u32(&options->wait_ms_max, WAIT_MS_DEFAULT);
     default_u32(&options->stall_ms_max, STALL_MS_DEFAULT);
     default_u32(&options->idle_ms, IDLE_MS_DEFAULT);
-    ingest->rule = (struct peer_rule){ingest->uids, 1, ingest->gids, given->allowed_gid_count};
-    ingest->uids[0] = geteuid();
-    if (given->allowed_uid_count > 0) {
-        memcpy(ingest->uids, given->allowed_uids, given->allowed_uid_count * sizeof *ingest->uids);
-        ingest->rule.uid_count = given->allowed_uid_count;
-    }
-    if (given->allowed_gid_count > 0) {
-        memcpy(ingest->gids, given->allowed_gids, given->allowed_gid_count * sizeof *ingest->gids);
-    }
+    set_rule(ingest, given->allowed_uids, given->allowed_uid_count, given->allowed_gids,
+             given->allowed_gid_count);
     ingest->credit_bytes = options->credit_bytes;
     ingest->budget.limit_bytes = options->receive_bytes_max;
     ingest->frame_bytes_max = options->event_bytes_max + INGEST_FRAME_MORE_BYTES;

@@ -32,6 +32,8 @@
 struct loop;
 struct ingest;
 
+enum { INGEST_LISTS_MAX = 64 }; // uids or gids in the options
+
 // The timer kinds that it takes on the loop; its op numbers are those of io/ops.h.
 enum { INGEST_TIMER_KIND = 10, INGEST_TIMER_RATE = 11 };
 
@@ -57,6 +59,17 @@ struct ingest_options {
     const struct pressure_board *pressure; // shown by `status`; NULL: not known. Borrowed
 };
 
+// What of ingest_options may change while it runs.
+struct ingest_terms {
+    size_t allowed_uid_count;
+    uid_t allowed_uids[INGEST_LISTS_MAX];
+    size_t allowed_gid_count;
+    gid_t allowed_gids[INGEST_LISTS_MAX];
+    uint32_t events_per_second;
+    uint32_t bytes_per_second;
+    uint32_t wait_ms_max;
+};
+
 // Posts a message to a worker's inbox; false when it is full (asked again later). Of MESSAGE_ADMIN
 // no more than ADMIN_REQUESTS_MAX are under way at once; of MESSAGE_TASKS_DONE there may be any
 // number.
@@ -68,6 +81,9 @@ typedef bool (*ingest_post)(void *context, unsigned worker, const struct log_mes
 struct ingest *ingest_create(struct loop *loop, struct log *log,
                              const struct ingest_options *options, ingest_post post, void *context,
                              char *message, size_t message_size);
+
+// Goes by these from now on. Who is connected stays, and gets the new rates.
+void ingest_set_terms(struct ingest *ingest, const struct ingest_terms *terms);
 
 // The log's answer to an append.
 void ingest_acknowledge(struct ingest *ingest, const struct log_acknowledgement *acknowledgement);

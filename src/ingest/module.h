@@ -37,7 +37,6 @@ enum {
     INGEST_RELEASE_BYTES = 256 << 10, // of events that were held
 
     INGEST_LIST_UNDER_PRESSURE_MAX = 100, // entries; what `ringcast status` asks for
-    INGEST_LISTS_MAX = 64,                // uids or gids in the options
 
     // Names and attributes that come with the data of an event.
     INGEST_FRAME_MORE_BYTES = 64 << 10,

@@ -12,6 +12,19 @@ void rate_begin(struct producer *producer)
     rate->timer.tag = loop_timer_tag(INGEST_TIMER_RATE, producer->slot);
 }
 
+void rate_change(struct producer *producer)
+{
+    struct ingest *ingest = producer->ingest;
+    struct producer_rate *rate = &producer->rate;
+    uint64_t now_ms = loop_now_ms(ingest->loop);
+    bucket_change(&rate->events, ingest->options.events_per_second, 0, now_ms);
+    bucket_change(&rate->bytes, ingest->options.bytes_per_second, 0, now_ms);
+    if (wheel_is_armed(&rate->timer)) { // it waits for a time that the old rate named
+        wheel_cancel(&ingest->loop->wheel, &rate->timer);
+        producer_wake(producer);
+    }
+}
+
 void rate_end(struct producer *producer)
 {
     wheel_cancel(&producer->ingest->loop->wheel, &producer->rate.timer);

@@ -25,6 +25,8 @@ struct producer_rate {
 };
 
 void rate_begin(struct producer *producer);
+// Other rates hold from now on.
+void rate_change(struct producer *producer);
 // Nothing of it comes any more.
 void rate_end(struct producer *producer);
 // Whether an event with so much data may be taken now. If not, the producer is held and woken when

@@ -13,6 +13,7 @@ enum {
     // takes one event after the other does not change it with each: 1/16 of the limit, 1/4 of the
     // threshold.
     LIMIT_SLACK = 16,
+    CHOICES_PER_ROUND = 1024, // of streams
     THRESHOLD_SLACK = 4,
 };
 
@@ -263,9 +264,41 @@ static void take_heard(struct log *log)
     holdbacks->heard = 0;
 }
 
+void holdbacks_choose(struct log *log)
+{
+    log->holdbacks.is_choosing = true;
+    log->holdbacks.next_choice = 0;
+}
+
+// Readers tell again how far their slowest is: what they said while it did not count is forgotten.
+static void choose_some(struct log *log)
+{
+    struct holdbacks *holdbacks = &log->holdbacks;
+    const struct pool *extras = &log->streams.extras;
+    for (uint32_t most = CHOICES_PER_ROUND; most > 0; most--) {
+        uint32_t index = holdbacks->next_choice < extras->touched
+                             ? pool_next_live(extras, holdbacks->next_choice)
+                             : POOL_INDEX_NONE;
+        if (index == POOL_INDEX_NONE) {
+            holdbacks->is_choosing = false;
+            return;
+        }
+        const struct stream_extra *extra = pool_at(extras, index);
+        struct log_stream *stream = streams_at(&log->streams, extra->slot);
+        holdback_choose(log, stream);
+        if (stream->is_held_back) {
+            handout_changed(log, stream);
+        }
+        holdbacks->next_choice = index + 1;
+    }
+}
+
 void holdback_round(struct log *log)
 {
     struct holdbacks *holdbacks = &log->holdbacks;
+    if (holdbacks->is_choosing) {
+        choose_some(log);
+    }
     take_heard(log);
     if (list_is_empty(&holdbacks->pressed) || log->now_ms < holdbacks->next_ms) {
         return;
@@ -287,6 +320,9 @@ void holdback_round(struct log *log)
 uint64_t holdback_next_ms(const struct log *log)
 {
     const struct holdbacks *holdbacks = &log->holdbacks;
+    if (holdbacks->is_choosing) {
+        return 0;
+    }
     if (list_is_empty(&holdbacks->pressed)) {
         return UINT64_MAX;
     }

@@ -38,6 +38,8 @@ struct holdbacks {
     uint64_t heard;  // the same: it said something since the last round
     uint64_t heard_ms[HANDOUT_READERS_MAX];
     uint64_t next_ms;
+    bool is_choosing;     // for all streams anew, from here on:
+    uint32_t next_choice; // in streams.extras
 };
 
 void holdbacks_init(struct log *log);
@@ -45,6 +47,9 @@ void holdbacks_free(struct log *log);
 
 // The stream's flow settings or the readers that watch it have changed.
 void holdback_choose(struct log *log, struct log_stream *stream);
+// The flow settings that hold where a stream has none have changed: chooses for all in the rounds
+// that follow.
+void holdbacks_choose(struct log *log);
 // An event was appended to a stream that is_held_back. bytes: of its frame.
 void holdback_appended(struct log *log, const struct log_stream *stream, uint64_t id,
                        uint64_t bytes);

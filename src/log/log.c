@@ -125,6 +125,20 @@ struct log_tail *log_shared_tail(struct log *log)
     return log->tail;
 }
 
+void log_set_terms(struct log *log, const struct log_terms *terms)
+{
+    struct log_options *options = &log->options;
+    bool is_other_flow = memcmp(&options->flow, &terms->flow, sizeof(terms->flow)) != 0;
+    options->retention_bytes = terms->retention_bytes;
+    options->retention_age_ms = terms->retention_age_ms;
+    options->stream_idle_ms = terms->stream_idle_ms;
+    options->flow = terms->flow;
+    log->owners.most = terms->streams_per_owner;
+    if (is_other_flow) {
+        holdbacks_choose(log);
+    }
+}
+
 void log_drain(struct log *log)
 {
     log->draining = true;

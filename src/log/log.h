@@ -39,6 +39,15 @@ struct log_options {
     void *progress_context;
 };
 
+// What of log_options may change while the log runs.
+struct log_terms {
+    uint64_t retention_bytes;
+    uint64_t retention_age_ms;
+    uint64_t stream_idle_ms;
+    uint32_t streams_per_owner;
+    struct stream_flow flow;
+};
+
 // How far the slowest reader of a stream that blocks is behind: below its threshold, from there on,
 // at its limit.
 enum log_pressure_stage { LOG_PRESSURE_NONE, LOG_PRESSURE_SLOW, LOG_PRESSURE_FULL };
@@ -95,6 +104,10 @@ struct log *log_open(const struct log_options *options, struct disk *disk, char 
 void log_set_callbacks(struct log *log, const struct log_callbacks *callbacks);
 void log_start(struct log *log, struct loop *loop);
 struct log_tail *log_shared_tail(struct log *log);
+
+// Goes by these from now on. Streams that have no flow settings of their own take another `flow`
+// over bit by bit, in the rounds that follow, and their readers are told.
+void log_set_terms(struct log *log, const struct log_terms *terms);
 
 // The event is valid (event_validate). producer and reference come back at `level`; nothing comes
 // back for ACK_RECEIVED. An ephemeral event is sent to who is there and acknowledged in the same

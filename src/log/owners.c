@@ -36,7 +36,7 @@ bool owners_may_make(const struct owners *owners, uint64_t owner)
 
 void owners_add(struct owners *owners, uint64_t owner)
 {
-    if (owner != 0 && owners->most != 0) {
+    if (owner != 0) {
         (void)u64_map_put(&owners->counts, owner, count_of(owners, owner) + 1);
     }
 }

@@ -1,4 +1,4 @@
-// How many streams each owner (settings.h) has, where that is bounded. Owners are counted from the
+// How many streams each owner (settings.h) has, and may have. Owners are counted from the
 // record on that makes a stream of theirs, until its end by deletion is handed out or it is
 // forgotten. Part of struct log (core.h); the log thread.
 #ifndef RINGCAST_LOG_OWNERS_H
@@ -13,7 +13,7 @@ struct streams;
 
 struct owners {
     struct u64_map counts; // by owner; those that have none are not in it
-    uint32_t most;         // streams of one owner; 0: no bound, and nothing is counted
+    uint32_t most;         // streams of one owner; 0: no bound
 };
 
 void owners_init(struct owners *owners, uint32_t most);

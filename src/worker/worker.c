@@ -322,7 +322,8 @@ static bool on_round(void *context)
     enter(worker);
     take_terms(worker);
     shard_begin_round(shard);
-    bool has_more = fan_out(worker);
+    bool has_more = shard_revise(shard);
+    has_more |= fan_out(worker);
     has_more |= pump_ready(worker);
     has_more |= pump_requests(worker);
     shard_flush(shard);

@@ -24,7 +24,7 @@ static void *run(void *context)
         random = random * 1664525 + 1013904223;
         unsigned which = (random >> 16) % CLIENTS;
         if ((random >> 28) % 2 == 0) {
-            entered[which] += client_counts_enter(counts, key_of(which));
+            entered[which] += client_counts_enter(counts, key_of(which), EACH);
         } else if (entered[which] > 0) {
             client_counts_leave(counts, key_of(which));
             entered[which]--;
@@ -42,7 +42,7 @@ int main(void)
 {
     pthread_t threads[THREADS];
     unsigned seeds[THREADS];
-    counts = client_counts_create(THREADS * CLIENTS * EACH, EACH);
+    counts = client_counts_create(THREADS * CLIENTS * EACH);
     if (counts == NULL) {
         return 1;
     }
@@ -57,7 +57,7 @@ int main(void)
     }
     for (unsigned which = 0; which < CLIENTS; which++) {
         unsigned in = 0;
-        while (in <= EACH && client_counts_enter(counts, key_of(which))) {
+        while (in <= EACH && client_counts_enter(counts, key_of(which), EACH)) {
             in++;
         }
         if (in != EACH) {
@@ -65,6 +65,6 @@ int main(void)
             return 1;
         }
     }
-    client_counts_destroy(counts);
+    client_counts_release(counts);
     return 0;
 }

@@ -57,6 +57,6 @@ int main(void)
             return 1;
         }
     }
-    rate_table_destroy(table);
+    rate_table_release(table);
     return 0;
 }

@@ -63,10 +63,10 @@ static void open_watch(void)
 }
 
 // Whether other keys are found when it is looked `wait_ms` later.
-static bool finds_others(uint64_t wait_ms, bool is_asked)
+static bool finds_others(uint64_t wait_ms)
 {
     now_ms += wait_ms;
-    struct keyring *keyring = key_watch_look(&watch, now_ms, is_asked);
+    struct keyring *keyring = key_watch_look(&watch, now_ms);
     keyring_release(keyring);
     return keyring != NULL;
 }
@@ -75,31 +75,23 @@ Test(key_watch, looks_each_second)
 {
     open_watch();
     cr_assert_eq(watch.next_ms, now_ms + SECOND_MS);
-    cr_assert_not(finds_others(SECOND_MS, false));
+    cr_assert_not(finds_others(SECOND_MS));
     write_secret("another secret of thirty-two bytes, or some more");
-    cr_assert_not(finds_others(SECOND_MS - 1, false));
-    cr_assert(finds_others(1, false));
-    cr_assert_not(finds_others(SECOND_MS, false));
-}
-
-Test(key_watch, reads_at_once_where_it_is_asked)
-{
-    open_watch();
-    cr_assert(finds_others(0, true));
-    cr_assert_eq(watch.next_ms, now_ms + SECOND_MS);
+    cr_assert_not(finds_others(SECOND_MS - 1));
+    cr_assert(finds_others(1));
+    cr_assert_not(finds_others(SECOND_MS));
 }
 
 Test(key_watch, files_that_cannot_be_used_change_nothing)
 {
     open_watch();
     write_secret("short");
-    cr_assert_not(finds_others(SECOND_MS, false));
-    cr_assert_not(finds_others(0, true));
+    cr_assert_not(finds_others(SECOND_MS));
     cr_assert_eq(unlink(path), 0);
-    cr_assert_not(finds_others(SECOND_MS, false));
-    cr_assert_not(finds_others(SECOND_MS, false));
+    cr_assert_not(finds_others(SECOND_MS));
+    cr_assert_not(finds_others(SECOND_MS));
     write_secret("another secret of thirty-two bytes, or some more");
-    cr_assert(finds_others(SECOND_MS, false));
+    cr_assert(finds_others(SECOND_MS));
 }
 
 Test(key_watch, nothing_to_watch)
@@ -110,7 +102,7 @@ Test(key_watch, nothing_to_watch)
     cr_assert(key_watch_open(&watch, &paths, &keyring, message, sizeof(message)));
     cr_assert_null(keyring);
     cr_assert_eq(watch.next_ms, UINT64_MAX);
-    cr_assert_not(finds_others(SECOND_MS, true));
+    cr_assert_not(finds_others(SECOND_MS));
 }
 
 Test(key_watch, says_what_is_wrong_at_the_start)

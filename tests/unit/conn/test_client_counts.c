@@ -11,13 +11,13 @@ static struct client_counts *counts;
 
 static void setup(void)
 {
-    counts = client_counts_create(CONNECTIONS, EACH);
+    counts = client_counts_create(CONNECTIONS);
     cr_assert_not_null(counts);
 }
 
 static void teardown(void)
 {
-    client_counts_destroy(counts);
+    client_counts_release(counts);
 }
 
 TestSuite(client_counts, .init = setup, .fini = teardown);
@@ -32,13 +32,13 @@ Test(client_counts, each_has_its_own_count)
     uint64_t one = key_of(1);
     uint64_t other = key_of(2);
     for (int i = 0; i < EACH; i++) {
-        cr_assert(client_counts_enter(counts, one));
+        cr_assert(client_counts_enter(counts, one, EACH));
     }
-    cr_assert_not(client_counts_enter(counts, one));
-    cr_assert(client_counts_enter(counts, other));
+    cr_assert_not(client_counts_enter(counts, one, EACH));
+    cr_assert(client_counts_enter(counts, other, EACH));
     client_counts_leave(counts, one);
-    cr_assert(client_counts_enter(counts, one));
-    cr_assert_not(client_counts_enter(counts, one));
+    cr_assert(client_counts_enter(counts, one, EACH));
+    cr_assert_not(client_counts_enter(counts, one, EACH));
 }
 
 Test(client_counts, one_that_is_gone_begins_anew)
@@ -46,14 +46,14 @@ Test(client_counts, one_that_is_gone_begins_anew)
     uint64_t key = key_of(1);
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < EACH; i++) {
-            cr_assert(client_counts_enter(counts, key));
+            cr_assert(client_counts_enter(counts, key, EACH));
         }
         for (int i = 0; i < EACH; i++) {
             client_counts_leave(counts, key);
         }
     }
     client_counts_leave(counts, key); // one that was not counted
-    cr_assert(client_counts_enter(counts, key));
+    cr_assert(client_counts_enter(counts, key, EACH));
 }
 
 // Comings and goings of many more clients than are there at once, against plain counts.
@@ -68,7 +68,7 @@ Test(client_counts, as_a_plain_count_would)
     for (int step = 0; step < STEPS; step++) {
         if (used < CONNECTIONS && prng_chance(&prng, 1, 2)) {
             uint32_t which = (uint32_t)prng_below(&prng, prng_chance(&prng, 1, 2) ? 20 : CLIENTS);
-            bool is_in = client_counts_enter(counts, key_of(which));
+            bool is_in = client_counts_enter(counts, key_of(which), EACH);
             cr_assert_eq(is_in, expected[which] < EACH);
             if (is_in) {
                 expected[which]++;

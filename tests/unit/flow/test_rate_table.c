@@ -25,7 +25,7 @@ Test(rate_table, gives_a_second_at_once_and_then_its_rate)
     cr_assert_neq(rate_table_take(table, key_of(1), 1, 10200), 0);
     cr_assert_eq(rate_table_take(table, key_of(1), 5, 90000), 0, "no more than a second gathers");
     cr_assert_neq(rate_table_take(table, key_of(1), 1, 90000), 0);
-    rate_table_destroy(table);
+    rate_table_release(table);
 }
 
 Test(rate_table, each_has_its_own)
@@ -37,7 +37,7 @@ Test(rate_table, each_has_its_own)
     for (uint64_t i = 0; i < 1000; i++) {
         cr_assert_eq(rate_table_take(table, key_of(i), 1, 5000), 1000);
     }
-    rate_table_destroy(table);
+    rate_table_release(table);
 }
 
 Test(rate_table, what_is_larger_than_the_burst_is_paid_for_afterwards)
@@ -49,7 +49,7 @@ Test(rate_table, what_is_larger_than_the_burst_is_paid_for_afterwards)
     cr_assert_eq(rate_table_take(table, key_of(1), 1, 10), 9010);
     cr_assert_neq(rate_table_take(table, key_of(1), 1, 9019), 0);
     cr_assert_eq(rate_table_take(table, key_of(1), 1, 9020), 0);
-    rate_table_destroy(table);
+    rate_table_release(table);
 }
 
 // Whoever always asks gets the rate exactly, at odd rates too.
@@ -73,7 +73,7 @@ Test(rate_table, is_exact_over_time)
         cr_assert_leq(taken, most);
         cr_assert_geq(taken + 2 + rates[i] / 500, most, "%u a second: %lu of %lu", rates[i], taken,
                       most);
-        rate_table_destroy(table);
+        rate_table_release(table);
     }
 }
 
@@ -88,7 +88,7 @@ Test(rate_table, time_may_go_around_and_one_who_paused_for_long_is_not_held_for_
         cr_assert_eq(rate_table_take(table, key_of(1), 1, now_ms), 1);
         now_ms += 20 * HOUR_MS / 19 + 1001;
     }
-    rate_table_destroy(table);
+    rate_table_release(table);
 }
 
 Test(rate_table, a_thread_whose_clock_is_behind_gives_no_more)
@@ -96,7 +96,7 @@ Test(rate_table, a_thread_whose_clock_is_behind_gives_no_more)
     struct rate_table *table = rate_table_create(10);
     cr_assert_eq(rate_table_take(table, key_of(1), 10, 5000), 0);
     cr_assert_eq(rate_table_take(table, key_of(1), 1, 4000), 1100);
-    rate_table_destroy(table);
+    rate_table_release(table);
 }
 
 // Millions of clients in a moment: nobody is refused for them, and one who asked before is known as
@@ -113,5 +113,5 @@ Test(rate_table, a_full_table_refuses_nobody_for_anothers_doing)
         cr_assert_eq(rate_table_take(table, key_of(1), 1, 2500), 0);
     }
     cr_assert_neq(rate_table_take(table, key_of(1), 1, 2500), 0);
-    rate_table_destroy(table);
+    rate_table_release(table);
 }

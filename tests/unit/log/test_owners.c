@@ -26,12 +26,14 @@ Test(owners, have_a_bounded_number)
     owners_free(&owners);
 }
 
-Test(owners, without_a_bound_are_not_counted)
+Test(owners, a_bound_that_comes_later_finds_them_counted)
 {
     struct owners owners;
     owners_init(&owners, 0);
     owners_add(&owners, 7);
     cr_expect(owners_may_make(&owners, 7));
-    cr_expect_eq(owners.counts.count, 0);
+    owners.most = 1;
+    cr_expect_not(owners_may_make(&owners, 7));
+    cr_expect(owners_may_make(&owners, 8));
     owners_free(&owners);
 }

@@ -258,11 +258,9 @@ static void *run_worker(void *context)
 
 static void fill_options(struct shard_options *shard, struct terms *terms)
 {
-    static struct client_limits no_limits;
     fake_fill_terms(terms);
     shard->terms = terms;
     shard->workers = 1;
-    shard->limits = shard->limits != NULL ? shard->limits : &no_limits;
     shard->connections = &fake.connections;
     shard->connections_max = terms->connections_max;
     shard->descriptors_per_ring_max =

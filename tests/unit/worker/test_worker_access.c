@@ -33,10 +33,10 @@ static void start(const struct client_limits_options *bounds)
     key = key_from_secret(slice_of(secret), reason);
     keyring = keyring_create();
     cr_assert(keyring_add(keyring, key_from_secret(slice_of(secret), reason)));
-    cr_assert(client_limits_init(&limits, bounds == NULL ? &none : bounds));
+    cr_assert(client_limits_init(&limits, bounds == NULL ? &none : bounds, NULL));
     struct fake_options options = {
-        .shard = {.limits = &limits},
-        .terms = {.access = {.cookie = slice_of("auth_token")},
+        .terms = {.limits = limits,
+                  .access = {.cookie = slice_of("auth_token")},
                   .token_rules = {.algorithms = ALGORITHMS_ALL, .needs_expiry = true},
                   .keyring = keyring}};
     cr_assert(cors_origins_parse(&options.terms.origins, slice_of("https://a.example"), fault));
