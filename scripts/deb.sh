@@ -57,6 +57,7 @@ for package in "${packages[@]}"; do
   touch "$stage/debian/$package.substvars"
 done
 
+install -D -m 644 scripts/deb/ringcast.logrotate "$stage/debian/ringcast/etc/logrotate.d/ringcast"
 gzip -9n "$stage"/debian/ringcast/usr/share/man/*/*
 
 # What each depends on, from the libraries that its programs are linked with.

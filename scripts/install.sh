@@ -47,6 +47,7 @@ write() {
 
 write 644 "$PREFIX/share/man/man1/ringcast.1" manual ringcast.1
 write 644 "$PREFIX/share/man/man5/ringcast.toml.5" manual ringcast.toml.5
+write 644 "$PREFIX/share/man/man7/ringcast-metrics.7" manual ringcast-metrics.7
 write 644 "$PREFIX/share/bash-completion/completions/ringcast" completion bash
 write 644 "$PREFIX/share/zsh/vendor-completions/_ringcast" completion zsh
 write 644 "$PREFIX/share/fish/vendor_completions.d/ringcast.fish" completion fish

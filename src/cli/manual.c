@@ -10,12 +10,13 @@
 
 enum { NAME_SIZE = 128, TEXT_SIZE = 1024 };
 
-const char *const cli_manual_pages[] = {"ringcast.1", "ringcast.toml.5", "ringcast.toml", NULL};
+const char *const cli_manual_pages[] = {"ringcast.1", "ringcast.toml.5", "ringcast-metrics.7",
+                                        "ringcast.toml", NULL};
 
 int cli_manual(int argc, char **argv)
 {
     static void (*const writers[])(FILE *) = {manual_write_commands, manual_write_configuration,
-                                              manual_write_file};
+                                              manual_write_metrics, manual_write_file};
     for (size_t i = 0; argc == 2 && cli_manual_pages[i] != NULL; i++) {
         if (strcmp(argv[1], cli_manual_pages[i]) == 0) {
             writers[i](stdout);
@@ -23,12 +24,14 @@ int cli_manual(int argc, char **argv)
         }
     }
     bool wants_help = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-    (void)fprintf(wants_help ? stdout : stderr,
-                  "Usage: ringcast manual PAGE\n\n"
-                  "Prints a page of the manual: `ringcast manual ringcast.1 | man -l -`\n\n"
-                  "  ringcast.1       the commands, their options, signals, files\n"
-                  "  ringcast.toml.5  every key of the configuration file\n"
-                  "  ringcast.toml    a configuration file to begin with, all of it commented\n");
+    (void)fprintf(
+        wants_help ? stdout : stderr,
+        "Usage: ringcast manual PAGE\n\n"
+        "Prints a page of the manual: `ringcast manual ringcast.1 | man -l -`\n\n"
+        "  ringcast.1          the commands, their options, signals, files\n"
+        "  ringcast.toml.5     every key of the configuration file\n"
+        "  ringcast-metrics.7  every metric\n"
+        "  ringcast.toml       a configuration file to begin with, all of it commented\n");
     return wants_help ? 0 : 2;
 }
 
@@ -181,5 +184,5 @@ void manual_write_commands(FILE *out)
                       "ringcast publish --socket /tmp/ringcast.sock chat/42 hello\n"
                       "curl -N http://127.0.0.1:8080/streams/chat/42?from=earliest");
     roff_heading(out, "SEE ALSO");
-    (void)fputs(".BR ringcast.toml (5)\n", out);
+    (void)fputs(".BR ringcast.toml (5),\n.BR ringcast\\-metrics (7)\n", out);
 }

@@ -14,6 +14,7 @@ int cli_manual(int argc, char **argv);
 // Of these pages one each.
 void manual_write_commands(FILE *out);      // ringcast.1
 void manual_write_configuration(FILE *out); // ringcast.toml.5
+void manual_write_metrics(FILE *out);       // ringcast-metrics.7
 void manual_write_file(FILE *out);          // ringcast.toml
 
 #endif

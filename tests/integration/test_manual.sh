@@ -13,12 +13,12 @@ expect() { # what, wanted, got
   failures=$((failures + 1))
 }
 
-for page in ringcast.1 ringcast.toml.5 ringcast.toml; do
+for page in ringcast.1 ringcast.toml.5 ringcast-metrics.7 ringcast.toml; do
   # shellcheck disable=SC2094 # it reads no file
   "$ringcast" manual $page >$page
 done
 if command -v man >/dev/null; then
-  for page in ringcast.1 ringcast.toml.5; do
+  for page in ringcast.1 ringcast.toml.5 ringcast-metrics.7; do
     expect "what roff says of $page" '' "$(man --warnings -E UTF-8 -l -Tutf8 -Z $page 2>&1 >/dev/null)"
   done
 fi
