@@ -2,6 +2,7 @@
 
 #include "app/key_watch.h"
 #include "app/setting_value.h"
+#include "app/tls_watch.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -89,14 +90,20 @@ void config_check(const struct options *options, const struct options_origins *o
                   struct setting_faults *faults)
 {
     char message[SETTING_MESSAGE_SIZE];
-    struct key_watch watch;
+    struct key_watch keys;
     struct keyring *keyring = NULL;
+    struct tls_watch certificates;
+    struct tls_server *server = NULL;
     uint32_t before = faults->count;
-    if (!key_watch_open(&watch, &options->auth_keys, &keyring, message, sizeof(message))) {
+    if (!key_watch_open(&keys, &options->auth_keys, &keyring, message, sizeof(message))) {
         setting_faults_add(faults, 0, 0, "%s", message);
     } else if (keyring != NULL) {
         keyring_release(keyring);
     }
+    if (!tls_watch_open(&certificates, options, NULL, &server, message, sizeof(message))) {
+        setting_faults_add(faults, 0, 0, "%s", message);
+    }
+    tls_server_release(server);
     options_name_faults(options, origins, faults, before);
 }
 

@@ -10,7 +10,8 @@
 // no value, since the machine decides, is a comment. 0 or -ENOMEM.
 int config_print(const struct options *options, const struct options_origins *origins, FILE *out);
 
-// Adds what is wrong with what the settings name: whether the files of keys can be used.
+// Adds what is wrong with what the settings name: whether files of keys and certificates can be
+// used.
 void config_check(const struct options *options, const struct options_origins *origins,
                   struct setting_faults *faults);
 

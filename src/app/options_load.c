@@ -20,28 +20,28 @@ static void name_place(size_t index, char name[SETTING_PLACE_SIZE])
 static void name_origin(struct setting_fault *fault, const struct options *options,
                         const struct options_origins *origins)
 {
-    struct slice rest = slice_of(fault->text);
-    struct slice flag = slice_split(&rest, ':');
-    if (rest.at == NULL || !slice_starts_with(flag, slice_of("--"))) {
+    if (strncmp(fault->text, "--", 2) != 0) {
         return;
     }
-    size_t index = settings_find(&options_table, slice_after(flag, 2));
+    const char *key = fault->text + 2;
+    size_t length = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    size_t index = settings_find(&options_table, slice_from(key, length));
     if (index == SETTINGS_MAX) {
         return;
     }
+    const char *rest = key + length;
     const struct setting_origin *origin = &origins->of[index];
     struct setting_fault named = {.line = origin->line, .column = origin->column};
     if (origin->source == SETTING_FROM_FILE) {
         char place[SETTING_PLACE_SIZE];
         name_place(index, place);
-        (void)snprintf(named.text, sizeof(named.text), "%.300s:%u:%u: %s:" SLICE_FORMAT,
-                       options->config, origin->line, origin->column, place, SLICE_ARGUMENTS(rest));
+        (void)snprintf(named.text, sizeof(named.text), "%.300s:%u:%u: %s%s", options->config,
+                       origin->line, origin->column, place, rest);
         *fault = named;
     } else if (origin->source == SETTING_FROM_ENVIRONMENT) {
         char name[SETTING_VARIABLE_SIZE];
         setting_origin_name(origin, settings_at(&options_table, index), "", name, sizeof(name));
-        (void)snprintf(named.text, sizeof(named.text), "%s:" SLICE_FORMAT, name,
-                       SLICE_ARGUMENTS(rest));
+        (void)snprintf(named.text, sizeof(named.text), "%s%s", name, rest);
         *fault = named;
     }
 }

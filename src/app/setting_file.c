@@ -162,7 +162,6 @@ static void take_text(struct taking *taking, struct toml_position at, const char
     char message[SETTING_MESSAGE_SIZE];
     if (setting_take(taking->setting, taking->reading->settings->target, text, taking->place,
                      message, sizeof(message)) != 0) {
-        utf8_make_printable((uint8_t *)message, strlen(message));
         complain(taking->reading, at, "", "%s", message);
         taking->is_faulty = true;
     }
@@ -383,6 +382,10 @@ static void complain_of_unknown(const struct file_reading *reading, const char *
                                 const struct toml_value *value)
 {
     char suggestion[SETTING_PLACE_SIZE];
+    if (reading->settings->faults->count >= SETTING_FAULTS_MAX) {
+        complain(reading, value->key_at, name, "there is no such setting"); // only counted
+        return;
+    }
     bool is_alike = suggest(reading->settings->table, name, value->key, suggestion);
     if (value->kind == TOML_TABLE && !is_alike) {
         complain_of_section(reading, value->key_at, name);

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@ void setting_faults_add(struct setting_faults *faults, uint32_t line, uint32_t c
         va_start(arguments, format);
         (void)vsnprintf(fault->text, sizeof(fault->text), format, arguments);
         va_end(arguments);
+        utf8_make_printable((uint8_t *)fault->text, strlen(fault->text));
     }
     faults->count++;
 }

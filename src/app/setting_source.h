@@ -24,7 +24,7 @@ struct setting_faults {
     struct setting_fault list[SETTING_FAULTS_MAX];
 };
 
-// Adds one. Its text is cut where it is too long.
+// Adds one. Its text is cut where it is too long, and made printable: values stand in it.
 void setting_faults_add(struct setting_faults *faults, uint32_t line, uint32_t column,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 

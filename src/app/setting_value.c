@@ -222,13 +222,34 @@ bool setting_equal(const struct setting *setting, const void *one, const void *o
     }
 }
 
+// Whether the machine decides, as default_note says.
+static bool is_left_open(const struct setting *setting, const void *target)
+{
+    const void *place = place_of(setting, target);
+    if (setting->default_text != NULL || setting->default_note == NULL) {
+        return false;
+    }
+    switch (setting->kind) {
+    case SETTING_SWITCH:
+    case SETTING_CHOICE: return false;
+    case SETTING_TEXT: return *(const char *const *)place == NULL;
+    case SETTING_TEXTS: return ((const struct setting_texts *)place)->count == 0;
+    case SETTING_IDS: return ((const struct setting_ids *)place)->count == 0;
+    default: return *(const uint64_t *)place == 0;
+    }
+}
+
 // The value, printable, in as much of it as there is room for.
 static void tell(const struct setting *setting, const void *target,
                  char text[CHANGE_TEXT_BYTES_MAX + sizeof "..."])
 {
     struct buffer whole;
     buffer_init(&whole, 64 << 10);
-    setting_write_value(setting, target, SETTING_FORM_PLAIN, &whole);
+    if (is_left_open(setting, target)) {
+        (void)buffer_printf(&whole, "(%s)", setting->default_note);
+    } else {
+        setting_write_value(setting, target, SETTING_FORM_PLAIN, &whole);
+    }
     struct slice value = buffer_slice(&whole);
     bool is_long = value.length > CHANGE_TEXT_BYTES_MAX || buffer_failure(&whole) != 0;
     value.length = value.length < CHANGE_TEXT_BYTES_MAX ? value.length : CHANGE_TEXT_BYTES_MAX;

@@ -22,7 +22,7 @@ bool setting_equal(const struct setting *setting, const void *one, const void *o
 // A setting that differs. Borrowed, for the time of the call.
 struct setting_change {
     const struct setting *setting;
-    const char *before; // in plain form, cut where it is long
+    const char *before; // in plain form, cut where it is long; "(...)" where the machine decides
     const char *after;
     bool reloads; // takes effect without a restart
 };

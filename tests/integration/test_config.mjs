@@ -151,6 +151,13 @@ const faulty = [
     ['2:9: quality.rules: at character 11 of \'latency > 1: compression on\': \'1\' is no latency; write it as 200ms']],
   ['[auth]\nkeys = ["/nonexistent/keys.json"]', ['2:8: auth.keys: /nonexistent/keys.json: No such file or directory']],
 
+  ['[tls]\ncertificate = ["/nonexistent/c.pem"]\nkey = ["/nonexistent/k.pem"]',
+    ['2:15: tls.certificate, --tls-key: /nonexistent/c.pem: cannot be read: No such file or directory']],
+  ['[tls]\ncertificate = ["c.pem"]\nkey = ["a", "b"]',
+    ['3:7: tls.key: each certificate needs its key, in the same order: there are 1 certificates and 2 keys']],
+  ['[server]\nlisten = ["127.0.0.1:0", "nonsense"]', ['2:10: server.listen: \'nonsense\': this is no address to listen on: ' +
+    'write HOST:PORT, as 127.0.0.1:8080, [::1]:8080 or *:8080, or unix:PATH']],
+
   // Several at once, in the order of their lines.
   ['[streaming]\nbuffer_size = many\nunknown_stream = 404\n[strming.sse]\n[log\n[memory]\nlimit = "1KiB"', [
     `2:15: 'many' ${noValue}`,

@@ -1,9 +1,11 @@
 #include "app/options_load.h"
+#include "app/setting_value.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct options options;
 static struct options_origins origins;
@@ -81,4 +83,57 @@ Test(options_load, operands_and_help)
     cr_assert_eq(LOAD("--retry", "1s", "--help"), SETTINGS_HELP);
     cr_assert_eq(LOAD("now"), -EINVAL);
     cr_assert_str_eq(faults.list[0].text, "serve takes no operands: 'now'");
+}
+
+static char path[] = "/tmp/ringcast-options.XXXXXX";
+
+static void write_file(const char *toml)
+{
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    (void)fputs(toml, file);
+    (void)fclose(file);
+}
+
+static void on_change(void *context, const struct setting_change *change)
+{
+    char *told = context;
+    (void)snprintf(told + strlen(told), 200, "%s: %s -> %s\n", change->setting->key, change->before,
+                   change->after);
+}
+
+// As a reload does: the file is read again, and each reading has text of its own.
+Test(options_load, a_file_that_changed_is_read_again)
+{
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    (void)close(fd);
+    write_file("[auth]\naudience = \"first\"\n[quality]\nrules = [\"none\"]\n");
+    cr_assert_eq(LOAD("--config", path, "--retry", "3s"), 0, "%s", faults.list[0].text);
+    cr_assert_eq(origin_of("auth-audience")->source, SETTING_FROM_FILE);
+    cr_assert_eq(origin_of("auth-audience")->line, 2);
+    cr_assert_eq(origin_of("retry")->source, SETTING_FROM_FLAG);
+    struct options first = options;
+    write_file("[auth]\naudience = \"second\"\n[streaming.sse]\nretry_interval = \"1s\"\n");
+    cr_assert_eq(LOAD("--config", path, "--retry", "3s"), 0, "%s", faults.list[0].text);
+    char told[1000] = "";
+    settings_diff(&options_table, &first, &options, on_change, told);
+    cr_assert_str_eq(told,
+                     "auth-audience: first -> second\nrule: none -> (three, for bad paths)\n");
+    options_free(&first);
+    cr_assert_str_eq(options.auth_audience, "second");
+    options_free(&options);
+    write_file("[auth]\naudience = 3\n");
+    cr_assert_eq(LOAD("--config", path), -EINVAL);
+    cr_assert_eq(faults.list[0].line, 2);
+    (void)unlink(path);
+    cr_assert_eq(LOAD("--config", path), -EINVAL);
+}
+
+Test(options_load, what_is_set_for_websocket_is_told)
+{
+    cr_assert_eq(LOAD("--retry", "1s"), 0);
+    cr_assert_null(options_idle_websocket(&origins));
+    cr_assert_eq(LOAD("--websocket-ping-interval", "30s"), 0);
+    cr_assert_not_null(options_idle_websocket(&origins));
 }
