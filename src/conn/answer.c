@@ -2,10 +2,12 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/logger.h"
+#include "conn/client_address.h"
 #include "conn/tls.h"
 #include "web_assets.h"
 
-enum { ASSET_INDEX_LENGTH = 1 /* "/" */ };
+enum { ASSET_INDEX_LENGTH = 1 /* "/" */, FAILURES_INTERVAL_MS = 10 * 1000 };
 
 // --- how they go out ---
 
@@ -156,6 +158,23 @@ bool answer_send_document(struct shard *shard, struct conn *conn, const char *co
 
 // --- refusals ---
 
+// What is our own failure, or want of room, is told here, too.
+static void tell_failure(struct shard *shard, const struct conn *conn,
+                         const struct http_fault *fault, struct slice id)
+{
+    char address[CLIENT_ADDRESS_TEXT_BYTES];
+    int status = http_fault_status(fault);
+    if (status >= 500) {
+        LOGGER_EVERY_WITH(
+            FAILURES_INTERVAL_MS, LOGGER_INFO, "http",
+            LOGGER_FIELDS(
+                logger_text("request", id),
+                logger_text("address", client_address_text(conn_cold_of(shard, conn), address)),
+                logger_text("code", slice_of(error_code(fault->error)))),
+            "a request was answered %d: %s", status, fault->detail);
+    }
+}
+
 void request_problem(struct shard *shard, struct conn *conn, const struct http_problem *problem)
 {
     struct answer answer;
@@ -163,6 +182,7 @@ void request_problem(struct shard *shard, struct conn *conn, const struct http_p
     shard->stats.errors[problem->fault->error]++;
     if (answer_begin(shard, conn, 0, &answer)) {
         answer.form.request_id = request_id(shard, conn_context(shard, conn), made);
+        tell_failure(shard, conn, problem->fault, answer.form.request_id);
         http_response_problem(&answer.out, &answer.form, problem);
         answer_send(shard, conn, &answer);
     }

@@ -27,20 +27,20 @@ void proxied_begin(struct shard *shard, struct conn *conn)
         return;
     }
     char text[CLIENT_ADDRESS_TEXT_BYTES];
-    LOGGER_EVERY(WARNING_INTERVAL_MS, LOGGER_WARN, "http",
-                 "a connection of " SLICE_FORMAT " to a listener with proxy was closed: it is none "
-                 "of --trusted-proxies",
-                 SLICE_ARGUMENTS(client_address_text(cold, text)));
+    LOGGER_EVERY_WITH(WARNING_INTERVAL_MS, LOGGER_WARN, "http",
+                      LOGGER_FIELDS(logger_text("address", client_address_text(cold, text))),
+                      "a connection to a listener with proxy was closed: it is none of "
+                      "--trusted-proxies");
     conn_close(shard, conn, CLOSE_PROXY);
 }
 
 static void refuse_header(struct shard *shard, struct conn *conn, enum proxy_progress progress)
 {
     char text[CLIENT_ADDRESS_TEXT_BYTES];
-    LOGGER_EVERY(
+    LOGGER_EVERY_WITH(
         WARNING_INTERVAL_MS, LOGGER_WARN, "http",
-        "a connection of proxy " SLICE_FORMAT " was closed: %s",
-        SLICE_ARGUMENTS(client_address_text(conn_cold_of(shard, conn), text)),
+        LOGGER_FIELDS(logger_text("address", client_address_text(conn_cold_of(shard, conn), text))),
+        "a proxy's connection was closed: %s",
         progress == PROXY_VERSION_1
             ? "it speaks version 1 of the PROXY protocol, or none; version 2 is understood "
               "(haproxy: send-proxy-v2)"
@@ -121,10 +121,10 @@ static struct conn_peer client_of(const struct shard *shard, const struct conn_c
         memcpy(client.address, ip.bytes, sizeof(client.address));
         break;
     case HTTP_CLIENT_MALFORMED:
-        LOGGER_EVERY(WARNING_INTERVAL_MS, LOGGER_WARN, "http",
-                     "%s of proxy " SLICE_FORMAT " cannot be read: the request counts as its own",
-                     form == HTTP_FORWARDED_X ? "X-Forwarded-For" : "Forwarded",
-                     SLICE_ARGUMENTS(client_address_text(cold, text)));
+        LOGGER_EVERY_WITH(WARNING_INTERVAL_MS, LOGGER_WARN, "http",
+                          LOGGER_FIELDS(logger_text("address", client_address_text(cold, text))),
+                          "a proxy's %s cannot be read: the request counts as its own",
+                          form == HTTP_FORWARDED_X ? "X-Forwarded-For" : "Forwarded");
         break;
     }
     return client;

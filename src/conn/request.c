@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/logger.h"
+#include "conn/client_address.h"
 #include "conn/tls.h"
 
 enum { RETRY_AFTER_BUSY_S = 1, LOG_INTERVAL_MS = 5000 };
@@ -452,7 +453,11 @@ static bool looks_like_tls(const struct context *context)
 static void fail_feed(struct shard *shard, struct conn *conn, const struct context *context)
 {
     if ((conn->flags & CONN_TLS) == 0 && looks_like_tls(context)) {
-        LOGGER_EVERY(LOG_INTERVAL_MS, LOGGER_INFO, "tls", "TLS came to a listener without it");
+        char address[CLIENT_ADDRESS_TEXT_BYTES];
+        LOGGER_EVERY_WITH(LOG_INTERVAL_MS, LOGGER_INFO, "tls",
+                          LOGGER_FIELDS(logger_text(
+                              "address", client_address_text(conn_cold_of(shard, conn), address))),
+                          "TLS came to a listener without it");
     }
     if (context->is_answered) {
         conn_linger(shard, conn, CLOSE_ANSWERED);

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/logger.h"
+#include "conn/client_address.h"
 #include "conn/tally.h"
 
 enum {
@@ -183,7 +184,11 @@ bool conn_tls_is_amid(const struct shard *shard, const struct conn *conn)
 // What begins with a letter is HTTP. It is answered as it was asked.
 static void refuse_plain(struct shard *shard, struct conn *conn, struct context *context)
 {
-    LOGGER_EVERY(LOG_INTERVAL_MS, LOGGER_INFO, "tls", "plain HTTP came to a TLS listener");
+    char address[CLIENT_ADDRESS_TEXT_BYTES];
+    LOGGER_EVERY_WITH(LOG_INTERVAL_MS, LOGGER_INFO, "tls",
+                      LOGGER_FIELDS(logger_text(
+                          "address", client_address_text(conn_cold_of(shard, conn), address))),
+                      "plain HTTP came to a TLS listener");
     shard->stats.tls_failures++;
     conn->flags &= ~(uint32_t)CONN_TLS;
     context->cipher_at = context->cipher_length;
@@ -214,9 +219,14 @@ static bool begin(struct shard *shard, struct conn *conn, struct context *contex
 static void fail(struct shard *shard, struct conn *conn, const struct tls_session *session)
 {
     shard->stats.tls_failures++;
-    LOGGER_EVERY(LOG_INTERVAL_MS, LOGGER_INFO, "tls", "%s: %s",
-                 tls_session_is_established(session) ? "a connection failed" : "a handshake failed",
-                 tls_session_fault(session));
+    char address[CLIENT_ADDRESS_TEXT_BYTES];
+    LOGGER_EVERY_WITH(
+        LOG_INTERVAL_MS, LOGGER_INFO, "tls",
+        LOGGER_FIELDS(
+            logger_text("address", client_address_text(conn_cold_of(shard, conn), address))),
+        "%s: %s",
+        tls_session_is_established(session) ? "a connection failed" : "a handshake failed",
+        tls_session_fault(session));
     conn_linger(shard, conn, CLOSE_TLS); // once the alert is sent
 }
 

@@ -56,9 +56,11 @@ void ingest_resume_accept(struct ingest *ingest)
 static enum rc_error ingest_judge(struct ingest *ingest, const struct peer *peer)
 {
     if (!peer_is_allowed(peer, &ingest->rule)) {
-        LOGGER_EVERY(1000, LOGGER_WARN, "ingest",
-                     "refused a producer: user %u, group %u (process %d) may not publish",
-                     (unsigned)peer->uid, (unsigned)peer->gid, (int)peer->pid);
+        LOGGER_EVERY_WITH(1000, LOGGER_WARN, "ingest",
+                          LOGGER_FIELDS(logger_number("user", peer->uid),
+                                        logger_number("group", peer->gid),
+                                        logger_number("process", (uint64_t)peer->pid)),
+                          "refused a producer: it may not publish");
         return ERR_FORBIDDEN;
     }
     if (ingest->live >= ingest->options.producers_max) {

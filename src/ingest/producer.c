@@ -337,9 +337,9 @@ void producer_flush(struct producer *producer)
         return;
     }
     if (buffer_failure(&producer->output) != 0) {
-        LOGGER_EVERY(1000, LOGGER_WARN, "ingest",
-                     "closed the connection of process %d: it does not read its answers",
-                     (int)producer->pid);
+        LOGGER_EVERY_WITH(1000, LOGGER_WARN, "ingest",
+                          LOGGER_FIELDS(logger_number("process", (uint64_t)producer->pid)),
+                          "closed a producer's connection: it does not read its answers");
         producer_close(producer);
         return;
     }
@@ -434,9 +434,10 @@ bool producer_sweep(struct producer *producer, uint64_t now_ms)
         producer_wake(producer);
     }
     if (producer->send_inflight && now_ms - producer->sent_ms >= ingest->options.stall_ms_max) {
-        LOGGER_EVERY(1000, LOGGER_WARN, "ingest",
-                     "closed the connection of process %d: it has not read its answers for %u s",
-                     (int)producer->pid, ingest->options.stall_ms_max / 1000);
+        LOGGER_EVERY_WITH(1000, LOGGER_WARN, "ingest",
+                          LOGGER_FIELDS(logger_number("process", (uint64_t)producer->pid)),
+                          "closed a producer's connection: it has not read its answers for %u s",
+                          ingest->options.stall_ms_max / 1000);
         producer_close(producer);
     }
     bool is_large = producer_give_back(producer, now_ms);

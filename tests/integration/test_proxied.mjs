@@ -109,7 +109,7 @@ async function proxyProtocol(say) {
 
   // Those who may not, and what is no header.
   assert.equal(await open(port, proxyHeader({ address: '192.0.2.7' }), '127.0.0.9').closed(), '');
-  await told(broker, 'a connection of 127.0.0.9 to a listener with proxy was closed: it is none of --trusted-proxies');
+  await told(broker, 'a connection to a listener with proxy was closed: it is none of --trusted-proxies address=127.0.0.9');
   assert.equal(await open(port, 'PROXY TCP4 192.0.2.7 10.0.0.1 4711 80\r\nGET / HTTP/1.1\r\n').closed(), '');
   await told(broker, 'version 1 of the PROXY protocol');
   assert.equal(await open(port, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n').closed(), '');
