@@ -319,6 +319,7 @@ static bool open_ingest(struct log_thread *thread, char *message, size_t message
         .wait_ms_max = terms.wait_ms_max,
         .workers = thread->options.readers,
         .pressure = thread->options.pressure,
+        .reloads = thread->options.reloads,
     };
     if (ingest_options.socket_fd == 0 &&
         !claim_socket(thread->options.socket_path, message, message_size)) {

@@ -29,6 +29,7 @@ struct log_thread_options {
     unsigned readers; // workers
     int notice_fd; // an eventfd that is written when main shall look: drained, or ended by itself
     const struct pressure_board *pressure; // borrowed
+    const struct reload_board *reloads;    // borrowed
     void (*progress)(void *context);       // called again and again while the log recovers
     void *progress_context;
 };

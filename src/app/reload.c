@@ -281,7 +281,10 @@ void reload_again(struct reload *reload, const struct reload_users *users)
         judge_access(&renewal.options, renewal.reading.parts.keyring);
         tell_changes(reload, &renewal);
         put_in_force(reload, &renewal, users);
+        atomic_fetch_add_explicit(&reload->board.taken, 1, memory_order_relaxed);
+        atomic_store_explicit(&reload->board.taken_ms, clock_realtime_ms(), memory_order_relaxed);
     } else {
+        atomic_fetch_add_explicit(&reload->board.refused, 1, memory_order_relaxed);
         LOG_ERROR("serve", "nothing was changed: all settings and keys stay what they were");
     }
     renewal_free(&renewal);

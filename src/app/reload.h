@@ -14,6 +14,7 @@
 #include "app/terms.h"
 #include "app/tls_watch.h"
 #include "app/worker_set.h"
+#include "ingest/reload_board.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,7 @@ struct reload {
     struct tls_watch certificates;
     struct terms_parts parts; // in force
     struct terms *terms;      // of the workers, in force
+    struct reload_board board;
 };
 
 // Reads keys and certificates, opens the access log, and makes the terms that the workers begin

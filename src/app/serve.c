@@ -207,6 +207,7 @@ static bool open_log(struct server *server, char *message)
         .readers = server->workers,
         .notice_fd = server->notice_fd,
         .pressure = &server->memory.board,
+        .reloads = &server->reload.board,
         .progress = on_progress,
         .progress_context = server,
     };

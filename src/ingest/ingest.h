@@ -31,6 +31,7 @@
 
 struct loop;
 struct ingest;
+struct reload_board; // ingest/reload_board.h
 
 enum { INGEST_LISTS_MAX = 64 }; // uids or gids in the options
 
@@ -57,6 +58,7 @@ struct ingest_options {
     uint32_t idle_ms; // without traffic, before a producer's large buffers are freed; 10 s
     unsigned workers; // indexes 0 to workers - 1 are valid for `post`; at most WORKERS_MAX
     const struct pressure_board *pressure; // shown by `status`; NULL: not known. Borrowed
+    const struct reload_board *reloads;    // shown by the metrics; as above
 };
 
 // What of ingest_options may change while it runs.

@@ -1,8 +1,10 @@
 #include "ingest/metrics.h"
 
 #include "base/assert.h"
+#include "base/logger.h"
 #include "ingest/metrics_table.h"
 #include "ingest/module.h"
+#include "ingest/reload_board.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,13 @@ void broker_figures_take(struct broker_figures *figures, const struct ingest *in
     ingest_get_status(ingest, &figures->ingest);
     thread_figures_take(&figures->thread, ingest->loop);
     process_figures_take(&figures->process);
+    const struct reload_board *reloads = ingest->options.reloads;
+    if (reloads != NULL) {
+        figures->reloads = load(&reloads->taken);
+        figures->reload_refusals = load(&reloads->refused);
+        figures->reload_ms = load(&reloads->taken_ms);
+    }
+    figures->log_lines_lost = logger_dropped();
     figures->memory_stage = pressure_board_stage(board);
     if (board != NULL) {
         figures->memory_changes = load(&board->changes);

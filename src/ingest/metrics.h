@@ -25,6 +25,8 @@ struct broker_figures {
     struct process_figures process;
     uint64_t memory_stage, memory_changes;
     uint64_t memory_used_bytes, memory_limit_bytes, tcp_used_bytes, tcp_limit_bytes;
+    uint64_t reloads, reload_refusals, reload_ms;
+    uint64_t log_lines_lost;
     uint64_t one; // of what is always 1
 };
 

@@ -20,6 +20,7 @@ void worker_take_figures(const struct worker *worker, struct worker_figures *fig
     figures->cold_reads = shard->cold.reads;
     figures->cold_faults = shard->cold.faults;
     figures->renditions = shard->renditions.made;
+    figures->access_lines_dropped = shard->access_log.appender.lines_dropped;
     figures->tokens_verified = shard->tokens == NULL ? 0 : token_cache_verified(shard->tokens);
     figures->tokens_kept = shard->tokens == NULL ? 0 : token_cache_count(shard->tokens);
 }

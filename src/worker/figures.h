@@ -15,6 +15,7 @@ struct worker_figures {
     uint64_t connections, rings, streams;
     uint64_t cold_bytes, cold_reads, cold_faults, renditions;
     uint64_t tokens_verified, tokens_kept;
+    uint64_t access_lines_dropped;
 };
 
 void worker_figures_add(struct worker_figures *sum, const struct worker_figures *figures);

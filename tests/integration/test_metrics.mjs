@@ -3,7 +3,7 @@
 // timeout: 200
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -17,7 +17,7 @@ const LARGE = 'x'.repeat(60_000);
 // is 0 again whenever the log thread writes of it.
 const UNMOVED = new Set(['ringcast_log_sync_failures_total', 'ringcast_log_write_failures_total', 'ringcast_cold_faults_total',
   'ringcast_completion_overflows_total', 'ringcast_log_laps_total', 'ringcast_inbox_messages', 'ringcast_gateway_waiting_tasks',
-  'ringcast_log_unwritten_bytes']);
+  'ringcast_log_unwritten_bytes', 'ringcast_told_lines_lost_total', 'ringcast_access_log_lines_dropped_total']);
 
 class Watch {
   constructor() {
@@ -215,6 +215,11 @@ async function overTls(watch) {
   await until('one more is refused', async () => valueOf(await watch.look(broker), 'ringcast_producer_refusals_total') === 1);
   only.close();
   other.destroy();
+  broker.child.process.kill('SIGHUP');
+  await until('it reloads', async () => valueOf(await watch.look(broker), 'ringcast_reloads_total', { result: 'taken' }) === 1);
+  writeFileSync(certificate, 'none');
+  broker.child.process.kill('SIGHUP');
+  await until('it refuses', async () => valueOf(await watch.look(broker), 'ringcast_reloads_total', { result: 'refused' }) === 1);
   const families = await watch.look(broker);
   assert.equal(valueOf(families, 'ringcast_tls_handshakes_total'), 2);
   assert.equal(valueOf(families, 'ringcast_tls_resumed_total'), 1);

@@ -245,6 +245,9 @@ Test(loop, handlers_may_submit_and_are_not_nested)
     queue_nop(loop, 0, OP_CHAIN, 0);
     FIXTURE_ROUNDS_UNTIL(loop, seen.chain_left == 0);
     cr_assert_geq(loop->stats.rounds, 100);
+    // All but the last have ended.
+    cr_assert_leq(distribution_count(&loop->stats.round_ns), loop->stats.rounds);
+    cr_assert_geq(distribution_count(&loop->stats.round_ns), loop->stats.rounds - 1);
     fixture_loop_close(loop);
 }
 

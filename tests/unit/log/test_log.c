@@ -528,3 +528,22 @@ Test(log, a_directory_that_cannot_be_written_is_told_in_a_line)
     sim_set_faults(NULL);
     cr_assert(harness_open(), "%s", harness.message);
 }
+
+Test(log, blocks_syncs_and_sizes_are_measured)
+{
+    for (uint64_t i = 0; i < 10; i++) {
+        (void)harness_append("a", "twelve bytes", ACK_WRITTEN, i);
+    }
+    harness_settle();
+    harness_wait(2000);
+    struct log_status status;
+    log_get_status(harness.log, &status);
+    cr_expect_eq(distribution_count(&status.event_bytes), 10);
+    cr_expect_eq(status.event_bytes.sum, 120);
+    cr_expect_eq(distribution_count(&status.write_ns), status.blocks_written);
+    cr_expect_eq(status.block_events.sum, 10);
+    cr_expect_gt(distribution_count(&status.sync_ns), 0);
+    cr_expect_eq(distribution_count(&status.sync_ns), distribution_count(&status.unsynced_ns));
+    cr_expect_geq(status.unsynced_ns.sum, status.sync_ns.sum);
+    cr_expect_lt(status.unsynced_ns.sum, UINT64_C(10) * 1000 * 1000 * 1000);
+}
