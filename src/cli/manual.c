@@ -142,8 +142,10 @@ static const struct entry signals[] = {
     {"SIGTERM, SIGINT", "The end: producers are turned away, the log is written and synced, "
                         "subscribers get the rest and are told when to come back; ten seconds at "
                         "the most. A second signal ends the broker at once."},
-    {"SIGHUP", "Configuration, keys and certificates are read again. What changed is told in the "
-               "log, and what needs a restart; where anything is at fault nothing changes."},
+    {"SIGHUP",
+     "Configuration, keys and certificates are read again. What changed is told in the "
+     "log, and what needs a restart; where anything is at fault nothing changes. Without any of "
+     "these files, as SIGTERM."},
 };
 
 static const struct entry statuses[] = {

@@ -1,7 +1,7 @@
 // As a service: what the service manager is told and when, the watchdog, the sockets that it hands in, --user.
 // timeout: 120
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child, Lines, binary, build, scratch, slowness, test, until } from './broker.mjs';
 
@@ -46,16 +46,21 @@ class Service {
 }
 
 test(async ({ say }) => {
-  const plain = new Service('plain');
+  const config = join(scratch, 'ringcast.toml');
+  writeFileSync(config, '[server]\nlisten = ["127.0.0.1:0"]\nadmin_listen = ["none"]\n');
+  const plain = new Service('plain', { flags: ['--config', config] });
   await plain.ready();
   assert.match(plain.told.at(-1), /^READY=1\|STATUS=listening on http:\/\/127\.0\.0\.1:\d+, producers at /);
   assert.doesNotMatch(plain.told.join(), /WATCHDOG/);
   assert.deepEqual(plain.status('NoNewPrivs'), ['1']);
   const environment = readFileSync(`/proc/${plain.pid}/environ`, 'utf8');
   assert.match(environment, /NOTIFY_SOCKET/, 'it was told by the environment');
+  plain.child.process.kill('SIGHUP');
+  await until('a reload is told, and its end', () => plain.told.filter((text) => text.startsWith('READY=1|')).length === 2);
+  assert.match(plain.told.at(-2), /^RELOADING=1\|MONOTONIC_USEC=\d+$/);
   await plain.stop();
   assert.match(plain.told.at(-1), /^STOPPING=1\|STATUS=/);
-  say('ready and stopping are told');
+  say('ready, reloading and stopping are told');
 
   const watched = new Service('watched', { manager: ['--watchdog', String(WATCHDOG_MS)] });
   await watched.ready();
