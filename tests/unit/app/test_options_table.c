@@ -104,9 +104,9 @@ static void take_environment(const struct subject *subject, const char *value)
 
 static void take_flag(const struct subject *subject, const char *value)
 {
-    char flag[SETTING_VARIABLE_SIZE + VALUE_SIZE];
+    static char flag[SETTING_VARIABLE_SIZE + VALUE_SIZE]; // text is borrowed
     (void)snprintf(flag, sizeof(flag), "--%s=%s", subject->setting->key, value);
-    char *arguments[] = {(char *)"serve", strdup(flag), NULL}; // text is borrowed
+    char *arguments[] = {(char *)"serve", flag, NULL};
     (void)settings_take_arguments(&taken, 2, arguments);
 }
 
