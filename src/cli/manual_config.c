@@ -97,7 +97,7 @@ static void write_key(FILE *out, const struct setting *setting, const struct opt
     char name[SETTING_PLACE_SIZE];
     char standard[VALUE_BYTES_MAX];
     char bounds[LINE_SIZE];
-    char line[VALUE_BYTES_MAX + LINE_SIZE];
+    char line[VALUE_BYTES_MAX + 2 * LINE_SIZE];
     char variable[SETTING_VARIABLE_SIZE];
     write_name(setting, name);
     write_default(setting, options, standard);
