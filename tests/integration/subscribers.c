@@ -1,12 +1,14 @@
 // Many subscribers at once, each of which checks what it gets:
-//     subscribers PORT [--dense] [--reconnect] [--record FILE] COUNT TARGET [COUNT TARGET]...
+//     subscribers PORT [--dense] [--reconnect] [--within MS] [--record FILE] COUNT TARGET
+//                 [COUNT TARGET]...
 //
 // COUNT connections ask for TARGET; a `*` in it stands for the connection's number among these.
 // Each event's data begins with a number, as publisher.c writes it (in an envelope too). Ids have
 // to rise, and numbers too within their thousand million; with --dense they are 1, 2, 3... A gap, a
 // line that does not belong in an event stream, or an end of the stream without --reconnect is a
-// failure. With it, the connection is made again with Last-Event-ID. --record writes a line
-// `connection number id` for each event.
+// failure. With --reconnect, the connection is made again with Last-Event-ID. With --within, the
+// number is followed by the Unix time of its publishing in milliseconds, and more than MS later is
+// a failure. --record writes a line `connection number id` for each event.
 //
 // Prints `connected` when all have their header. On standard input: `wait N` answers `reached` once
 // N events came in all; `last` answers `last` and the last id of each connection; `report` answers
@@ -61,6 +63,7 @@ static uint32_t count;
 static uint32_t begun;
 static int poller;
 static bool is_dense;
+static uint64_t late_ms_max; // 0: not looked at
 static bool is_reconnecting;
 static FILE *record;
 static uint64_t events;
@@ -177,6 +180,22 @@ static void take_event(struct subscriber *subscriber)
     }
 }
 
+// What stands behind the number.
+static void check_time(const struct subscriber *subscriber, const char *text)
+{
+    if (late_ms_max == 0) {
+        return;
+    }
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    uint64_t published_ms = strtoull(text, NULL, 10);
+    if (published_ms == 0 || now_ms > published_ms + late_ms_max) {
+        fail(subscriber, "number %" PRIu64 " of %" PRIu64 " ms comes at %" PRIu64 " ms",
+             subscriber->number, published_ms, now_ms);
+    }
+}
+
 static void take_data(struct subscriber *subscriber, const char *text)
 {
     static const char member[] = "\"data\":\"";
@@ -190,6 +209,7 @@ static void take_data(struct subscriber *subscriber, const char *text)
         fail(subscriber, "unexpected data: %s", text);
     }
     subscriber->has_number = true;
+    check_time(subscriber, end);
 }
 
 static bool cut(const char **line, const char *field)
@@ -416,6 +436,8 @@ int main(int argc, char **argv)
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "--dense") == 0) {
             is_dense = true;
+        } else if (strcmp(argv[i], "--within") == 0 && i + 1 < argc) {
+            late_ms_max = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--reconnect") == 0) {
             is_reconnecting = true;
         } else if (strcmp(argv[i], "--record") == 0 && i + 1 < argc) {
