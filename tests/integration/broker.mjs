@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, createWriteStream, mkdtempSync } from 'node:fs
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectByTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 
 const root = process.env.RINGCAST_ROOT ?? fileURLToPath(new URL('../..', import.meta.url));
@@ -76,6 +77,15 @@ export class Child {
   }
 }
 
+// With RC_TLS set, brokers that are told of no listener have one with TLS beside the plain one, and Subscribers use that.
+let authority = null;
+async function sealedListener() {
+  if (!process.env.RC_TLS) return [];
+  const { Authority, flagsOf } = await import('./certificates.mjs');
+  authority ??= new Authority(join(scratch, 'authority'));
+  return ['--listen', '127.0.0.1:0,tls', ...flagsOf(authority.make('broker'))];
+}
+
 export class Broker {
   constructor({ flags = [], directory = join(scratch, 'broker'), host = '127.0.0.1', port = 0, launcher = [] } = {}) {
     mkdirSync(directory, { recursive: true });
@@ -100,13 +110,18 @@ export class Broker {
   get pid() { return this.child.pid; }
 
   // A connection of a client's.
-  connect() { return createConnection(this.port, '127.0.0.1'); }
+  connect() {
+    return authority === null ? createConnection(this.port, '127.0.0.1')
+      : connectByTls({ port: this.tlsPort, host: '127.0.0.1', rejectUnauthorized: false });
+  }
 
   // Until it says that it is ready.
   async start() {
     const flags = this.flags.slice();
     const add = (flag, value) => (this.flags.includes(flag) ? 0 : flags.push(flag, value));
+    const sealed = this.flags.includes('--listen') ? [] : await sealedListener();
     add('--listen', `${this.host}:${this.port}`);
+    flags.push(...sealed);
     add('--admin-listen', 'none'); // several tests run side by side
     add('--workers', '2');
     const command = [...this.launcher, binary, 'serve', '--socket', this.socket, '--data-dir', this.data, ...flags];
