@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Child, Lines, binary, build, scratch, slowness, test, until } from './broker.mjs';
+import { Child, Lines, binary, build, scratch, slowness, test, until, within } from './broker.mjs';
 
 const WATCHDOG_MS = 400 * slowness;
 
@@ -68,6 +68,19 @@ test(async ({ say }) => {
   await until('the watchdog is told again and again', () => alive() >= 5);
   await watched.stop();
   say('the watchdog is fed');
+
+  const killed = new Service('killed');
+  await killed.ready();
+  const lines = await Lines.connect(killed.socket);
+  await lines.ask({ stream: 'a', data: 'hi', ref: 1 });
+  lines.close();
+  process.kill(killed.pid, 'SIGKILL');
+  await within('its end', killed.child.ended);
+  const again = new Service('killed');
+  await again.ready();
+  assert.match(again.told[0], /^EXTEND_TIMEOUT_USEC=30000000\|STATUS=/, 'recovery gets on');
+  await again.stop();
+  say('recovery asks for time');
 
   const path = join(scratch, 'producers');
   const handed = new Service('handed', {
