@@ -110,3 +110,25 @@ Test(memory_watch, switched_off_it_shows_what_it_saw_first)
     cr_assert_eq(pressure_board_stage(&watch.board), PRESSURE_NONE);
     cr_assert_eq(watch.board.memory_used_bytes * 10, limit_bytes);
 }
+
+Test(memory_watch, another_limit_is_looked_at_at_once)
+{
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    memory_watch_set(&watch, 110 * page_bytes, true);
+    cr_assert_eq(watch.board.memory_limit_bytes, 110 * page_bytes);
+    cr_assert(memory_watch_look(&watch, now_ms));
+    cr_assert_gt(pressure_board_stage(&watch.board), PRESSURE_NONE);
+}
+
+Test(memory_watch, one_that_is_turned_off_leaves_no_stage_behind)
+{
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    memory_watch_set(&watch, 110 * page_bytes, true);
+    cr_assert(memory_watch_look(&watch, now_ms));
+    memory_watch_set(&watch, 110 * page_bytes, false);
+    cr_assert_eq(pressure_board_stage(&watch.board), PRESSURE_NONE);
+    cr_assert_eq(watch.next_ms, UINT64_MAX);
+    memory_watch_set(&watch, LIMIT_PAGES * page_bytes, true);
+    cr_assert_not(memory_watch_look(&watch, now_ms));
+    cr_assert_neq(watch.next_ms, UINT64_MAX);
+}

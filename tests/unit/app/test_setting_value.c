@@ -167,3 +167,15 @@ Test(setting_value, every_setting_may_differ_and_long_text_is_cut)
     cr_assert_eq(told.list[1].after[0], '?', "no line of its own");
     cr_assert_str_eq(told.list[1].after + 240, "...");
 }
+
+Test(setting_value, copies_of_all_values_leave_no_difference)
+{
+    struct told told = {0};
+    struct sample copy = empty;
+    for (size_t i = 0; i < settings_count(&table); i++) {
+        setting_copy(settings_at(&table, i), &copy, &full);
+        cr_assert(setting_equal(settings_at(&table, i), &copy, &full));
+    }
+    settings_diff(&table, &full, &copy, on_change, &told);
+    cr_assert_eq(told.count, 0);
+}
