@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { binary, Broker, Lines, Subscriber, scratch, test, until, within } from './broker.mjs';
+import { binary, Broker, build, Child, Lines, Subscriber, scratch, test, until, within } from './broker.mjs';
 import { get, scrape, valueOf } from './metrics.mjs';
 
 const HUGE = 'x'.repeat(1_000_000);
@@ -78,6 +78,23 @@ async function deliveries(broker, watch) {
   assert.equal(grew('ringcast_requests_total', { route: 'stream', status: '2xx' }), 6);
   assert.equal(grew('ringcast_subscriptions_total', { start: 'latest' }), 5);
   assert.equal(grew('ringcast_subscriptions_total', { start: 'id' }), 1);
+}
+
+// What ringcast-bench counted, the broker counted.
+async function agreesWithBench(broker, watch) {
+  const before = await watch.look(broker);
+  const printed = [];
+  const bench = new Child(join(build, 'ringcast-bench'), ['fanout', '--url', broker.url, '--publish', `unix:${broker.socket}`, '--connections', '24',
+    '--streams', '3', '--rate', '2000', '--duration', '1s', '--warmup', '0ms', '--json'], { onLine: (line) => printed.push(line) });
+  bench.process.stdin.end();
+  assert.equal((await within('the bench ends', bench.ended, 60_000)).code, 0);
+  const result = JSON.parse(printed.join('\n'));
+  const after = await watch.look(broker);
+  const grew = (name, labels) => valueOf(after, name, labels) - valueOf(before, name, labels);
+  assert.equal(grew('ringcast_published_events_total'), result.events, 'published');
+  assert.equal(grew('ringcast_events_sent_total'), result.deliveries, 'delivered');
+  assert.equal(grew('ringcast_subscriptions_total'), 24);
+  assert.ok(grew('ringcast_delivery_seconds_count') >= result.deliveries / 100 && grew('ringcast_delivery_seconds_count') <= grew('ringcast_sends_total'));
 }
 
 // What is refused, and why.
@@ -276,6 +293,7 @@ test(async ({ say }) => {
   await health(broker);
   await deliveries(broker, watch);
   say('deliveries agree');
+  await agreesWithBench(broker, watch);
   await refusals(broker, watch);
   await slowOnes(broker, watch);
   await heldOnes(broker, watch);
