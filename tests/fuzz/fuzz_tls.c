@@ -72,6 +72,21 @@ static void change(uint8_t *flight, size_t length, struct slice changes)
     }
 }
 
+// What it sends once it has no reading half is what the client reads.
+static void check_sending(struct tls_session *session, struct client *client,
+                          struct buffer *answers)
+{
+    char read[16];
+    size_t length = 0;
+    tls_session_end_reading(session);
+    bool is_sealed = tls_session_write(session, slice_of("data: x\n\n"), answers);
+    ASSERT(is_sealed);
+    deliver(client, answers);
+    buffer_clear(answers);
+    bool is_read = SSL_read_ex(client->ssl, read, sizeof(read), &length) == 1;
+    ASSERT(is_read && slice_equal_text(slice_from(read, length), "data: x\n\n"));
+}
+
 static void play(struct tls_session *session, struct slice changes, unsigned plan,
                  struct buffer *answers)
 {
@@ -97,6 +112,9 @@ static void play(struct tls_session *session, struct slice changes, unsigned pla
                        answers);
         deliver(&client, answers);
         buffer_clear(answers);
+    }
+    if (goes_on && tls_session_is_established(session) && SSL_is_init_finished(client.ssl) == 1) {
+        check_sending(session, &client, answers);
     }
     client_close(&client);
 }

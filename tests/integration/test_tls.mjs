@@ -187,7 +187,7 @@ async function testWrongPort(broker) {
   assert.match(out, /this port speaks TLS/);
   const wrong = await run('curl', ['-sS', '-k', '--max-time', '10', `https://127.0.0.1:${broker.port}/healthz`]);
   assert.equal(wrong.code, 35, 'a handshake with a listener without TLS');
-  assert.match(broker.log(), /TLS came to a listener without/);
+  await until('it is told', () => /TLS came to a listener without/.test(broker.log()));
 }
 
 // New files are taken while events flow; faulty ones are told of, and change nothing.
