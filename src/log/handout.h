@@ -47,7 +47,7 @@ void handout_free(struct log *log);
 
 // Takes a written block, which stands at `position`, into streams and index, and sends it to the
 // readers of its streams.
-void handout_block(struct log *log, const struct inflight *block, uint64_t position);
+void handout_block(struct log *log, const struct inflight *written, uint64_t position);
 // A block that was handed out before now stands at `to`.
 void handout_moved(struct log *log, uint64_t first_id, uint64_t to);
 // LOG_RESUME.
