@@ -288,7 +288,7 @@ Test(accept, several_listeners_in_one_set, .timeout = 60)
     struct loop *loop = accepting_loop(1, 2 * LISTENERS * EACH, 0);
     struct connection_listener listeners[LISTENERS];
     struct accept_listener given[LISTENERS];
-    for (uint8_t i = 0; i < LISTENERS; i++) {
+    for (unsigned i = 0; i < LISTENERS; i++) {
         listeners[i] = connection_listen();
         given[i] = (struct accept_listener){.fd = listeners[i].fd, .number = (uint8_t)(7 - i)};
     }
