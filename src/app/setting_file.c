@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct file_reading {
@@ -456,14 +457,24 @@ void settings_take_toml(const struct settings *settings, const char *path, struc
     }
 }
 
-// Reads up to one byte more than may be. 0 or a negative errno.
+// Whether it is one that can be read again, and without waiting for anybody. 0 or a negative errno.
+static int check_kind(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0) {
+        return -errno;
+    }
+    return S_ISREG(status.st_mode) ? 0 : S_ISDIR(status.st_mode) ? -EISDIR : -ENOTSUP;
+}
+
+// Reads up to one byte more than may be. 0 or a negative errno: -ENOTSUP where it is no file.
 static int read_whole(const char *path, struct buffer *text)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); // no waiting for a pipe
     if (fd < 0) {
         return -errno;
     }
-    int result = 0;
+    int result = check_kind(fd);
     ssize_t got = 1;
     while (result == 0 && got > 0 && buffer_length(text) <= TOML_BYTES_MAX) {
         enum { PIECE_BYTES = 64 << 10 };
@@ -489,7 +500,7 @@ void settings_take_file(const struct settings *settings, const char *path, struc
     int error = read_whole(path, &text);
     if (error != 0) {
         setting_faults_add(settings->faults, 0, 0, "%.300s: cannot be read: %s", path,
-                           strerrordesc_np(-error));
+                           error == -ENOTSUP ? "It is not a file" : strerrordesc_np(-error));
     } else {
         settings_take_toml(settings, path, buffer_slice(&text), texts);
     }

@@ -57,14 +57,13 @@ static struct http_answer answer_form(const struct shard *shard, const struct co
 }
 
 // Counts it by what was asked, and tells the access log.
-static void note_answer(struct shard *shard, struct conn *conn, struct slice bytes)
+static void note_answer(struct shard *shard, struct conn *conn, int status, size_t length)
 {
     struct context *context = conn_context(shard, conn);
     enum http_route_kind route = context == NULL ? HTTP_ROUTE_NONE : context->route.kind;
-    int status = http_response_status(bytes);
     unsigned class = status < 400 ? SHARD_STATUS_2XX : SHARD_STATUS_4XX;
     shard->stats.answered[route][status < 500 ? class : SHARD_STATUS_5XX]++;
-    access_log_answered(shard, conn, context, status, bytes.length);
+    access_log_answered(shard, conn, context, status, length);
 }
 
 bool answer_begin(struct shard *shard, struct conn *conn, uint32_t body_bytes_max,
@@ -113,7 +112,7 @@ void answer_send(struct shard *shard, struct conn *conn, const struct answer *an
     ASSERT(buffer_failure(&answer->out) == 0);
     struct slice bytes = buffer_slice(&answer->out);
     begin_sending(shard, conn);
-    note_answer(shard, conn, bytes);
+    note_answer(shard, conn, http_response_status(bytes), bytes.length);
     conn_send_bytes(shard, conn, bytes.at, (uint32_t)bytes.length);
     go_on(shard, conn, answer->form.is_keep_alive);
 }
@@ -136,10 +135,11 @@ bool answer_send_document(struct shard *shard, struct conn *conn, const char *co
     int result = http_response_document(&answer.out, &answer.form, content_type, body);
     ASSERT(result == 0);
     struct slice bytes = buffer_slice(&answer.out);
+    int status = http_response_status(bytes);
     outbox->length = (uint32_t)bytes.length;
     outbox->sent = 0;
-    if ((conn->flags & CONN_TLS) != 0) {
-        struct conn_outbox *sealed = conn_tls_seal_outbox(shard, conn, buffer_slice(&answer.out));
+    if ((conn->flags & CONN_TLS) != 0) { // from here on the plain bytes are gone
+        struct conn_outbox *sealed = conn_tls_seal_outbox(shard, conn, bytes);
         free(outbox);
         outbox = sealed;
     }
@@ -149,7 +149,7 @@ bool answer_send_document(struct shard *shard, struct conn *conn, const char *co
     }
     outbox->reserved_bytes = (uint32_t)length;
     begin_sending(shard, conn);
-    note_answer(shard, conn, bytes);
+    note_answer(shard, conn, status, bytes.length);
     conn->outbox = outbox;
     conn_make_ready(shard, conn);
     go_on(shard, conn, answer.form.is_keep_alive);

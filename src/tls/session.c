@@ -1,6 +1,7 @@
 #include "tls/session.h"
 
 #include "base/assert.h"
+#include "tls/hello.h"
 #include "tls/server_internal.h"
 #include "tls/stream.h"
 
@@ -16,6 +17,7 @@ struct tls_session {
     struct tls_stream *stream; // NULL: it still reads
     struct tls_server *server; // a reference, until the handshake is over
     const char *fault;
+    struct tls_hello hello;
     uint64_t records; // sent since the handshake, or since the keys were last changed
     bool has_closed;
     bool has_renewed;      // the keys are no longer those of `secret`
@@ -44,6 +46,12 @@ static int bio_read(BIO *bio, char *into, int size)
     if (length == 0) {
         BIO_set_retry_read(bio);
         return -1;
+    }
+    if (session->server != NULL &&
+        !tls_hello_look(&session->hello, slice_first(session->input, length),
+                        SSL_version(session->ssl) == TLS1_3_VERSION)) {
+        session->fault = "the client's hello is too long";
+        return -1; // not to be tried again: that ends it
     }
     memcpy(into, session->input.at, length);
     session->input = slice_after(session->input, length);
@@ -178,7 +186,9 @@ static void note_fault(struct tls_session *session, int error)
     if (error == SSL_ERROR_WANT_WRITE) {
         reason = "the answer would be too long";
     }
-    session->fault = reason != NULL ? reason : "broken off";
+    if (session->fault == NULL) {
+        session->fault = reason != NULL ? reason : "broken off";
+    }
     ERR_clear_error();
 }
 

@@ -1,9 +1,11 @@
 #include "app/setting_file.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct sample {
@@ -292,7 +294,32 @@ Test(setting_file, files_that_cannot_be_read)
     cr_assert_str_eq(faults.list[0].text,
                      "/nonexistent.toml: cannot be read: No such file or directory");
     cr_assert_str_eq(faults.list[1].text, "/: cannot be read: Is a directory");
+}
+
+// A pipe would be waited for, by the thread that takes signals.
+Test(setting_file, only_files_are_read_and_up_to_a_bound, .timeout = 10)
+{
+    char directory[] = "/tmp/setting_file.XXXXXX";
+    char path[64];
+    char message[128];
+    cr_assert_not_null(mkdtemp(directory));
+    arena_init(&texts, 1 << 20);
     faults.count = 0;
     settings_take_file(&taken, "/dev/zero", &texts);
-    cr_assert_str_eq(faults.list[0].text, "/dev/zero:1:1: larger than 1024 KiB");
+    cr_assert_str_eq(faults.list[0].text, "/dev/zero: cannot be read: It is not a file");
+    (void)snprintf(path, sizeof(path), "%s/pipe", directory);
+    (void)snprintf(message, sizeof(message), "%s: cannot be read: It is not a file", path);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    settings_take_file(&taken, path, &texts);
+    cr_assert_str_eq(faults.list[1].text, message);
+    cr_assert_eq(unlink(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/large", directory);
+    (void)snprintf(message, sizeof(message), "%s:1:1: larger than 1024 KiB", path);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    cr_assert(fd >= 0 && ftruncate(fd, (off_t)1 << 40) == 0);
+    settings_take_file(&taken, path, &texts);
+    cr_assert_str_eq(faults.list[2].text, message);
+    (void)close(fd);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(rmdir(directory), 0);
 }

@@ -330,6 +330,36 @@ Test(session, answers_a_change_of_keys)
 }
 
 // One bit of a client's bytes is another: its handshake fails, and nothing else happens.
+// OpenSSL would make room for all of it.
+Test(session, refuses_a_hello_that_says_it_is_huge)
+{
+    static const struct {
+        struct slice bytes;
+        const char *fault;
+    } cases[] = {
+        {SLICE_LITERAL("\x16\3\1\0\x0a\1\2\1\x44\3\3"
+                       "abcd"),
+         "hello is too long"},
+        {SLICE_LITERAL("\x16\3\1\0\1\1\x16\3\1\0\3\0\x40\1"), "hello is too long"},
+        {SLICE_LITERAL("\x14\3\3\0\1\1\x16\3\1\0\x0a\1\2\1\x44\3\3"
+                       "abcd"),
+         ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t storage[TLS_READ_OUT_BYTES_MAX];
+        uint8_t plain[64];
+        size_t length = 0;
+        struct buffer out;
+        struct slice input = cases[i].bytes;
+        buffer_wrap(&out, storage, sizeof(storage));
+        renew_session(server);
+        cr_assert_eq(tls_session_read(session, &input, &out, plain, sizeof(plain), &length),
+                     TLS_FAILED, "%zu", i);
+        cr_assert_not_null(strstr(tls_session_fault(session), cases[i].fault), "%zu: %s", i,
+                           tls_session_fault(session));
+    }
+}
+
 Test(session, survives_mutated_handshakes, .timeout = 60)
 {
     static uint8_t bytes[PEER_BYTES_MAX];
