@@ -10,7 +10,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { RECORD_HEADER_BYTES = 5 };
+enum {
+    RECORD_HEADER_BYTES = 5,
+    // Of the client's, in all: each costs as much as thousands of bytes, and clients do so once in
+    // millions of records.
+    KEY_UPDATES_MAX = 16,
+};
 
 struct tls_session {
     SSL *ssl;                  // NULL: only `stream` goes on
@@ -21,6 +26,7 @@ struct tls_session {
     uint64_t records; // sent since the handshake, or since the keys were last changed
     bool has_closed;
     bool has_renewed;      // the keys are no longer those of `secret`
+    uint8_t key_updates;   // that the client sent
     uint8_t secret_length; // of what the application's records are sealed with; 0: not TLS 1.3
     uint8_t secret[TLS_SECRET_BYTES_MAX];
     // During a call:
@@ -41,6 +47,9 @@ static int bio_read(BIO *bio, char *into, int size)
 {
     struct tls_session *session = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (session->fault != NULL) {
+        return -1; // not to be tried again: that ends it
+    }
     size_t length = session->input.length;
     length = length < (size_t)size ? length : (size_t)size;
     if (length == 0) {
@@ -51,7 +60,7 @@ static int bio_read(BIO *bio, char *into, int size)
         !tls_hello_look(&session->hello, slice_first(session->input, length),
                         SSL_version(session->ssl) == TLS1_3_VERSION)) {
         session->fault = "the client's hello is too long";
-        return -1; // not to be tried again: that ends it
+        return -1;
     }
     memcpy(into, session->input.at, length);
     session->input = slice_after(session->input, length);
@@ -161,9 +170,15 @@ void tls_session_note_secret(const SSL *ssl, const char *line)
 void tls_session_note_message(const SSL *ssl, bool is_sent, int content_type, uint8_t kind)
 {
     struct tls_session *session = SSL_get_app_data(ssl);
-    if (session != NULL && is_sent && content_type == SSL3_RT_HANDSHAKE &&
-        kind == SSL3_MT_KEY_UPDATE) {
+    if (session == NULL || content_type != SSL3_RT_HANDSHAKE || kind != SSL3_MT_KEY_UPDATE) {
+        return;
+    }
+    if (is_sent) {
         session->has_renewed = true;
+    } else if (session->key_updates == KEY_UPDATES_MAX) {
+        session->fault = "the client changes its keys too often";
+    } else {
+        session->key_updates++;
     }
 }
 

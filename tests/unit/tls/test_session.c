@@ -329,6 +329,22 @@ Test(session, answers_a_change_of_keys)
     send_and_check(slice_of("under other keys"));
 }
 
+// A few kilobytes of them would keep a worker busy for as long as thousands of requests.
+Test(session, ends_with_a_client_that_does_nothing_else)
+{
+    shake_hands();
+    for (int i = 0; i < 16; i++) {
+        cr_assert_eq(SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        (void)SSL_do_handshake(client.ssl);
+    }
+    cr_assert_eq(exchange(session, &client, SIZE_MAX, NULL), TLS_NEED_MORE);
+    send_and_check(slice_of("under the same keys"));
+    cr_assert_eq(SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+    (void)SSL_do_handshake(client.ssl);
+    cr_assert_eq(exchange(session, &client, SIZE_MAX, NULL), TLS_FAILED);
+    cr_assert_not_null(strstr(tls_session_fault(session), "keys too often"));
+}
+
 // One bit of a client's bytes is another: its handshake fails, and nothing else happens.
 // OpenSSL would make room for all of it.
 Test(session, refuses_a_hello_that_says_it_is_huge)
