@@ -298,14 +298,12 @@ static struct reload_users users_of(struct server *server)
                                  .memory = &server->memory};
 }
 
-static void on_hangup(struct server *server)
+static void reload_settings(struct server *server)
 {
-    if (server->phase == PHASE_RUNNING) {
-        const struct reload_users users = users_of(server);
-        notify_reloading(&server->notify);
-        reload_again(&server->reload, &users);
-        notify_ready(&server->notify, server->status);
-    }
+    const struct reload_users users = users_of(server);
+    notify_reloading(&server->notify);
+    reload_again(&server->reload, &users);
+    notify_ready(&server->notify, server->status);
 }
 
 static void look_at_files(struct server *server)
@@ -316,12 +314,15 @@ static void look_at_files(struct server *server)
     }
 }
 
+// All that came, before what is wanted of it: signals come by their numbers, and who sends SIGHUP
+// all the time would keep SIGTERM away.
 static void on_signal(struct server *server)
 {
     struct signalfd_siginfo info;
+    bool is_reload = false;
     while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP && reload_has_files(&server->reload)) {
-            on_hangup(server);
+            is_reload = true;
             continue;
         }
         if (server->phase != PHASE_RUNNING) {
@@ -330,6 +331,9 @@ static void on_signal(struct server *server)
         }
         LOG_INFO("serve", "ending, by signal %u", info.ssi_signo);
         begin_end(server);
+    }
+    if (is_reload && server->phase == PHASE_RUNNING) {
+        reload_settings(server);
     }
 }
 

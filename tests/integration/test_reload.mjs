@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Broker, Lines, Subscriber, answerTo, scratch, test, until } from './broker.mjs';
+import { Broker, Child, Lines, Subscriber, answerTo, scratch, test, until } from './broker.mjs';
 
 const path = join(scratch, 'ringcast.toml');
 const keys = join(scratch, 'secret.key');
@@ -158,6 +158,17 @@ async function restarts() {
   }
 }
 
+// Who asks for it without end keeps neither requests nor the end away. Settings of many bytes, so that each takes its time.
+async function storm() {
+  writeFileSync(path, `#${'x'.repeat(1_000_000)}\n`);
+  const senders = Array.from({ length: 2 }, () => new Child('bash', ['-c', `while kill -HUP ${broker.pid}; do :; done`], { errors: 'ignore' }));
+  const before = count('settings and keys read again');
+  await until('it is read again many times', () => count('settings and keys read again') > before + 20);
+  assert.equal(await status(get('/healthz')), 200);
+  await broker.stop();
+  await Promise.all(senders.map((sender) => sender.ended));
+}
+
 test(async ({ say }) => {
   writeFileSync(path, '');
   broker = await Broker.start({ flags: ['--config', path] });
@@ -166,5 +177,5 @@ test(async ({ say }) => {
     say(part.name);
   }
   await restarts();
-  await broker.stop();
+  await storm();
 });
