@@ -58,7 +58,10 @@ write 644 "$PREFIX/share/fish/vendor_completions.d/ringcast.fish" completion fis
 for unit in scripts/systemd/*.service scripts/systemd/*.socket; do
   place 644 "$unit" "$UNITDIR/$(basename "$unit")"
 done
-place 644 scripts/container/seccomp.json "$PREFIX/share/ringcast/seccomp.json"
+for file in scripts/container/seccomp.json scripts/grafana/ringcast.json \
+  scripts/prometheus/ringcast.rules.yml; do
+  place 644 "$file" "$PREFIX/share/ringcast/${file#scripts/*/}"
+done
 place 644 scripts/systemd/ringcast.sysusers "$PREFIX/lib/sysusers.d/ringcast.conf"
 
 echo "installed under $DESTDIR$PREFIX"

@@ -1,11 +1,13 @@
 #include "app/config_print.h"
 
 #include "app/key_watch.h"
+#include "app/privileges.h"
 #include "app/setting_value.h"
 #include "app/tls_watch.h"
 #include "base/utf8.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
     TEXT_BYTES_MAX = 4 << 20,
@@ -95,6 +97,11 @@ void config_check(const struct options *options, const struct options_origins *o
     struct tls_watch certificates;
     struct tls_server *server = NULL;
     uint32_t before = faults->count;
+    struct privileges privileges;
+    if (!privileges_find(&privileges, options->user, message, sizeof(message)) ||
+        !privileges_become(&privileges, message, sizeof(message))) {
+        setting_faults_add(faults, 0, 0, "%s", message);
+    }
     if (!key_watch_open(&keys, &options->auth_keys, &keyring, message, sizeof(message))) {
         setting_faults_add(faults, 0, 0, "%s", message);
     } else if (keyring != NULL) {
@@ -124,7 +131,11 @@ int config_answer(const struct options *options, const struct options_origins *o
     }
     setting_faults_write(&faults, stderr);
     if (options->check_config && faults.count == 0) {
-        (void)printf("%s: good\n", options->config != NULL ? options->config : "settings");
+        bool names_files = options->auth_keys.count > 0 || options->tls_certificates.count > 0;
+        (void)printf("%s: good%s\n", options->config != NULL ? options->config : "settings",
+                     names_files && geteuid() == 0
+                         ? " for root; with --user NAME it is told whether NAME may read the files"
+                         : "");
     }
     return faults.count == 0 ? 0 : 2;
 }

@@ -11,7 +11,7 @@
 int config_print(const struct options *options, const struct options_origins *origins, FILE *out);
 
 // Adds what is wrong with what the settings name: whether files of keys and certificates can be
-// used.
+// used, as --user where we are root: then we are that user from here on.
 void config_check(const struct options *options, const struct options_origins *origins,
                   struct setting_faults *faults);
 

@@ -63,23 +63,6 @@ static int add(struct listeners *listeners, const struct source *source, struct 
     return 0;
 }
 
-// One value may hold several, with blanks between: a variable comes only once.
-static int add_value(struct listeners *listeners, const struct source *source, struct slice value,
-                     char *message, size_t message_size)
-{
-    int result = 0;
-    bool is_empty = true;
-    while (value.at != NULL && result == 0) {
-        struct slice text = slice_split(&value, ' ');
-        is_empty = is_empty && text.length == 0;
-        if (text.length > 0 && !(source->is_admin && slice_equal_text(text, NO_LISTENER))) {
-            result = add(listeners, source, text, message, message_size);
-        }
-    }
-    return is_empty ? complain(source, "an address may not be empty", message, message_size)
-                    : result;
-}
-
 static int add_source(struct listeners *listeners, const struct source *source, char *message,
                       size_t message_size)
 {
@@ -88,8 +71,12 @@ static int add_source(struct listeners *listeners, const struct source *source, 
     }
     int result = 0;
     for (uint32_t i = 0; i < source->texts->count && result == 0; i++) {
-        result =
-            add_value(listeners, source, slice_of(source->texts->texts[i]), message, message_size);
+        struct slice text = slice_of(source->texts->texts[i]);
+        if (text.length == 0) {
+            result = complain(source, "an address may not be empty", message, message_size);
+        } else if (!source->is_admin || !slice_equal_text(text, NO_LISTENER)) {
+            result = add(listeners, source, text, message, message_size);
+        }
     }
     return result;
 }

@@ -29,5 +29,5 @@ const struct setting_table options_table = {
     .description = "Runs the broker in the foreground, until Ctrl-C or SIGTERM.",
     .epilogue =
         "Prints one line on standard output when it is ready. Exit status: 0 ended as told; "
-        "1 it could\nnot start or go on; 2 wrong usage.",
+        "1 it could not start or go on; 2 wrong usage.",
 };

@@ -18,8 +18,8 @@ static const struct setting auth_settings[] = {
      .offset = AT(auth_keys),
      .value_name = "PATH",
      .default_note = "none",
-     .help = "what tokens are verified with: a JSON Web Key (set), PEM, or a directory of such; "
-             "again for more. Read again when they change, and on SIGHUP"},
+     .help = "what tokens are verified with, read again when it changes and on SIGHUP: a JSON Web "
+             "Key (set), PEM, or a directory of such"},
     {.key = "auth-algorithms",
      .name = "algorithms",
      .kind = SETTING_SET,

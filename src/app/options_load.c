@@ -54,6 +54,15 @@ void options_name_faults(const struct options *options, const struct options_ori
     }
 }
 
+void options_name_message(const struct options *options, const struct options_origins *origins,
+                          char *message, size_t message_size)
+{
+    struct setting_fault fault = {0};
+    (void)snprintf(fault.text, sizeof(fault.text), "%s", message);
+    name_origin(&fault, options, origins);
+    (void)snprintf(message, message_size, "%s", fault.text);
+}
+
 // Environment and flags. 0, -EINVAL or SETTINGS_HELP.
 static int take_process(const struct options_source *source, const struct settings *settings)
 {
@@ -88,8 +97,11 @@ static int take_all(const struct options_source *source, const struct settings *
 int options_load(const struct options_source *source, struct options *options,
                  struct options_origins *origins, struct setting_faults *faults)
 {
-    const struct settings settings = {
-        .table = &options_table, .target = options, .origins = origins->of, .faults = faults};
+    const struct settings settings = {.table = &options_table,
+                                      .target = options,
+                                      .origins = origins->of,
+                                      .faults = faults,
+                                      .texts = &options->texts};
     *origins = (struct options_origins){0};
     *faults = (struct setting_faults){0};
     *options = (struct options){0};

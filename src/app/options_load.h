@@ -28,6 +28,10 @@ int options_load(const struct options_source *source, struct options *options,
 void options_name_faults(const struct options *options, const struct options_origins *origins,
                          struct setting_faults *faults, uint32_t first);
 
+// The same of one line, where it is such a fault.
+void options_name_message(const struct options *options, const struct options_origins *origins,
+                          char *message, size_t message_size);
+
 // What was set in vain, as long as there is no WebSocket. Static; NULL: nothing.
 const char *options_idle_websocket(const struct options_origins *origins);
 

@@ -198,8 +198,8 @@ static const struct setting quality_settings[] = {
      .offset = AT(rules),
      .value_name = "RULE",
      .default_note = "three, for bad paths",
-     .help = "what a path's state changes, as in 'latency > 200ms: compression on'; again for "
-             "more, none for none"},
+     .help = "what a path's state changes, as in 'latency > 200ms: compression on'; `none` for no "
+             "rule"},
     {.key = "rules-for",
      .kind = SETTING_CHOICE,
      .traits = SETTING_RELOADS,

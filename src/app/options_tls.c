@@ -12,9 +12,9 @@ static const struct setting tls_settings[] = {
      .offset = AT(tls_certificates),
      .value_name = "PATH",
      .default_note = "none",
-     .help = "of listeners with `tls`: PEM, the server's own certificate first, then those of its "
-             "issuers; again for other names, the first one for clients that ask for none. Read "
-             "again when it changes, and on SIGHUP"},
+     .help = "of listeners with `tls`, read again when it changes and on SIGHUP: PEM, the server's "
+             "own certificate first, then those of its issuers; several for several names, the "
+             "first one for clients that ask for none"},
     {.key = "tls-key",
      .name = "key",
      .kind = SETTING_TEXTS,

@@ -153,6 +153,7 @@ uint64_t reload_next_ms(const struct reload *reload)
 struct renewal {
     struct options wanted;  // as read
     struct options options; // as they will be in force; its texts are those of `wanted`
+    struct options_origins origins;
     struct reading reading;
     struct terms *terms;
     struct log_thread_terms *log_terms;
@@ -177,9 +178,9 @@ static bool takes_effect(const struct reload *reload, const struct options *want
 // Reads the options; those that need a restart stay what they were. False: told.
 static bool read_options(const struct reload *reload, struct renewal *renewal)
 {
-    struct options_origins origins;
+    struct options_origins *origins = &renewal->origins;
     struct setting_faults faults;
-    if (options_load(reload->source, &renewal->wanted, &origins, &faults) != 0) {
+    if (options_load(reload->source, &renewal->wanted, origins, &faults) != 0) {
         tell_faults(&faults);
         return false;
     }
@@ -191,6 +192,7 @@ static bool read_options(const struct reload *reload, struct renewal *renewal)
         }
     }
     options_check(&renewal->options, &faults); // with what stays, they may not agree
+    options_name_faults(&renewal->wanted, origins, &faults, 0);
     tell_faults(&faults);
     return faults.count == 0;
 }
@@ -206,6 +208,7 @@ static bool make_terms(const struct reload *reload, struct renewal *renewal)
                                           sizeof(message));
     }
     if (renewal->terms == NULL || renewal->log_terms == NULL) {
+        options_name_message(&renewal->wanted, &renewal->origins, message, sizeof(message));
         LOG_ERROR("serve", "%s", message);
         return false;
     }

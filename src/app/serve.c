@@ -53,7 +53,8 @@ enum phase {
 
 struct server {
     struct options_source source;
-    struct options options; // in force
+    struct options options;         // in force
+    struct options_origins origins; // of those that it was started with
     char socket_path[PATHS_SIZE];
     int socket_fd; // that was handed in for producers; 0: none
     char data_dir[PATHS_SIZE];
@@ -443,6 +444,7 @@ static int serve(struct server *server)
 {
     char message[MESSAGE_SIZE];
     if (!prepare(server, message)) {
+        options_name_message(&server->options, &server->origins, message, sizeof(message));
         tear_down(server);
         return fail(message);
     }
@@ -463,9 +465,9 @@ static int serve(struct server *server)
 static bool read_settings(struct server *server, int argc, char **argv, int *exit_status)
 {
     server->source = (struct options_source){.argc = argc, .argv = argv};
-    struct options_origins origins;
+    struct options_origins *origins = &server->origins;
     struct setting_faults faults;
-    int result = options_load(&server->source, &server->options, &origins, &faults);
+    int result = options_load(&server->source, &server->options, origins, &faults);
     if (result == SETTINGS_HELP) {
         settings_write_help(&options_table, true, stdout);
         *exit_status = 0;
@@ -473,7 +475,7 @@ static bool read_settings(struct server *server, int argc, char **argv, int *exi
         setting_faults_write(&faults, stderr);
         *exit_status = 2;
     } else if (config_is_asked_for(&server->options)) {
-        *exit_status = config_answer(&server->options, &origins);
+        *exit_status = config_answer(&server->options, origins);
         options_free(&server->options);
         return false;
     }
@@ -483,7 +485,7 @@ static bool read_settings(struct server *server, int argc, char **argv, int *exi
     logger_set_level((enum logger_level)server->options.log_level);
     logger_set_format((enum logger_format)server->options.log_format);
     logger_find_journal(getenv("JOURNAL_STREAM"));
-    const char *idle = options_idle_websocket(&origins);
+    const char *idle = options_idle_websocket(origins);
     if (idle != NULL) {
         LOG_WARN("serve", "%s", idle);
     }

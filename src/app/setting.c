@@ -1,5 +1,6 @@
 #include "app/setting.h"
 
+#include "app/accounts.h"
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/text.h"
@@ -234,21 +235,51 @@ static int take_mode(uint64_t *place, const char *value, const struct complaint 
     return 0;
 }
 
-static int take_ids(struct setting_ids *place, const char *value, const struct complaint *complaint)
+bool setting_has_ids(const struct setting *setting)
+{
+    return setting->kind == SETTING_USERS || setting->kind == SETTING_GROUPS;
+}
+
+// A number, or a name of this machine.
+static int take_id(const struct setting *setting, struct slice text, uint32_t *id,
+                   const struct complaint *complaint)
+{
+    const char *what = setting->kind == SETTING_USERS ? "user" : "group";
+    char name[256];
+    uint64_t number = 0;
+    if (text_parse_u64_max(text, UINT32_MAX - 1, &number)) {
+        *id = (uint32_t)number;
+        return 0;
+    }
+    int error = -ENOENT;
+    if (text.length > 0 && text.length < sizeof(name)) {
+        (void)snprintf(name, sizeof(name), SLICE_FORMAT, SLICE_ARGUMENTS(text));
+        error = setting->kind == SETTING_USERS ? account_find_user(name, id)
+                                               : account_find_group(name, id);
+    }
+    if (error == -ENOENT) {
+        return complain(complaint, "'" SLICE_FORMAT "' is no %s of this machine, and no number",
+                        SLICE_ARGUMENTS(text), what);
+    }
+    return error == 0 ? 0
+                      : complain(complaint, "the %s '" SLICE_FORMAT "' cannot be looked up: %s",
+                                 what, SLICE_ARGUMENTS(text), strerrordesc_np(-error));
+}
+
+static int take_ids(const struct setting *setting, struct setting_ids *place, const char *value,
+                    const struct complaint *complaint)
 {
     struct setting_ids ids = {0};
     struct slice rest = slice_of(value);
     while (rest.at != NULL && value[0] != 0) {
         struct slice text = slice_trim(slice_split(&rest, ','));
-        uint64_t id = 0;
-        if (!text_parse_u64_max(text, UINT32_MAX - 1, &id)) {
-            return complain(complaint, "'" SLICE_FORMAT "' is no numeric id",
-                            SLICE_ARGUMENTS(text));
-        }
         if (ids.count == SETTING_IDS_MAX) {
             return complain(complaint, "more than %d ids", SETTING_IDS_MAX);
         }
-        ids.ids[ids.count++] = (uint32_t)id;
+        if (take_id(setting, text, &ids.ids[ids.count], complaint) != 0) {
+            return -EINVAL;
+        }
+        ids.count++;
     }
     *place = ids;
     return 0;
@@ -281,7 +312,8 @@ int setting_take(const struct setting *setting, void *target, const char *value,
     case SETTING_CHOICE: return take_choice(setting, place, value, &complaint);
     case SETTING_SET: return take_set(setting, place, value, &complaint);
     case SETTING_MODE: return take_mode(place, value, &complaint);
-    case SETTING_IDS: return take_ids(place, value, &complaint);
+    case SETTING_USERS:
+    case SETTING_GROUPS: return take_ids(setting, place, value, &complaint);
     }
     UNREACHABLE();
 }
@@ -312,7 +344,8 @@ void settings_set_defaults(const struct setting_table *table, void *target)
         case SETTING_TEXT: *(const char **)place = NULL; break;
         case SETTING_TEXTS: *(struct setting_texts *)place = (struct setting_texts){0}; break;
         case SETTING_CHOICE: *(unsigned *)place = 0; break;
-        case SETTING_IDS: ((struct setting_ids *)place)->count = 0; break;
+        case SETTING_USERS:
+        case SETTING_GROUPS: ((struct setting_ids *)place)->count = 0; break;
         default: *(uint64_t *)place = 0; break;
         }
     }

@@ -18,7 +18,8 @@
 enum setting_kind {
     SETTING_SWITCH,   // bool. As a flag it takes no value; elsewhere true, false, yes, no, 1, 0
     SETTING_TEXT,     // const char *, NULL without a default
-    SETTING_TEXTS,    // struct setting_texts; a flag may come again and adds one
+    SETTING_TEXTS,    // struct setting_texts; a flag may come again and adds one; a variable has
+                      // semicolons between
     SETTING_COUNT,    // uint64_t
     SETTING_SIZE,     // uint64_t, bytes: 64KiB, 1GiB
     SETTING_DURATION, // uint64_t, milliseconds: 100ms, 30s, 24h
@@ -26,7 +27,8 @@ enum setting_kind {
     SETTING_CHOICE,   // unsigned, an index into choices
     SETTING_SET,      // uint64_t, bit n for choices[n]; comma separated
     SETTING_MODE,     // uint64_t, permission bits in octal
-    SETTING_IDS,      // struct setting_ids, comma separated
+    SETTING_USERS,    // struct setting_ids: ids or names, comma separated
+    SETTING_GROUPS,   // the same of groups
 };
 
 enum {
@@ -93,8 +95,8 @@ struct setting_section {
 struct setting_table {
     const struct setting_section *const *sections; // ends with NULL
     const char *usage;                             // "ringcast serve [options]"
-    const char *description;                       // a sentence or a few lines
-    const char *epilogue;                          // NULL: none
+    const char *description;                       // a sentence or a few, without line ends
+    const char *epilogue;                          // the same; NULL: none
 };
 
 // The sections of a table whose settings are in one array and in no file.
@@ -131,6 +133,9 @@ int setting_take(const struct setting *setting, void *target, const char *value,
 void setting_begin(const struct setting *setting, void *target, enum setting_source source);
 
 void settings_write_help(const struct setting_table *table, bool with_environment, FILE *out);
+
+// Whether it is a list of ids.
+bool setting_has_ids(const struct setting *setting);
 
 // What a flag's value is called in the help: HOST:PORT, SIZE; empty for switches.
 const char *setting_value_name(const struct setting *setting);

@@ -79,7 +79,7 @@ static bool has_choice(const struct setting *setting, const char *name)
 static bool is_list(const struct setting *setting)
 {
     return setting->kind == SETTING_TEXTS || setting->kind == SETTING_SET ||
-           setting->kind == SETTING_IDS || (setting->traits & SETTING_LIST) != 0;
+           setting_has_ids(setting) || (setting->traits & SETTING_LIST) != 0;
 }
 
 static const char *needed(const struct setting *setting)
@@ -91,7 +91,8 @@ static const char *needed(const struct setting *setting)
     case SETTING_DURATION: return "a text with its unit, as \"30s\"";
     case SETTING_DECIMAL: return "a number without quotes, as 0.8";
     case SETTING_MODE: return "a text of octal digits, as \"0660\", or 0o660";
-    case SETTING_IDS: return "an array of whole numbers, as [0, 1000]";
+    case SETTING_USERS:
+    case SETTING_GROUPS: return "an array of numbers or names, as [1000, \"www-data\"]";
     case SETTING_TEXTS:
     case SETTING_SET: return "an array of texts, as [\"one\", \"another\"]";
     case SETTING_TEXT:
@@ -106,7 +107,7 @@ static const char *needed(const struct setting *setting)
 
 static const char *needed_item(const struct setting *setting)
 {
-    return setting->kind == SETTING_IDS ? "whole numbers in its array" : "texts in its array";
+    return setting_has_ids(setting) ? "numbers or names in its array" : "texts in its array";
 }
 
 // The value as the text that a flag would have; what does not fit is cut, and then no good value of
@@ -123,7 +124,7 @@ static const char *number_text(const struct setting *setting, const struct toml_
         return value->boolean ? "on" : "off";
     }
     if (value->kind == TOML_INTEGER && (kind == SETTING_COUNT || kind == SETTING_SIZE ||
-                                        kind == SETTING_DECIMAL || kind == SETTING_IDS)) {
+                                        kind == SETTING_DECIMAL || setting_has_ids(setting))) {
         (void)snprintf(text, SETTING_VALUE_SIZE, "%lld", (long long)value->integer);
         return text;
     }
@@ -174,7 +175,7 @@ static const char *text_of(struct taking *taking, const struct toml_value *value
 {
     const struct setting *setting = taking->setting;
     bool takes_text = setting->kind != SETTING_SWITCH && setting->kind != SETTING_COUNT &&
-                      setting->kind != SETTING_DECIMAL && setting->kind != SETTING_IDS;
+                      setting->kind != SETTING_DECIMAL;
     if (value->kind == TOML_TEXT && takes_text) {
         return keep(taking, value->at, value->text);
     }

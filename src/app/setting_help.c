@@ -1,25 +1,27 @@
 // The --help of a table of settings.
 #include "app/setting.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    HELP_WIDTH = 88,
-    HELP_COLUMN = 32,
+    HELP_WIDTH = 80,
+    HELP_COLUMN = 30,
 };
 
-// Prints words, going on to a new line at HELP_COLUMN where the width is used up. `column`: where
-// the cursor stands.
-static void write_wrapped(FILE *out, const char *text, size_t column)
+// Prints words from `begin`, where the cursor stands, and further lines from there on, too.
+static void write_wrapped(FILE *out, const char *text, size_t begin)
 {
+    size_t column = begin;
     const char *word = text;
     while (*word != 0) {
         size_t length = strcspn(word, " ");
-        if (column + 1 + length > HELP_WIDTH && column > HELP_COLUMN) {
-            (void)fprintf(out, "\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
-        } else if (word != text) {
+        bool is_first = word == text;
+        if (!is_first && column + 1 + length > HELP_WIDTH) {
+            (void)fprintf(out, "\n%*s", (int)begin, "");
+            column = begin;
+        } else if (!is_first) {
             (void)fputc(' ', out);
             column++;
         }
@@ -47,11 +49,35 @@ static size_t append_choices(char *text, size_t used, const struct setting *sett
     return used;
 }
 
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    const char *at = strstr(text, word);
+    while (at != NULL &&
+           ((at > text && isalnum((unsigned char)at[-1])) || isalnum((unsigned char)at[length]))) {
+        at = strstr(at + 1, word);
+    }
+    return at != NULL;
+}
+
+// Whether the help itself says what there is to choose from.
+static bool names_choices(const struct setting *setting)
+{
+    bool are_named = true;
+    for (unsigned i = 0; are_named && setting->choices[i] != NULL; i++) {
+        are_named = has_word(setting->help, setting->choices[i]);
+    }
+    return are_named;
+}
+
 void setting_describe(const struct setting *setting, char text[SETTING_HELP_SIZE])
 {
     size_t used = append(text, 0, setting->help);
-    if (setting->choices != NULL) {
+    if (setting->choices != NULL && !names_choices(setting)) {
         used = append_choices(text, used, setting);
+    }
+    if (setting->kind == SETTING_TEXTS) {
+        used = append(text, used, "; again for more");
     }
     bool is_none = (setting->traits & SETTING_ZERO_IS_NONE) != 0;
     const char *standard =
@@ -85,7 +111,8 @@ const char *setting_value_name(const struct setting *setting)
     case SETTING_DURATION: return "TIME";
     case SETTING_DECIMAL: return "NUMBER";
     case SETTING_MODE: return "MODE";
-    case SETTING_IDS: return "ID,...";
+    case SETTING_USERS: return "USER,...";
+    case SETTING_GROUPS: return "GROUP,...";
     case SETTING_SET: return "NAME,...";
     default: return "VALUE";
     }
@@ -127,19 +154,25 @@ static void write_section(FILE *out, const struct setting_section *section)
 
 void settings_write_help(const struct setting_table *table, bool with_environment, FILE *out)
 {
-    (void)fprintf(out, "Usage: %s\n\n%s\n\nOptions (and what they are when not given):\n",
-                  table->usage, table->description);
+    (void)fprintf(out, "Usage: %s\n\n", table->usage);
+    write_wrapped(out, table->description, 0);
+    (void)fputs("\nOptions (and what they are when not given):\n", out);
     for (size_t i = 0; table->sections[i] != NULL; i++) {
         write_section(out, table->sections[i]);
     }
     (void)fprintf(out, "  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
     if (with_environment) {
-        (void)fprintf(out, "\nEach option can also be given as an environment variable (--data-dir "
-                           "as\nRINGCAST_DATA_DIR) and in the file of --config, under its "
-                           "[section] (--print-config shows\nhow). A flag goes before the "
-                           "variable, a variable before the file.\n");
+        (void)fputc('\n', out);
+        write_wrapped(out,
+                      "Each option can also be given as an environment variable (--data-dir as "
+                      "RINGCAST_DATA_DIR) and in the file of --config, under its [section] "
+                      "(--print-config shows how). A flag goes before the variable, a variable "
+                      "before the file. Where a flag may come again, its variable has semicolons "
+                      "between.",
+                      0);
     }
     if (table->epilogue != NULL) {
-        (void)fprintf(out, "\n%s\n", table->epilogue);
+        (void)fputc('\n', out);
+        write_wrapped(out, table->epilogue, 0);
     }
 }

@@ -95,16 +95,44 @@ static bool take(const struct settings *settings, size_t index, const char *valu
     return true;
 }
 
+// A flag may come again, a variable does not: it has several texts with semicolons between, and
+// may end with one.
+static void take_texts(const struct settings *settings, size_t index, const char *value,
+                       const char *origin, struct setting_origin from)
+{
+    size_t size = strlen(value) + 1;
+    char *copy = (char *)arena_take(settings->texts, size);
+    if (copy == NULL) {
+        setting_faults_add(settings->faults, 0, 0, "%s: out of memory", origin);
+        return;
+    }
+    memcpy(copy, value, size);
+    char *next = copy;
+    bool is_good = true;
+    do {
+        struct slice text = slice_trim(slice_of(strsep(&next, ";")));
+        char *begin = copy + ((const char *)text.at - copy);
+        begin[text.length] = 0;
+        is_good = take(settings, index, begin, origin, from);
+    } while (is_good && next != NULL && next[strspn(next, " ")] != 0);
+}
+
 void settings_take_environment(const struct settings *settings)
 {
     size_t count = settings_count(settings->table);
     for (size_t i = 0; i < count; i++) {
         char own[SETTING_VARIABLE_SIZE];
         const char *name = find_variable(settings_at(settings->table, i), own);
-        if (name != NULL) {
-            (void)take(settings, i, paths_variable(name), name,
-                       (struct setting_origin){.source = SETTING_FROM_ENVIRONMENT,
-                                               .other_variable = name == own ? NULL : name});
+        if (name == NULL) {
+            continue;
+        }
+        const char *value = paths_variable(name);
+        const struct setting_origin from = {.source = SETTING_FROM_ENVIRONMENT,
+                                            .other_variable = name == own ? NULL : name};
+        if (strchr(value, ';') != NULL && settings_at(settings->table, i)->kind == SETTING_TEXTS) {
+            take_texts(settings, i, value, name, from);
+        } else {
+            (void)take(settings, i, value, name, from);
         }
     }
 }

@@ -5,6 +5,7 @@
 #define RINGCAST_APP_SETTING_SOURCE_H
 
 #include "app/setting.h"
+#include "base/arena.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,10 +50,12 @@ struct settings {
     void *target;
     struct setting_origin *origins; // in the order of settings_at; NULL: not kept
     struct setting_faults *faults;
+    struct arena *texts; // of values that are several: lives as long as the target
 };
 
 // Takes RINGCAST_<KEY> of every setting (upper case, - as _), else the first of its other
-// variables, that is set and not empty. All that are faulty are told.
+// variables, that is set and not empty; several texts have a semicolon between. All that are faulty
+// are told.
 void settings_take_environment(const struct settings *settings);
 
 // Takes the flags of argv[1] to argv[argc - 1]: --key value, --key=value, -k value; -- ends them.

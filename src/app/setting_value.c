@@ -161,7 +161,8 @@ void setting_write_value(const struct setting *setting, const void *target, enum
         (void)snprintf(text, sizeof(text), "%04o", (unsigned)*(const uint64_t *)place);
         write_text(text, form, into);
         return;
-    case SETTING_IDS: write_ids(place, form, into); return;
+    case SETTING_USERS:
+    case SETTING_GROUPS: write_ids(place, form, into); return;
     }
     UNREACHABLE();
 }
@@ -173,7 +174,8 @@ static size_t bytes_of(enum setting_kind kind)
     case SETTING_TEXT: return sizeof(const char *);
     case SETTING_TEXTS: return sizeof(struct setting_texts);
     case SETTING_CHOICE: return sizeof(unsigned);
-    case SETTING_IDS: return sizeof(struct setting_ids);
+    case SETTING_USERS:
+    case SETTING_GROUPS: return sizeof(struct setting_ids);
     case SETTING_COUNT:
     case SETTING_SIZE:
     case SETTING_DURATION:
@@ -212,7 +214,8 @@ bool setting_equal(const struct setting *setting, const void *one, const void *o
     case SETTING_TEXT: return is_same_text(*(const char *const *)a, *(const char *const *)b);
     case SETTING_TEXTS: return are_same_texts(a, b);
     case SETTING_CHOICE: return *(const unsigned *)a == *(const unsigned *)b;
-    case SETTING_IDS: {
+    case SETTING_USERS:
+    case SETTING_GROUPS: {
         const struct setting_ids *ids = a;
         const struct setting_ids *others = b;
         return ids->count == others->count &&
@@ -234,7 +237,8 @@ static bool is_left_open(const struct setting *setting, const void *target)
     case SETTING_CHOICE: return false;
     case SETTING_TEXT: return *(const char *const *)place == NULL;
     case SETTING_TEXTS: return ((const struct setting_texts *)place)->count == 0;
-    case SETTING_IDS: return ((const struct setting_ids *)place)->count == 0;
+    case SETTING_USERS:
+    case SETTING_GROUPS: return ((const struct setting_ids *)place)->count == 0;
     default: return *(const uint64_t *)place == 0;
     }
 }

@@ -6,6 +6,7 @@
 #include "base/logger.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { LOOK_MS = 1000 };
 STATIC_ASSERT((int)SETTING_TEXTS_MAX <= (int)TLS_PAIRS_MAX,
@@ -45,6 +46,19 @@ static struct tls_server *load(struct tls_watch *watch, const struct tls_server 
     return tls_server_create(&wanted, former, clock_monotonic_ms(), message);
 }
 
+// Whether a fault, which begins with the file's path, is one of a key's.
+static bool is_of_key(const struct options *options, const char *fault)
+{
+    bool is_found = false;
+    for (uint32_t i = 0; !is_found && i < options->tls_keys.count; i++) {
+        size_t length = strlen(options->tls_keys.texts[i]);
+        is_found = strncmp(fault, options->tls_keys.texts[i], length) == 0 &&
+                   strcmp(options->tls_keys.texts[i], options->tls_certificates.texts[i]) != 0 &&
+                   fault[length] == ':';
+    }
+    return is_found;
+}
+
 bool tls_watch_open(struct tls_watch *watch, const struct options *options,
                     const struct tls_server *former, struct tls_server **server, char *message,
                     size_t message_size)
@@ -58,7 +72,8 @@ bool tls_watch_open(struct tls_watch *watch, const struct options *options,
     watch->next_ms = clock_monotonic_ms() + LOOK_MS;
     *server = load(watch, former, fault);
     if (*server == NULL) {
-        (void)snprintf(message, message_size, "--tls-certificate, --tls-key: %s", fault);
+        (void)snprintf(message, message_size, "%s: %s",
+                       is_of_key(options, fault) ? "--tls-key" : "--tls-certificate", fault);
     }
     return *server != NULL;
 }

@@ -1,6 +1,7 @@
 #include "auth/key_files.h"
 
 #include "auth/key_jwk.h"
+#include "base/file_error.h"
 #include "base/hash.h"
 
 #include <dirent.h>
@@ -222,7 +223,8 @@ static bool take_file(struct loading *loading, const char *path)
         if (fd >= 0) {
             (void)close(fd);
         }
-        return fail(loading, "%s", strerrordesc_np(error));
+        char why[FILE_ERROR_SIZE];
+        return fail(loading, "%s", file_error(error, why));
     }
     bool is_taken = take_open_file(loading, fd, &status);
     (void)close(fd);
@@ -290,7 +292,8 @@ static bool take_path(struct loading *loading, const char *path)
     }
     loading->path = path;
     if (count < 0) {
-        return fail(loading, "%s", strerrordesc_np(-count));
+        char why[FILE_ERROR_SIZE];
+        return fail(loading, "%s", file_error(-count, why));
     }
     if (count == 0) {
         return fail(loading, "no *.json, *.jwk, *.pem or *.key file in this directory");

@@ -62,7 +62,7 @@ static void write_usage(FILE *out)
 {
     (void)fprintf(out, "Usage: ringcast COMMAND [options]\n\n"
                        "A broker for Server-Sent Events: producers publish each event once, over a "
-                       "Unix socket or\nby HTTP, ringcast keeps it in a log and sends it to every "
+                       "Unix\nsocket or by HTTP, ringcast keeps it in a log and sends it to every "
                        "subscriber.\n\n");
     for (size_t i = 0; i < COMMANDS; i++) {
         if (commands[i].help != NULL) {

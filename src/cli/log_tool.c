@@ -85,14 +85,14 @@ static const struct setting_table tables[VERB_COUNT] = {
                    .usage = "ringcast log dump [options]",
                    .description =
                        "Prints the events that stand in the log, oldest first: log position, id, "
-                       "time,\nstream:sequence, type, data. Works beside a running broker.",
+                       "time, stream:sequence, type, data. Works beside a running broker.",
                    .epilogue = "Exit status: 0; 1 the log is damaged or cannot be read; 2 wrong "
                                "usage."},
     [VERB_VERIFY] = {.sections = SETTING_SECTION_ALONE(verify_settings),
                      .usage = "ringcast log verify [options]",
                      .description =
                          "Reads the whole log and checks headers, checksums, order, indexes "
-                         "against blocks, and the\ncheckpoint. Changes nothing; works beside a "
+                         "against blocks, and the checkpoint. Changes nothing; works beside a "
                          "running broker.",
                      .epilogue = "Exit status: 0 no faults; 1 faults, or it cannot be read; 2 "
                                  "wrong usage."},
@@ -100,7 +100,7 @@ static const struct setting_table tables[VERB_COUNT] = {
                      .usage = "ringcast log repair [options]",
                      .description =
                          "Brings a damaged log into order while no broker runs: cuts torn ends, "
-                         "drops corrupt blocks,\nbuilds indexes and checkpoint anew. (A broker "
+                         "drops corrupt blocks, builds indexes and checkpoint anew. (A broker "
                          "does what is needed of this at start by itself.)",
                      .epilogue = "Exit status: 0 in order; 1 a broker is running, or it could not "
                                  "be done; 2 wrong usage."},

@@ -119,7 +119,9 @@ static void write_entries(FILE *out, const char *heading, const struct entry *en
 }
 
 static const struct entry variables[] = {
-    {"RINGCAST_*", "Each key of the configuration, in capitals: RINGCAST_DATA_DIR for --data-dir."},
+    {"RINGCAST_*", "Each key of the configuration, in capitals: RINGCAST_DATA_DIR for --data-dir. "
+                   "Several texts have semicolons between: "
+                   "RINGCAST_LISTEN='*:80;*:443,tls'."},
     {"RINGCAST_SOCKET", "Also where publish, status and vitals look for the broker."},
     {"NO_COLOR", "No colour, also on a terminal."},
     {"STATE_DIRECTORY, RUNTIME_DIRECTORY",
@@ -181,8 +183,8 @@ void manual_write_commands(FILE *out)
     write_entries(out, "EXIT STATUS", ENTRIES(statuses));
     roff_heading(out, "EXAMPLES");
     roff_text(out, "A broker to try, an event, and a subscriber:");
-    roff_example(out, "ringcast serve --listen 127.0.0.1:8080 --socket /tmp/ringcast.sock "
-                      "--data-dir /tmp/ringcast-data\n"
+    roff_example(out, "ringcast serve --listen 127.0.0.1:8080 \\\n"
+                      "  --socket /tmp/ringcast.sock --data-dir /tmp/ringcast-data\n"
                       "ringcast publish --socket /tmp/ringcast.sock chat/42 hello\n"
                       "curl -N http://127.0.0.1:8080/streams/chat/42?from=earliest");
     roff_heading(out, "SEE ALSO");

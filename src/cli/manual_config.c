@@ -5,6 +5,7 @@
 #include "cli/manual.h"
 #include "cli/roff.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -16,15 +17,16 @@ static const char *kind_name(const struct setting *setting)
     switch (setting->kind) {
     case SETTING_SWITCH: return "true or false";
     case SETTING_TEXT: return (setting->traits & SETTING_LIST) != 0 ? "list of texts" : "text";
-    case SETTING_TEXTS: return "list of texts";
+    case SETTING_TEXTS: return "list of texts, one a flag";
     case SETTING_COUNT: return "whole number";
-    case SETTING_SIZE: return "size: bytes, or with a unit as in \"64KiB\", \"1GiB\"";
-    case SETTING_DURATION: return "time, with its unit: \"500ms\", \"30s\", \"24h\"";
+    case SETTING_SIZE: return "size";
+    case SETTING_DURATION: return "time";
     case SETTING_DECIMAL: return "number";
     case SETTING_CHOICE: return "one of the texts";
-    case SETTING_SET: return "list of";
+    case SETTING_SET: return "list of texts";
     case SETTING_MODE: return "text, octal digits";
-    case SETTING_IDS: return "list of whole numbers";
+    case SETTING_USERS:
+    case SETTING_GROUPS: return "list of numbers or names";
     }
     return "";
 }
@@ -103,8 +105,10 @@ static void write_key(FILE *out, const struct setting *setting, const struct opt
     write_default(setting, options, standard);
     write_bounds(setting, bounds);
     setting_variable_name(setting, variable);
-    roff_term(out, name, kind_name(setting));
-    (void)snprintf(line, sizeof(line), "%s.", setting->help);
+    (void)snprintf(line, sizeof(line), "(%s)", kind_name(setting));
+    roff_term(out, name, line);
+    (void)snprintf(line, sizeof(line), "%c%s.", toupper((unsigned char)setting->help[0]),
+                   setting->help + 1);
     roff_text(out, line);
     (void)fputs(".br\n", out);
     (void)snprintf(line, sizeof(line), "Default: %s.%s%s%s",
@@ -133,6 +137,12 @@ void manual_write_configuration(FILE *out)
                    "serve` and an environment variable: a flag goes before the variable, the "
                    "variable before the file, the file before the default. Keys and sections that "
                    "are not known are refused.");
+    roff_paragraph(out);
+    roff_text(out,
+              "A size is a text with its unit, as \"64KiB\" or \"1GiB\", or a number of bytes. "
+              "A time is a text with its unit, as \"500ms\", \"30s\" or \"24h\". "
+              "A list stands in its flag and its variable with commas between; where each "
+              "text is a flag of its own, in the variable with semicolons.");
     roff_paragraph(out);
     roff_text(out,
               "`ringcast serve --config FILE --check-config` tells what is wrong with a file, "
@@ -168,7 +178,7 @@ void manual_write_configuration(FILE *out)
                       "buffer_size = 1000\n"
                       "overflow_strategy = \"drop_oldest\"");
     roff_heading(out, "SEE ALSO");
-    (void)fputs(".BR ringcast (1)\n", out);
+    (void)fputs(".BR ringcast (1),\n.BR ringcast\\-metrics (7)\n", out);
 }
 
 // --- ringcast.toml ---
@@ -198,7 +208,8 @@ static const char *example_value(const struct setting *setting)
     case SETTING_TEXT: return (setting->traits & SETTING_LIST) != 0 ? "[\"...\"]" : "\"...\"";
     case SETTING_TEXTS:
     case SETTING_SET: return "[\"...\"]";
-    case SETTING_IDS: return "[...]";
+    case SETTING_USERS:
+    case SETTING_GROUPS: return "[...]";
     default: return "...";
     }
 }
@@ -229,7 +240,9 @@ void manual_write_file(FILE *out)
                 "#\n"
                 "# Every key stands here with its default behind a #; take the # away to change "
                 "it.\n"
-                "# Check: ringcast serve --config FILE --check-config\n"
+                "# Check: ringcast serve --config FILE --check-config; as root with --user "
+                "ringcast, who has to "
+                "read keys\n#   and certificates\n"
                 "# Apply: systemctl reload ringcast; what is marked [restart] needs systemctl "
                 "restart ringcast\n",
                 out);

@@ -76,7 +76,8 @@ static void write_family(FILE *out, const struct metric *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         add_row(&labels, &rows[i]);
     }
-    roff_term(out, rows->name, metric_type_name(rows->type));
+    (void)snprintf(text, sizeof(text), "(%s)", metric_type_name(rows->type));
+    roff_term(out, rows->name, text);
     (void)snprintf(text, sizeof(text), "%s.", rows->help);
     roff_text(out, text);
     for (uint32_t i = 0; i < labels.count; i++) {

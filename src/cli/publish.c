@@ -135,7 +135,7 @@ const struct setting_table cli_publish_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast publish [options] STREAM [DATA...]",
     .description = "Publishes each DATA as one event of the stream; without DATA, each line of "
-                   "standard input.\nPrints the id and the sequence of the last one.",
+                   "standard input. Prints the id and the sequence of the last one.",
     .epilogue = "Exit status: 0 every event was acknowledged; 1 some were not; 2 wrong usage.",
 };
 

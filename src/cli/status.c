@@ -82,7 +82,7 @@ const struct setting_table cli_status_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast status [options]",
     .description = "Shows what the broker does: its log, producers and subscribers; with "
-                   "--connections or\n--streams a list of those, with --connection all of one.",
+                   "--connections or --streams a list of those, with --connection all of one.",
 };
 
 static void append_request(const struct status_options *options, struct buffer *request)

@@ -87,9 +87,9 @@ const struct setting_table cli_subscribe_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast subscribe [options] STREAM...",
     .description = "Prints the events of one or more streams as they come, until Ctrl-C. A lost "
-                   "connection is\nresumed after the last event seen, so that nothing is missed.",
+                   "connection is resumed after the last event seen, so that nothing is missed.",
     .epilogue = "Exit status: 0 ended by Ctrl-C, by --count or because the stream is over; 1 the "
-                "broker refused or\ncould not be reached; 2 wrong usage.",
+                "broker refused or could not be reached; 2 wrong usage.",
 };
 
 struct subscriber {

@@ -43,21 +43,21 @@ static const struct setting make_settings[] = {
      .offset = AT(read),
      .value_name = "PATTERN",
      .default_note = "none",
-     .help = "streams that may be read, as in 'chat/*'; again for more"},
+     .help = "streams that may be read, as in 'chat/*'"},
     {.key = "write",
      .letter = 'w',
      .kind = SETTING_TEXTS,
      .offset = AT(write),
      .value_name = "PATTERN",
      .default_note = "none",
-     .help = "streams that may be published to, created, closed and deleted; again for more"},
+     .help = "streams that may be published to, created, closed and deleted"},
     {.key = "types",
      .letter = 't',
      .kind = SETTING_TEXTS,
      .offset = AT(types),
      .value_name = "PATTERN",
      .default_note = "all",
-     .help = "event types that may be seen; again for more"},
+     .help = "event types that may be seen"},
     {.key = "broadcast",
      .kind = SETTING_SWITCH,
      .offset = AT(may_broadcast),
@@ -90,7 +90,7 @@ static const struct setting inspect_settings[] = {
      .offset = AT(keys),
      .value_name = "PATH",
      .default_note = "the signature is not checked",
-     .help = "keys to verify with, as in --auth-keys of the broker; again for more"},
+     .help = "keys to verify with, as in --auth-keys of the broker"},
     {.key = "aud",
      .kind = SETTING_TEXT,
      .offset = AT(audience),
@@ -130,14 +130,14 @@ static const struct setting_table tables[VERB_COUNT] = {
     [VERB_INSPECT] = {.sections = SETTING_SECTION_ALONE(inspect_settings),
                       .usage = "ringcast token inspect [options] [TOKEN]",
                       .description = "Shows what a token says, and with --key whether it is good. "
-                                     "Without an operand it is\nread from standard input, where "
+                                     "Without an operand it is read from standard input, where "
                                      "other users do not see it.",
                       .epilogue = "Exit status: 0 good, or not checked; 1 not good; 2 wrong "
                                   "usage."},
     [VERB_KEY] = {.sections = SETTING_SECTION_ALONE(key_settings),
                   .usage = "ringcast token key [options] NAME",
                   .description = "Makes a new key: NAME.pem for --auth-keys of the broker and "
-                                 "NAME.private.pem for\n`ringcast token make`; with --alg HS256 "
+                                 "NAME.private.pem for `ringcast token make`; with --alg HS256 "
                                  "NAME.key for both."},
 };
 

@@ -71,7 +71,7 @@ const struct setting_table cli_vitals_table = {
     .sections = SETTING_SECTION_ALONE(settings),
     .usage = "ringcast vitals [options]",
     .description = "Publishes this machine's readings from /proc as JSON, to the streams "
-                   "system/cpu, system/memory,\nsystem/disk and system/network, until Ctrl-C.",
+                   "system/cpu, system/memory, system/disk and system/network, until Ctrl-C.",
 };
 
 static const struct {

@@ -1,6 +1,7 @@
 #include "conn/access_file.h"
 
 #include "base/assert.h"
+#include "base/file_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +37,9 @@ bool access_file_open(const char *where, struct access_file **file, char *messag
     bool is_stderr = strcmp(where, "stderr") == 0;
     int fd = is_stderr ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0) : open_path(where);
     if (fd < 0) {
+        char why[FILE_ERROR_SIZE];
         (void)snprintf(message, message_size, "cannot open the access log %.300s: %s", where,
-                       strerrordesc_np(errno));
+                       file_error(errno, why));
         return false;
     }
     *file = malloc(sizeof(**file));

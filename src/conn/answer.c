@@ -164,6 +164,7 @@ static void tell_failure(struct shard *shard, const struct conn *conn,
 {
     char address[CLIENT_ADDRESS_TEXT_BYTES];
     int status = http_fault_status(fault);
+    const char *detail = fault->detail;
     if (status >= 500) {
         LOGGER_EVERY_WITH(
             FAILURES_INTERVAL_MS, LOGGER_INFO, "http",
@@ -171,7 +172,7 @@ static void tell_failure(struct shard *shard, const struct conn *conn,
                 logger_text("request", id),
                 logger_text("address", client_address_text(conn_cold_of(shard, conn), address)),
                 logger_text("code", slice_of(error_code(fault->error)))),
-            "a request was answered %d: %s", status, fault->detail);
+            "a request was answered %d%s%s", status, detail[0] == 0 ? "" : ": ", detail);
     }
 }
 

@@ -93,7 +93,7 @@ const struct metric metrics_table[] = {
      .type = METRIC_GAUGE,
      EACH_WORKER(streams)},
     {.name = "ringcast_worker_rings",
-     .help = "Io_urings of each worker",
+     .help = "Rings (io_uring) of each worker",
      .type = METRIC_GAUGE,
      EACH_WORKER(rings)},
     {.name = "ringcast_connections_accepted_total",

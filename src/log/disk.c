@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "io/loop.h"
 #include "io/ops.h"
+#include "log/data_directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,19 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     FILE_NAME_BYTES = 64,
     FILE_MODE = 0640,
-    DIRECTORY_MODE = 0750,
     WRITE_BYTES_MAX =
         1 << 30, // one io_uring write's length is 32 bits, and the kernel's limit 2 GiB
 };
 
-#define LOCK_NAME    "lock"
 #define PREPARE_NAME "prepare.tmp"
 
 enum step {
@@ -78,71 +76,13 @@ static bool is_reading(const struct disk *disk)
     return disk->lock < 0;
 }
 
-static int make_directories(const char *path)
-{
-    char part[4096];
-    size_t length = strlen(path);
-    if (length == 0 || length >= sizeof part) {
-        return -ENAMETOOLONG;
-    }
-    memcpy(part, path, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (part[i] != '/' && part[i] != 0) {
-            continue;
-        }
-        char kept = part[i];
-        part[i] = 0;
-        if (mkdir(part, DIRECTORY_MODE) < 0 && errno != EEXIST) {
-            return -errno;
-        }
-        part[i] = kept;
-    }
-    return 0;
-}
-
-static int take_lock(int directory, const char *path, char *message, size_t message_size)
-{
-    int lock = openat(directory, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
-    if (lock < 0) {
-        snprintf(message, message_size, "data directory %s cannot be written: %s", path,
-                 strerror(errno));
-        return -1;
-    }
-    if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
-        char owner[16] = "";
-        ssize_t length = pread(lock, owner, sizeof owner - 1, 0);
-        owner[length > 0 ? strcspn(owner, "\n") : 0] = 0;
-        snprintf(message, message_size, "data directory %s is in use by another ringcast%s%s", path,
-                 owner[0] != 0 ? ", process " : "", owner);
-        close(lock);
-        return -1;
-    }
-    // Only for people who look; it is the lock that counts.
-    char own[16];
-    int length = snprintf(own, sizeof own, "%ld\n", (long)getpid());
-    bool is_told = ftruncate(lock, 0) == 0 && pwrite(lock, own, (size_t)length, 0) == length;
-    (void)is_told;
-    return lock;
-}
-
 static struct disk *disk_open_as(const char *directory, bool reading, char *message,
                                  size_t message_size)
 {
-    int failed = reading ? 0 : make_directories(directory);
-    if (failed < 0) {
-        snprintf(message, message_size, "data directory %s cannot be made: %s", directory,
-                 strerror(-failed));
-        return NULL;
-    }
-    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
-        snprintf(message, message_size, "data directory %s cannot be opened: %s", directory,
-                 strerror(errno));
-        return NULL;
-    }
-    int lock = reading ? -1 : take_lock(descriptor, directory, message, message_size);
-    if (!reading && lock < 0) {
-        close(descriptor);
+    int descriptor = -1;
+    int lock = -1;
+    if (!data_directory_open(directory, reading ? NULL : &lock, &descriptor, message,
+                             message_size)) {
         return NULL;
     }
     struct disk *disk = calloc(1, sizeof *disk);

@@ -479,8 +479,9 @@ static int settle(struct opening *opening, char *message, size_t message_size)
     log->handout.floor = end;
     error = roll_prepare_now(log);
     if (error != 0) {
-        (void)snprintf(message, message_size, "no segment can be made in the data directory: %s",
-                       strerror(-error));
+        (void)snprintf(message, message_size,
+                       "no segment of %llu KiB can be made in the data directory: %s",
+                       (unsigned long long)log->options.segment_bytes >> 10, strerror(-error));
     }
     return error;
 }

@@ -1,6 +1,7 @@
 #include "tls/certificate.h"
 
 #include "base/bytes.h"
+#include "base/file_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,8 @@ static BIO *open_file(const char *path, char *message, struct stat *status)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, status) != 0) {
-        fail(message, path, "cannot be read: %s", strerrordesc_np(errno));
+        char why[FILE_ERROR_SIZE];
+        fail(message, path, "cannot be read: %s", file_error(errno, why));
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -82,11 +84,24 @@ static BIO *open_file(const char *path, char *message, struct stat *status)
     return bio;
 }
 
+// Where a PEM part begins.
+static const char certificate_mark[] = "CERTIFICATE-----";
+static const char key_mark[] = "PRIVATE KEY-----";
+
+static bool holds(struct slice text, const char *wanted)
+{
+    return text.length > 0 && memmem(text.at, text.length, wanted, strlen(wanted)) != NULL;
+}
+
 // What a file without a PEM part of the kind holds instead; NULL: nothing that is known.
-static const char *guess_content(BIO *bio)
+static const char *guess_content(BIO *bio, const char *mark, const char *other_mark)
 {
     char *at;
     long length = BIO_get_mem_data(bio, &at);
+    struct slice text = slice_from(at, length > 0 ? (size_t)length : 0);
+    if (holds(text, other_mark) && !holds(text, mark)) {
+        return "it has the other of the two: were certificate and key exchanged?";
+    }
     if (length > 0 && (uint8_t)at[0] == 0x30) {
         return "it looks like DER: `openssl x509 -inform der` or `openssl pkey -inform der` turns "
                "it into PEM";
@@ -141,7 +156,7 @@ static bool use_chain(SSL_CTX *context, const char *path, const struct tls_notes
     if (bio == NULL) {
         return false;
     }
-    const char *content = guess_content(bio);
+    const char *content = guess_content(bio, certificate_mark, key_mark);
     X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
     bool is_used = false;
     if (certificate == NULL) {
@@ -187,7 +202,7 @@ static EVP_PKEY *read_key(const char *path, const struct tls_notes *notes, char 
     if ((status.st_mode & S_IRWXO) != 0) {
         tell(notes, path, "everybody may read this key: chmod o= it");
     }
-    const char *content = guess_content(bio);
+    const char *content = guess_content(bio, key_mark, certificate_mark);
     bool is_encrypted = false;
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, note_passphrase, &is_encrypted);
     const char *reason = take_reason();

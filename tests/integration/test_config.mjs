@@ -3,7 +3,7 @@
 // timeout: 180
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Broker, binary, scratch, test, within } from './broker.mjs';
 
@@ -124,7 +124,8 @@ const faulty = [
   ['[auth]\ncookie = "a\\u0000"', ['2:10: auth.cookie: a text without U+0000 is needed']],
   ['[producers]\nsocket_mode = 660',
     ['2:15: producers.socket_mode: needs a text of octal digits, as "0660", or 0o660; found a whole number']],
-  ['[producers]\nallow_uid = ["root"]', ['2:14: producers.allow_uid: needs whole numbers in its array; found a text']],
+  ['[producers]\nallow_uid = ["root", true]', ['2:22: producers.allow_uid: needs numbers or names in its array; found true or false']],
+  ['[producers]\nallow_gid = ["no-such-group"]', ['2:14: producers.allow_gid: \'no-such-group\' is no group of this machine, and no number']],
   ['[streaming.backpressure]\nthreshold = "0.8"',
     ['2:13: streaming.backpressure.threshold: needs a number without quotes, as 0.8; found a text']],
   ['[streaming.backpressure]\nstrategy = false', ['2:12: streaming.backpressure.strategy: needs a text, in quotes; found true or false']],
@@ -152,7 +153,7 @@ const faulty = [
   ['[auth]\nkeys = ["/nonexistent/keys.json"]', ['2:8: auth.keys: /nonexistent/keys.json: No such file or directory']],
 
   ['[tls]\ncertificate = ["/nonexistent/c.pem"]\nkey = ["/nonexistent/k.pem"]',
-    ['2:15: tls.certificate, --tls-key: /nonexistent/c.pem: cannot be read: No such file or directory']],
+    ['2:15: tls.certificate: /nonexistent/c.pem: cannot be read: No such file or directory']],
   ['[tls]\ncertificate = ["c.pem"]\nkey = ["a", "b"]',
     ['3:7: tls.key: each certificate needs its key, in the same order: there are 1 certificates and 2 keys']],
   ['[server]\nlisten = ["127.0.0.1:0", "nonsense"]', ['2:10: server.listen: \'nonsense\': this is no address to listen on: ' +
@@ -209,7 +210,7 @@ async function printed(args, options) {
 // What is printed says the same when it is read, at any number of settings.
 async function checkRoundTrip(say) {
   const args = ['--workers', '3', '--rule', 'loss > 2%: batch_size larger', '--rule', 'latency > 1s: compression on',
-    '--allow-origins', 'https://a.example,https://b.example', '--socket-allow-uid', '0,1000', '--auth-audience', 'a "b" \\ \u00e9'];
+    '--allow-origins', 'https://a.example,https://b.example', '--socket-allow-uid', 'root,1000', '--auth-audience', 'a "b" \\ \u00e9'];
   const first = await printed(args);
   assert.deepEqual(first.settings['quality.rules'],
     ['["loss > 2%: batch_size larger", "latency > 1s: compression on"]', '--rule']);
@@ -240,6 +241,11 @@ async function checkPrecedence() {
   assert.deepEqual(settings['streaming.sse.heartbeat_interval'], ['"10s"', `${path}:3`]);
   assert.deepEqual(settings['quality.rules'], ['["none"]', 'RINGCAST_RULE']);
   assert.deepEqual(settings['streaming.unknown_stream'], ['"wait"', 'default']);
+  const lists = { RINGCAST_LISTEN: '127.0.0.1:0; [::1]:0', RINGCAST_RULE: 'loss > 2%: batch_size larger; latency > 1s: compression on;' };
+  const several = await printed([], { environment: lists });
+  assert.deepEqual(several.settings['server.listen'], ['["127.0.0.1:0", "[::1]:0"]', 'RINGCAST_LISTEN']);
+  assert.deepEqual(several.settings['quality.rules'],
+    ['["loss > 2%: batch_size larger", "latency > 1s: compression on"]', 'RINGCAST_RULE']);
   const other = file('[streaming.sse]\nretry_interval = "4s"\n');
   const flag = await printed(['--config', other], { environment: { RINGCAST_CONFIG: path } });
   assert.deepEqual(flag.settings['streaming.sse.retry_interval'], ['"4s"', `${other}:2`], 'a flag names the file first');
@@ -247,6 +253,28 @@ async function checkPrecedence() {
   const mixed = await serve(['--workers', '0', '--config', file('[log]\nx = 1\n')], { environment: { RINGCAST_RETRY: 'soon' } });
   assert.equal(mixed.status, 2);
   assert.match(mixed.errors, /^.*\.toml:2:1: log\.x: .*\nringcast: RINGCAST_RETRY: 'soon' is no .*\nringcast: --workers: 0 is out .*\n$/);
+}
+
+// A broker that cannot use what its settings name says so by their place, and for whom.
+async function checkNamedFiles() {
+  const key = join(directory, 'secret.key');
+  const path = file(`[auth]\nkeys = ["${key}"]\n`);
+  writeFileSync(key, 'x'.repeat(32));
+  chmodSync(key, 0o600);
+  const args = ['--config', path, '--data-dir', join(directory, 'data'), '--socket', join(directory, 'socket'), '--listen', '127.0.0.1:0',
+    '--admin-listen', 'none'];
+  if (process.getuid() === 0) {
+    chmodSync(scratch, 0o755);
+    const check = await serve([...args, '--check-config']);
+    assert.equal(check.output, `${path}: good for root; with --user NAME it is told whether NAME may read the files\n`);
+    const other = await serve([...args, '--check-config', '--user', 'nobody']);
+    assert.deepEqual([other.status, other.errors],
+      [2, `${path}:2:8: auth.keys: ${key}: Permission denied, as user nobody\n`]);
+  }
+  rmSync(key);
+  const started = await serve(args);
+  assert.deepEqual([started.status, started.errors],
+    [1, `ringcast: ${path}:2:8: auth.keys: ${key}: No such file or directory\n`]);
 }
 
 // The published example, as a broker goes by it.
@@ -284,5 +312,6 @@ test(async ({ say }) => {
   await checkFaults(say);
   await checkRoundTrip(say);
   await checkPrecedence();
+  await checkNamedFiles();
   await checkPublished();
 });

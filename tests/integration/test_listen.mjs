@@ -43,7 +43,7 @@ async function allAtOnce() {
   const local = join(scratch, 'several.sock');
   const broker = await Broker.start({
     directory,
-    flags: ['--listen', '127.0.0.1:0', '--listen', `unix:${local},mode=0600 [::1]:0`, '--admin-listen', '127.0.0.1:0',
+    flags: ['--listen', '127.0.0.1:0', '--listen', `unix:${local},mode=0600`, '--listen', '[::1]:0', '--admin-listen', '127.0.0.1:0',
       '--connections-max', String(CONNECTIONS_MAX), '--link-interval', '1s'],
   });
   assert.equal(statSync(local).mode & 0o777, 0o600);
@@ -111,7 +111,7 @@ function refusals() {
   const table = [
     [2, ['--listen', 'nonsense'], "--listen: 'nonsense': this is no address"],
     [2, ['--admin-listen', '127.0.0.1:1,moed=7'], "--admin-listen: '127.0.0.1:1,moed=7': behind the address come"],
-    [2, ['--listen', Array(9).fill('127.0.0.1:0').join(' ')], 'more than 8 listeners'],
+    [2, Array(9).fill(['--listen', '127.0.0.1:0']).flat(), 'more than 8 listeners'],
     [1, ['--listen', `unix:${taken}`], `cannot listen on socket ${taken}`],
     [1, ['--listen', 'unix:/nowhere/at/all'], 'make its directory first'],
     [1, ['--listen', 'no.such.host.invalid:80'], 'no.such.host.invalid'],

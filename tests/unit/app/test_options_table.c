@@ -15,8 +15,11 @@ static struct options options;
 static struct setting_origin origins[SETTINGS_MAX];
 static struct setting_faults faults;
 static struct arena texts;
-static const struct settings taken = {
-    .table = &options_table, .target = &options, .origins = origins, .faults = &faults};
+static const struct settings taken = {.table = &options_table,
+                                      .target = &options,
+                                      .origins = origins,
+                                      .faults = &faults,
+                                      .texts = &texts};
 
 struct subject {
     const struct setting_section *section;
@@ -49,7 +52,8 @@ static void choose_values(struct subject *subject)
         one = "0600";
         two = "0640";
         break;
-    case SETTING_IDS:
+    case SETTING_USERS:
+    case SETTING_GROUPS:
         one = "0,1000";
         two = "7";
         break;

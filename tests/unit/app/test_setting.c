@@ -12,13 +12,16 @@ struct sample {
     uint64_t size;
     uint64_t time_ms;
     unsigned colour;
+    unsigned shade;
     uint64_t parts;
     uint64_t mode;
     struct setting_ids ids;
+    struct setting_ids groups;
     struct setting_texts notes;
 };
 
 static const char *const colours[] = {"red", "green", NULL};
+static const char *const shades[] = {"light", "dark", NULL};
 static const char *const parts[] = {"head", "body", "tail", NULL};
 
 #define AT(member) offsetof(struct sample, member)
@@ -62,9 +65,16 @@ static const struct setting settings[] = {
      .default_text = "green",
      .choices = colours,
      .help = "how it looks"},
+    {.key = "shade",
+     .kind = SETTING_CHOICE,
+     .offset = AT(shade),
+     .default_text = "light",
+     .choices = shades,
+     .help = "light by default, else dark"},
     {.key = "parts", .kind = SETTING_SET, .offset = AT(parts), .choices = parts, .help = "which"},
     {.key = "mode", .kind = SETTING_MODE, .offset = AT(mode), .default_text = "0660", .help = "m"},
-    {.key = "ids", .kind = SETTING_IDS, .offset = AT(ids), .help = "who"},
+    {.key = "ids", .kind = SETTING_USERS, .offset = AT(ids), .help = "who"},
+    {.key = "groups", .kind = SETTING_GROUPS, .offset = AT(groups), .help = "whose"},
     {.key = "note",
      .kind = SETTING_TEXTS,
      .offset = AT(notes),
@@ -90,7 +100,10 @@ static int take_arguments(struct sample *sample, int count, char **arguments)
 
 static uint32_t take_environment(struct sample *sample)
 {
-    const struct settings taken = {.table = &table, .target = sample, .faults = &faults};
+    static struct arena texts; // the process's, which is this test's
+    const struct settings taken = {
+        .table = &table, .target = sample, .faults = &faults, .texts = &texts};
+    arena_init(&texts, 1 << 10);
     faults.count = 0;
     settings_take_environment(&taken);
     return faults.count;
@@ -187,7 +200,11 @@ Test(setting, refusals_name_the_allowed_range)
     refuse(ARGUMENTS("--parts", "head,foot"), "--parts: 'foot' is not one of head, body, tail");
     refuse(ARGUMENTS("--mode", "888"), "--mode: '888' is no mode; write one in octal, 0 to 0777");
     refuse(ARGUMENTS("--mode", "7777"), "--mode: '7777' is no mode; write one in octal, 0 to 0777");
-    refuse(ARGUMENTS("--ids", "root"), "--ids: 'root' is no numeric id");
+    refuse(ARGUMENTS("--ids", "no-such-user"),
+           "--ids: 'no-such-user' is no user of this machine, and no number");
+    refuse(ARGUMENTS("--groups", "0,"), "--groups: '' is no group of this machine, and no number");
+    refuse(ARGUMENTS("--ids", "4294967295"),
+           "--ids: '4294967295' is no user of this machine, and no number");
     refuse(ARGUMENTS("--fast=maybe"), "--fast: 'maybe' is neither true nor false");
 }
 
@@ -243,6 +260,49 @@ Test(setting, texts_are_added_up_and_flags_take_the_place_of_the_environment)
     refuse(many, "--note: given more than 32 times");
 }
 
+Test(setting, users_and_groups_have_names_too)
+{
+    struct sample sample;
+    cr_assert_eq(take(&sample, ARGUMENTS("--ids", "root, 7", "--groups=7,root")), 0);
+    cr_assert_eq(sample.ids.count, 2);
+    cr_assert_eq(sample.ids.ids[0], 0);
+    cr_assert_eq(sample.ids.ids[1], 7);
+    cr_assert_eq(sample.groups.count, 2);
+    cr_assert_eq(sample.groups.ids[1], 0);
+}
+
+static void expect_notes(const char *value, uint32_t count, const char *first, const char *last)
+{
+    static struct sample sample;
+    settings_set_defaults(&table, &sample);
+    (void)setenv("RINGCAST_NOTE", value, 1);
+    cr_assert_eq(take_environment(&sample), 0, "%s: %s", value, faults.list[0].text);
+    cr_assert_eq(sample.notes.count, count, "%s", value);
+    cr_assert_str_eq(sample.notes.texts[0], first);
+    cr_assert_str_eq(sample.notes.texts[count - 1], last);
+}
+
+Test(setting, a_variable_has_several_texts_with_semicolons_between)
+{
+    expect_notes(" one, as it is ", 1, " one, as it is ", " one, as it is ");
+    expect_notes("one;two", 2, "one", "two");
+    expect_notes(" one ; two three ;four; ", 3, "one", "four");
+    expect_notes("one;", 1, "one", "one");
+    expect_notes(";one", 2, "", "one"); // for who knows whether it may be empty
+    expect_notes("one;;two", 3, "one", "two");
+    struct sample sample;
+    char many[2 * SETTING_TEXTS_MAX + 2] = "";
+    memset(many, ';', sizeof(many) - 1);
+    settings_set_defaults(&table, &sample);
+    (void)setenv("RINGCAST_NOTE", many, 1);
+    cr_assert_eq(take_environment(&sample), 1);
+    cr_assert_str_eq(faults.list[0].text, "RINGCAST_NOTE: given more than 32 times");
+    (void)setenv("RINGCAST_NOTE", "", 1);
+    (void)setenv("RINGCAST_NAME", "one;two", 1);
+    cr_assert_eq(take_environment(&sample), 0);
+    cr_assert_str_eq(sample.name, "one;two", "it is one text");
+}
+
 Test(setting, zero_is_none_where_it_is_allowed)
 {
     struct sample sample;
@@ -290,11 +350,19 @@ Test(setting, help_tells_values_defaults_and_choices)
     settings_write_help(&table, true, out);
     (void)fclose(out);
     cr_assert_not_null(strstr(text, "Usage: sample [options]\n\nA sample.\n"));
-    cr_assert_not_null(strstr(text, "  -f, --fast                    hurry\n"));
+    cr_assert_not_null(strstr(text, "  -f, --fast                  hurry\n"));
+    cr_assert_not_null(strstr(text, "  --count COUNT               how many (10; 0: no bound)\n"));
     cr_assert_not_null(
-        strstr(text, "  --count COUNT                 how many (10; 0: no bound)\n"));
+        strstr(text, "  --colour VALUE              how it looks: red, green (green)"));
+    cr_assert_not_null(strstr(text, "  --note TEXT                 remarks; again for more\n"));
     cr_assert_not_null(
-        strstr(text, "  --colour VALUE                how it looks: red, green (green)"));
+        strstr(text, "  --shade VALUE               light by default, else dark (light)\n"),
+        "choices that the help has");
+    size_t longest = 0;
+    for (const char *line = text; *line != 0; line += strcspn(line, "\n") + 1) {
+        longest = strcspn(line, "\n") > longest ? strcspn(line, "\n") : longest;
+    }
+    cr_assert_leq(longest, 80);
     cr_assert_not_null(strstr(text, "RINGCAST_DATA_DIR"));
     cr_assert_not_null(strstr(text, "\nThe end.\n"));
     free(text);

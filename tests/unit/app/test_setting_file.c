@@ -48,7 +48,7 @@ static const struct setting main_settings[] = {
     {.key = "watch", .kind = SETTING_CHOICE, .offset = AT(watch), .choices = on_off},
     {.key = "parts", .kind = SETTING_SET, .offset = AT(parts), .choices = parts},
     {.key = "mode", .kind = SETTING_MODE, .offset = AT(mode)},
-    {.key = "ids", .kind = SETTING_IDS, .offset = AT(ids)},
+    {.key = "ids", .kind = SETTING_USERS, .offset = AT(ids)},
     {.key = "note", .name = "notes", .kind = SETTING_TEXTS, .offset = AT(notes)},
 };
 
@@ -102,7 +102,7 @@ Test(setting_file, each_kind)
 {
     take_good("[main]\nfast = true\nname = \"n\\u00e9\"\nhosts = ['a', \"b\"]\ncount_max = 1_000\n"
               "size = \"64KiB\"\ntime = \"30s\"\nshare = 0.8\ncolour = \"green\"\nwatch = \"off\"\n"
-              "parts = [\"head\", \"tail\"]\nmode = \"0640\"\nids = [0, 1000]\n"
+              "parts = [\"head\", \"tail\"]\nmode = \"0640\"\nids = [\"root\", 1000]\n"
               "notes = [\"one\", \"two, three\"]\n[main.below]\nretry_interval = \"1s\"\n");
     cr_assert(sample.is_fast);
     cr_assert_str_eq(sample.name, "n\xc3\xa9");
@@ -194,9 +194,11 @@ static const struct {
      "2:8: main.mode: needs a text of octal digits, as \"0660\", or 0o660; found "
      "a whole number"},
     {"[main]\nmode = \"999\"", "2:8: main.mode: '999' is no mode; write one in octal, 0 to 0777"},
-    {"[main]\nids = [0, \"root\"]",
-     "2:11: main.ids: needs whole numbers in its array; found a text"},
-    {"[main]\nids = [-1]", "2:8: main.ids: '-1' is no numeric id"},
+    {"[main]\nids = [0, true]",
+     "2:11: main.ids: needs numbers or names in its array; found true or false"},
+    {"[main]\nids = [0, \"no-such-user\"]",
+     "2:11: main.ids: 'no-such-user' is no user of this machine, and no number"},
+    {"[main]\nids = [-1]", "2:8: main.ids: '-1' is no user of this machine, and no number"},
     {"[main]\nnotes = [1]", "2:10: main.notes: needs texts in its array; found a whole number"},
     {"[main]\nnotes = {}",
      "2:9: main.notes: needs an array of texts, as [\"one\", \"another\"]; found a table"},

@@ -35,7 +35,7 @@ static const struct setting settings[] = {
     {.key = "colour", .kind = SETTING_CHOICE, .offset = AT(colour), .choices = colours},
     {.key = "parts", .kind = SETTING_SET, .offset = AT(parts), .choices = parts},
     {.key = "mode", .kind = SETTING_MODE, .offset = AT(mode)},
-    {.key = "ids", .kind = SETTING_IDS, .offset = AT(ids)},
+    {.key = "ids", .kind = SETTING_USERS, .offset = AT(ids)},
     {.key = "note", .kind = SETTING_TEXTS, .offset = AT(notes)},
 };
 

@@ -101,7 +101,10 @@ Test(server, says_what_is_wrong_with_a_certificate)
     check_refused(".", "good.key", ".", "is no file");
     check_refused("empty.crt", "good.key", "empty.crt", "holds no certificate in PEM form");
     check_refused("text.crt", "good.key", "text.crt", "holds no certificate in PEM form");
-    check_refused("good.key", "good.key", "good.key", "holds no certificate in PEM form");
+    check_refused("good.key", "good.crt", "good.key",
+                  "holds no certificate in PEM form; it has the other of the two: were");
+    check_refused("good.crt", "good.crt", "good.crt",
+                  "holds no private key in PEM form; it has the other of the two: were");
     check_refused("broken.crt", "good.key", "broken.crt", "its certificate is faulty");
 }
 
