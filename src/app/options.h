@@ -49,6 +49,11 @@ enum options_tls_tickets {
     OPTIONS_TLS_TICKETS_OFF,
 };
 
+enum options_tls_kernel {
+    OPTIONS_TLS_KERNEL_AUTO,
+    OPTIONS_TLS_KERNEL_OFF,
+};
+
 enum options_memory_watch {
     OPTIONS_MEMORY_ON,
     OPTIONS_MEMORY_OFF,
@@ -93,6 +98,7 @@ struct options {
     struct setting_texts tls_keys;         // one for each
     unsigned tls_min_version;              // enum options_tls_version
     unsigned tls_tickets;                  // enum options_tls_tickets
+    unsigned tls_kernel;                   // enum options_tls_kernel
     uint64_t connection_streams_max;
     uint64_t producers_max;
     uint64_t producer_events_per_second; // 0: no bound

@@ -2,6 +2,7 @@
 #include "app/options_sections.h"
 
 static const char *const versions[] = {"1.2", "1.3", NULL};
+static const char *const kernel_choices[] = {"auto", "off", NULL};
 
 // clang-format off: tables, one setting a block
 static const struct setting tls_settings[] = {
@@ -40,6 +41,15 @@ static const struct setting tls_settings[] = {
      .default_text = "on",
      .help = "whether clients that come back may use a ticket for a shorter handshake; its keys "
              "are made anew every 12 hours"},
+    {.key = "tls-kernel",
+     .name = "kernel",
+     .kind = SETTING_CHOICE,
+     .traits = SETTING_RELOADS,
+     .offset = AT(tls_kernel),
+     .choices = kernel_choices,
+     .default_text = "auto",
+     .help = "whether the kernel encrypts event streams by TLS 1.3, where it can (Linux 6.7, with "
+             "its module tls); counts for streams that begin"},
 };
 // clang-format on
 

@@ -37,6 +37,7 @@ static void set_numbers(struct terms *terms, const struct options *options)
     terms->link_interval_ms = (uint32_t)options->link_interval_ms;
     terms->cold_bytes_max = options->replay_bytes;
     terms->unknown_stream_is_404 = options->unknown_stream == OPTIONS_UNKNOWN_404;
+    terms->tls_kernel = options->tls_kernel == OPTIONS_TLS_KERNEL_AUTO;
     terms->forwarded = (enum http_forwarded)options->forwarded;
     terms->rules_hold_all = options->rules_for == OPTIONS_RULES_FOR_ALL;
     terms->quality = (struct quality_policy){

@@ -52,8 +52,7 @@ static void queue(struct shard *shard, struct conn *conn, uint32_t events, const
         conn_tls_send(shard, conn, slice_from(bytes, length));
         return;
     }
-    io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
-                       conn_tag(shard, conn, SHARD_OP_SEND_BATCH));
+    conn_prep_send(shard, conn, bytes, length, SHARD_OP_SEND_BATCH);
     load_note_send(shard, conn, events, length);
 }
 

@@ -4,6 +4,7 @@
 #include "conn/connection_id.h"
 #include "conn/grant.h"
 #include "conn/overflow.h"
+#include "conn/tls.h"
 
 enum {
     MARK_MS = 30 * 1000, // where there are no heartbeats
@@ -70,17 +71,33 @@ static void end_stalled(struct shard *shard, struct conn *conn)
     conn_close(shard, conn, is_lag ? CLOSE_LAGGED : CLOSE_STALLED);
 }
 
-static void end_expired(struct shard *shard, struct conn *conn)
+// Makes room for its last frame. False: it ends already.
+static bool begin_end(struct shard *shard, struct conn *conn)
 {
     if (conn_has_send(shard, conn)) {
-        shard_flush(shard); // room for its last frame
+        shard_flush(shard);
     }
-    if (conn->state != CONN_ACTIVE || (conn->flags & CONN_GOODBYE) != 0) {
-        return;
+    return conn->state == CONN_ACTIVE && (conn->flags & CONN_GOODBYE) == 0;
+}
+
+static void end_expired(struct shard *shard, struct conn *conn)
+{
+    if (begin_end(shard, conn)) {
+        conn_disconnect(shard, conn, NOTICE_TOKEN_EXPIRED);
+        if ((conn->flags & CONN_GOODBYE) == 0) {
+            conn_close(shard, conn, CLOSE_EXPIRED);
+        }
     }
-    conn_disconnect(shard, conn, NOTICE_TOKEN_EXPIRED);
-    if ((conn->flags & CONN_GOODBYE) == 0) {
-        conn_close(shard, conn, CLOSE_EXPIRED);
+}
+
+// It comes back at once, for other keys.
+static void end_worn(struct shard *shard, struct conn *conn)
+{
+    if (begin_end(shard, conn)) {
+        conn_goodbye(shard, conn, CLOSE_TLS, shard->terms->retry_ms);
+        if ((conn->flags & CONN_GOODBYE) == 0) {
+            conn_close(shard, conn, CLOSE_TLS);
+        }
     }
 }
 
@@ -126,6 +143,10 @@ void conn_beat(struct shard *shard, struct conn *conn)
     uint32_t silent_ms = (uint32_t)shard->now_ms - conn->last_send_ms;
     if (conn_grant_left_ms(shard, conn) == 0) {
         end_expired(shard, conn);
+        return;
+    }
+    if (conn_tls_is_worn(shard, conn)) {
+        end_worn(shard, conn);
         return;
     }
     if (patience_left_ms(shard, conn) == 0) {

@@ -7,7 +7,7 @@
 #define CLOSE_REASONS(X)                                                                        \
     X(CLIENT,   "client")   /* it went away, or broke off */                                    \
     X(ANSWERED, "answered") /* with an answer behind which nothing comes */                     \
-    X(TLS,      "tls")      /* it failed, or was not spoken where it has to be */               \
+    X(TLS,      "tls")      /* it failed, was not spoken where it has to be, or wore its keys */ \
     X(TIMEOUT,  "timeout")  /* its request, or its next one, did not come in time */            \
     X(LAGGED,   "lagged")   /* beyond its limit, where the policy is to disconnect */           \
     X(STALLED,  "stalled")  /* took nothing for too long */                                     \

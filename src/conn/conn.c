@@ -220,12 +220,13 @@ static void send_farewell(struct shard *shard, struct conn *conn, enum close_rea
     conn_linger(shard, conn, reason);
 }
 
-void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms)
+void conn_goodbye(struct shard *shard, struct conn *conn, enum close_reason reason,
+                  uint32_t retry_ms)
 {
     struct buffer out;
-    if (begin_farewell(shard, conn, CLOSE_SHUTDOWN, NOTICE_GOODBYE_BYTES_MAX, &out)) {
+    if (begin_farewell(shard, conn, reason, NOTICE_GOODBYE_BYTES_MAX, &out)) {
         ASSERT(notice_goodbye_write(&out, retry_ms) == 0);
-        send_farewell(shard, conn, CLOSE_SHUTDOWN, &out);
+        send_farewell(shard, conn, reason, &out);
     }
 }
 
@@ -349,4 +350,5 @@ void conn_set_handlers(struct shard *shard)
     loop_set_handler(loop, SHARD_OP_SHUTDOWN, on_shutdown, shard);
     loop_set_handler(loop, SHARD_OP_CLOSE, on_closed, shard);
     loop_set_timer_handler(loop, SHARD_TIMER_CONN, on_timer, shard);
+    conn_tls_set_handlers(shard);
 }

@@ -33,6 +33,7 @@ enum {
     CONN_OP_SHUTDOWN = 1 << 3,
     CONN_OP_CLOSE = 1 << 4,
     CONN_OP_INSTALL = 1 << 5, // of an ordinary descriptor, to look at its path
+    CONN_OP_KEYS = 1 << 6,    // its keys go to the kernel: nothing may be sent to it
 };
 
 enum {
@@ -62,6 +63,7 @@ enum {
     CONN_BY_ADDRESS = 1 << 22,   // counts among the connections of its address
     CONN_PROXY_HEADER = 1 << 23, // begins with one, which is not whole yet
     CONN_PROXIED = 1 << 24,      // its peer is a proxy that is trusted: requests say whose they are
+    CONN_TLS_KERNEL = 1 << 25,   // the kernel encrypts what it is sent; then it is not CONN_TLS
 };
 
 // One stream that a connection reads.
@@ -122,12 +124,15 @@ struct conn_peer {
 };
 
 struct conn_cold {
-    uint64_t connected_ms;   // Unix time
-    struct tls_session *tls; // CONN_TLS: owned; NULL: nothing came yet, or it failed
-    struct grant *grant;     // its token's, a reference (conn/grant.h); NULL: it has none
-    struct grant *renewed;   // a fresh token's, that does not yet say what it sees
-    uint64_t marked_id;      // CONN_TYPES: the cursor that it was last told of by itself
-    uint64_t subject_key;    // of the token whose subject it counts for; 0: for none
+    uint64_t connected_ms; // Unix time
+    union {
+        struct tls_session *tls; // CONN_TLS: owned; NULL: nothing came yet, or it failed
+        uint64_t tls_records;    // CONN_TLS_KERNEL: no more than so many have one key
+    };
+    struct grant *grant;   // its token's, a reference (conn/grant.h); NULL: it has none
+    struct grant *renewed; // a fresh token's, that does not yet say what it sees
+    uint64_t marked_id;    // CONN_TYPES: the cursor that it was last told of by itself
+    uint64_t subject_key;  // of the token whose subject it counts for; 0: for none
     union {
         struct proxy_header proxy; // while CONN_PROXY_HEADER
         struct conn_peer peer;     // CONN_PROXIED, while it does not stream

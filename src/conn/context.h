@@ -57,6 +57,7 @@ struct context {
     struct grant *grant;   // a reference; NULL: it came without a token
     struct http_cors cors; // of its answer
     struct subscribe_request subscribe;
+    bool awaits_keys; // its stream begins once the kernel has taken the connection's, or has not
     struct body body;
     // conn/task.c: what the log thread is to do, and what it points at.
     bool has_task;

@@ -52,7 +52,7 @@ static bool stands_before(const struct shard *shard, const struct conn *conn,
 static bool takes_news(const struct shard *shard, const struct conn *conn,
                        const struct stream *stream)
 {
-    return stands_before(shard, conn, stream, CONN_FLOW | CONN_TLS);
+    return stands_before(shard, conn, stream, CONN_FLOW | CONN_TLS | CONN_TLS_KERNEL);
 }
 
 // The same of one that has a flow, or TLS: where neither rate nor limit nor batch is in the way,
@@ -62,7 +62,8 @@ static bool takes_special_news(const struct shard *shard, const struct conn *con
 {
     bool is_plain = (conn->flags & CONN_FLOW) == 0;
     bool is_bounded = (conn->flags & CONN_TLS) != 0;
-    return (!is_plain || is_bounded) && (!is_bounded || news->bytes <= CONN_TLS_SEND_BYTES_MAX) &&
+    return (conn->flags & (CONN_FLOW | CONN_TLS | CONN_TLS_KERNEL)) != 0 &&
+           (!is_bounded || news->bytes <= CONN_TLS_SEND_BYTES_MAX) &&
            stands_before(shard, conn, stream, CONN_PARKED | CONN_BLOCKED | CONN_LAGGING) &&
            (is_plain || conn_flow_takes_news(shard, conn_flow_of(shard, conn), news->events,
                                              (uint32_t)news->bytes));
@@ -83,11 +84,7 @@ static void send_special_news(struct shard *shard, struct conn *conn, const stru
     if ((conn->flags & CONN_FLOW) != 0) {
         conn_flow_charge(conn_flow_of(shard, conn), news->events, (uint32_t)news->bytes);
     }
-    if ((conn->flags & CONN_TLS) != 0) {
-        conn_tls_send_load(shard, conn, news);
-    } else {
-        load_queue(shard, conn, news);
-    }
+    conn_queue_load(shard, conn, news);
 }
 
 bool shard_fan_out(struct shard *shard, struct stream *stream, int32_t *visits_left)

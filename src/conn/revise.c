@@ -6,6 +6,7 @@
 #include "conn/link.h"
 #include "conn/shard.h"
 #include "conn/slowest.h"
+#include "conn/tls.h"
 
 enum {
     // A round's share.
@@ -44,6 +45,7 @@ void shard_take_terms(struct shard *shard, struct terms *terms)
     token_cache_set(shard->tokens, &terms->token_rules, terms->keyring);
     access_log_take_file(shard, terms->access_file);
     shard_size_caches(shard);
+    conn_tls_ask_kernel(shard);
     if (terms->link_interval_ms != before->link_interval_ms) {
         conn_link_restart(shard);
     }

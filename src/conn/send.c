@@ -83,8 +83,7 @@ void conn_queue_bytes(struct shard *shard, struct conn *conn, const uint8_t *byt
     // under way.
     conn->sent_from = (uint64_t)(uintptr_t)bytes;
     conn->sent_from_offset = length;
-    io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
-                       conn_tag(shard, conn, SHARD_OP_SEND_BYTES));
+    conn_prep_send(shard, conn, bytes, length, SHARD_OP_SEND_BYTES);
     load_note_send(shard, conn, 0, length);
 }
 
@@ -346,16 +345,6 @@ static void fill(struct shard *shard, const struct conn *conn, struct conn_flow 
     filling->end.has_load = load->piece_count > 0;
 }
 
-static void queue_load(struct shard *shard, struct conn *conn, const struct load *load)
-{
-    if ((conn->flags & CONN_TLS) != 0) {
-        conn_tls_send_load(shard, conn, load);
-    } else {
-        shard->piece_count += load->piece_count;
-        load_queue(shard, conn, load);
-    }
-}
-
 // flow: NULL where nothing is metered.
 static void send_events(struct shard *shard, struct conn *conn, struct conn_flow *flow,
                         bool one_frame)
@@ -385,7 +374,8 @@ static void send_events(struct shard *shard, struct conn *conn, struct conn_flow
         if (is_cut) { // the frame that is begun counts with its rest
             load->events = begun.events - (conn->frame_offset > 0 ? 1 : 0);
         }
-        queue_load(shard, conn, load);
+        shard->piece_count += (conn->flags & CONN_TLS) != 0 ? 0 : load->piece_count;
+        conn_queue_load(shard, conn, load);
         if (flow != NULL) {
             distribution_add(&shard->stats.batch_events, load->events, 1);
             conn_flow_charge(flow, is_cut ? begun.events : load->events,
@@ -446,13 +436,17 @@ void conn_pump(struct shard *shard, struct conn *conn)
         return;
     }
     if ((conn->flags & CONN_GOODBYE) != 0) {
-        if ((conn->flags & CONN_TLS) == 0 || conn_tls_end(shard, conn)) {
+        if ((conn->flags & (CONN_TLS | CONN_TLS_KERNEL)) == 0 || conn_tls_end(shard, conn)) {
             conn_half_close(shard, conn);
         }
         return;
     }
     if (conn->state == CONN_REQUEST) {
         request_progress(shard, conn);
+        return;
+    }
+    if (conn->state == CONN_STARTING) {
+        start_go_on(shard, conn);
         return;
     }
     if (conn->state != CONN_ACTIVE || (conn->flags & CONN_WAITING) != 0) {

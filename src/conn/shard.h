@@ -49,6 +49,8 @@ enum {
     SHARD_OP_COLD_READ,
     SHARD_OP_INSTALL,
     SHARD_OP_ACCESS_LOG,
+    SHARD_OP_TLS_ATTACH,
+    SHARD_OP_TLS_KEYS,
     SHARD_OP_ACCEPT = OP_CONN + 16,                               // and one more for each ring,
     SHARD_OP_ACCEPT_ADMIN = SHARD_OP_ACCEPT + LOOP_RINGS_MAX - 1, // of which there is one less
     SHARD_TIMER_CONN = 0,
@@ -142,7 +144,7 @@ struct shard_stats {
     // Looks at runs of events for those who are catching up, and at what had left memory.
     uint64_t replays_in_memory, replays_on_disk;
     uint64_t events_sent, bytes_sent, sends, short_sends, heartbeats;
-    uint64_t tls_handshakes, tls_resumed, tls_failures, tls_bytes_sent;
+    uint64_t tls_handshakes, tls_resumed, tls_failures, tls_bytes_sent, tls_kernel;
     uint64_t rate_waits, batches_sent, oversize_told, links_read, adaptations;
     uint64_t gaps_told, ends_told, transients_dropped;
     uint64_t dropped[OVERFLOW_POLICIES]; // events told as missing, by the policy that dropped them
@@ -232,8 +234,9 @@ struct shard {
     struct iovec *pieces;
     struct msghdr *messages;
     uint8_t *scratch;
-    uint8_t *sealed;   // ciphertext; NULL: no listener speaks TLS
-    uint8_t *unsealed; // where the pieces of one send are put together
+    uint8_t *sealed;         // ciphertext; NULL: no listener speaks TLS
+    uint8_t *unsealed;       // where the pieces of one send are put together
+    uint32_t kernel_ciphers; // bits of enum tls_kernel_cipher: the kernel may know them
 
     // Connections that have something to do: those whose requests are read apart from the others.
     struct ready ready;
@@ -358,7 +361,8 @@ void conn_free_outbox(struct shard *shard, struct conn *conn);
 // The next one of shard.ready or shard.requests; NULL: it is empty.
 struct conn *conn_take_ready(struct shard *shard, struct ready *ready);
 // Sends goodbye with a retry of retry_ms, and closes.
-void conn_goodbye(struct shard *shard, struct conn *conn, uint32_t retry_ms);
+void conn_goodbye(struct shard *shard, struct conn *conn, enum close_reason reason,
+                  uint32_t retry_ms);
 // Tells it why a policy ends it, with the usual retry, and closes.
 void conn_disconnect(struct shard *shard, struct conn *conn, enum notice_reason reason);
 
@@ -457,6 +461,8 @@ void start_stream_answered(struct shard *shard, struct stream *stream);
 // A look-up that this connection waited for while starting came back.
 void start_looked_up(struct shard *shard, struct conn *conn, const struct history *history);
 void start_abandon(struct shard *shard, struct context *context); // its connection goes
+// Its keys are where they are to be.
+void start_go_on(struct shard *shard, struct conn *conn);
 // Notes a stream that perhaps nobody reads any more; shard_release_idle lets go of it at the end of
 // the round.
 void start_release_stream(struct shard *shard, struct stream *stream);

@@ -236,10 +236,14 @@ static void begin_stream(struct shard *shard, struct conn *conn, struct context 
     }
     if (conn_has_send(shard, conn)) {
         shard_flush(shard); // an earlier answer on this connection
-        if (conn->state != CONN_STARTING || conn->outbox != NULL) {
-            conn_close(shard, conn, CLOSE_STALLED); // it asks on without taking its answers
-            return;
-        }
+    }
+    if (conn->state != CONN_STARTING || conn->outbox != NULL) {
+        conn_close(shard, conn, CLOSE_STALLED); // it asks on without taking its answers
+        return;
+    }
+    if ((conn->flags & CONN_TLS) != 0 && conn_tls_hand_over(shard, conn)) {
+        context->awaits_keys = true;
+        return;
     }
     if (!attach(shard, conn, context) || !choose_flow(shard, conn, context)) {
         conn_close(shard, conn, CLOSE_MEMORY);
@@ -393,6 +397,9 @@ static bool is_there(const struct stream *stream)
 // All starting points are known: begins, where memory allows.
 static void begin_or_refuse(struct shard *shard, struct conn *conn, struct context *context)
 {
+    if (context->awaits_keys) {
+        return; // start_go_on comes
+    }
     if (ending_answer_deleted(shard, conn, context) || // meanwhile
         ending_answer_complete(shard, conn, context)) {
         return;
@@ -405,6 +412,15 @@ static void begin_or_refuse(struct shard *shard, struct conn *conn, struct conte
                      "the broker is short of memory and begins no replay that is read from disk");
         break;
     case ADMIT_FAILED: conn_close(shard, conn, CLOSE_MEMORY); break;
+    }
+}
+
+void start_go_on(struct shard *shard, struct conn *conn)
+{
+    struct context *context = conn_context(shard, conn);
+    if (context->awaits_keys && (conn->ops & CONN_OP_KEYS) == 0) {
+        context->awaits_keys = false;
+        begin_or_refuse(shard, conn, context);
     }
 }
 
@@ -495,6 +511,7 @@ void start_begin(struct shard *shard, struct conn *conn, struct context *context
     conn_set_state(shard, conn, CONN_STARTING);
     context->has_gap = false;
     context->is_looking_up = false;
+    context->awaits_keys = false;
     for (uint32_t i = 0; i < subscribe->stream_count; i++) {
         struct stream *stream = stream_table_find(&shard->streams, subscribe->streams[i]);
         if (stream == NULL) {

@@ -40,6 +40,7 @@ struct terms {
     struct quality_policy quality;
     struct client_limits limits;
     bool unknown_stream_is_404;
+    bool tls_kernel;     // encrypts streams, where it can
     bool rules_hold_all; // also those who chose no profile
     struct rules rules;
     struct access_policy access;

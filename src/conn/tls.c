@@ -7,6 +7,7 @@
 #include "base/logger.h"
 #include "conn/client_address.h"
 #include "conn/tally.h"
+#include "io/kernel_tls.h"
 
 enum {
     SEALED_BYTES = CONN_TLS_SEALED_FULL_BYTES + SHARD_SCRATCH_BYTES +
@@ -20,6 +21,7 @@ enum {
 
 bool conn_tls_init(struct shard *shard)
 {
+    conn_tls_ask_kernel(shard);
     bool is_wanted = false;
     for (uint32_t i = 0; i < shard->listener_count; i++) {
         is_wanted |= (shard->listeners[i].flags & SHARD_LISTENER_TLS) != 0;
@@ -51,9 +53,12 @@ static struct tls_session *session_of(const struct shard *shard, const struct co
 
 void conn_tls_drop(struct shard *shard, struct conn *conn)
 {
-    struct conn_cold *cold = conn_cold_of(shard, conn);
-    tls_session_free(cold->tls);
-    cold->tls = NULL;
+    // The kernel may be reading its keys: then it goes when that is over.
+    if ((conn->flags & CONN_TLS) != 0 && (conn->ops & CONN_OP_KEYS) == 0) {
+        struct conn_cold *cold = conn_cold_of(shard, conn);
+        tls_session_free(cold->tls);
+        cold->tls = NULL;
+    }
 }
 
 // --- sending ---
@@ -84,9 +89,14 @@ static void give_up(struct shard *shard, struct conn *conn)
 static bool seal(struct shard *shard, struct conn *conn, struct slice plain, struct buffer *out)
 {
     struct tls_session *session = session_of(shard, conn);
-    if (session == NULL || !tls_session_write(session, plain, out)) {
+    if (session == NULL || (conn->ops & CONN_OP_KEYS) != 0 ||
+        !tls_session_write(session, plain, out)) {
         give_up(shard, conn);
         return false;
+    }
+    if (conn->state == CONN_ACTIVE && tls_session_is_worn(session)) {
+        conn->flags |= CONN_TIMER_DUE;
+        conn_make_ready(shard, conn);
     }
     return true;
 }
@@ -149,9 +159,14 @@ void conn_tls_begin_streaming(struct shard *shard, struct conn *conn)
 
 bool conn_tls_end(struct shard *shard, struct conn *conn)
 {
+    if ((conn->flags & CONN_TLS_KERNEL) != 0) {
+        io_prep_tls_close_notify(conn_sqe(shard, conn), (int)conn_slot(shard, conn));
+        return true;
+    }
     struct tls_session *session = session_of(shard, conn);
     struct buffer out = begin_sealing(shard, TLS_CLOSE_BYTES_MAX);
-    if (session == NULL || !tls_session_close(session, &out) || buffer_length(&out) == 0) {
+    if (session == NULL || (conn->ops & CONN_OP_KEYS) != 0 || !tls_session_close(session, &out) ||
+        buffer_length(&out) == 0) {
         return true;
     }
     queue_sealed(shard, conn, &out);

@@ -16,8 +16,14 @@
 // plaintext for each of its TLS connections, in one record where it has several pieces.
 //
 // A connection that streams reads nothing any more: of its session only what seals is left
-// (tls/stream.h). Where the kernel is to encrypt, that hands it the keys, and the connection sends
-// as one without CONN_TLS.
+// (tls/stream.h).
+//
+// The kernel's TLS (conn/tls_kernel.c). Right before a stream begins, when all that was sealed has
+// been sent, the session's keys are handed to the kernel, where it can go on with them; the stream
+// begins when that is decided. Where it was taken the session is freed, CONN_TLS gives way to
+// CONN_TLS_KERNEL, and all is sent as it stands in the log, as to a connection without TLS: the
+// kernel keeps what a socket does not take, and a short send is settled. A key of the kernel's
+// seals so many records; who outlives that is told goodbye, and comes back.
 #pragma once
 
 #include "conn/load.h"
@@ -57,6 +63,47 @@ struct conn_outbox *conn_tls_seal_outbox(struct shard *shard, struct conn *conn,
 
 // It streams from now on: nothing is read of it any more.
 void conn_tls_begin_streaming(struct shard *shard, struct conn *conn);
+
+// Its next stop is its stream, and all that was sealed is sent. True: its keys go to the kernel; it
+// is made ready when that is decided, and until then nothing may be sent to it.
+bool conn_tls_hand_over(struct shard *shard, struct conn *conn);
+// The kernel is asked again, though it could not before.
+void conn_tls_ask_kernel(struct shard *shard);
+void conn_tls_set_handlers(struct shard *shard);
+// Whether its keys have sealed as much as they should.
+bool conn_tls_is_worn(const struct shard *shard, const struct conn *conn);
+// Of CONN_TLS_KERNEL: fills in a send of all pieces; ends the connection in its next turn where the
+// keys are worn.
+void conn_tls_prep_kernel(struct shard *shard, struct conn *conn, const struct iovec *pieces,
+                          uint32_t piece_count, uint64_t bytes, uint8_t op);
+
+// Queues a send of events. The pieces stay until the batch is flushed.
+void conn_tls_send_load_kernel(struct shard *shard, struct conn *conn, const struct load *load);
+
+// A send of bytes that go as they are, whose completion, if any, is that op's.
+static inline void conn_prep_send(struct shard *shard, struct conn *conn, const uint8_t *bytes,
+                                  uint32_t length, uint8_t op)
+{
+    if ((conn->flags & CONN_TLS_KERNEL) != 0) {
+        const struct iovec piece = {(void *)(uintptr_t)bytes, length};
+        conn_tls_prep_kernel(shard, conn, &piece, 1, length, op);
+    } else {
+        io_prep_send_quiet(conn_sqe(shard, conn), (int)conn_slot(shard, conn), bytes, length,
+                           conn_tag(shard, conn, op));
+    }
+}
+
+// Events, however this connection is to be sent to. The pieces stay until the batch is flushed.
+static inline void conn_queue_load(struct shard *shard, struct conn *conn, const struct load *load)
+{
+    if ((conn->flags & (CONN_TLS | CONN_TLS_KERNEL)) == 0) {
+        load_queue(shard, conn, load);
+    } else if ((conn->flags & CONN_TLS) != 0) {
+        conn_tls_send_load(shard, conn, load);
+    } else {
+        conn_tls_send_load_kernel(shard, conn, load);
+    }
+}
 
 // Before the connection is half closed: says to the client that nothing further comes. False: it is
 // said just now, and to be asked again once that is sent.

@@ -149,9 +149,13 @@ const struct metric metrics_table[] = {
      .type = METRIC_COUNTER,
      WORKERS(stats.tls_failures)},
     {.name = "ringcast_tls_sent_bytes_total",
-     .help = "Bytes sent encrypted, as they stand on the wire",
+     .help = "Bytes encrypted by the broker itself, as they stand on the wire",
      .type = METRIC_COUNTER,
      WORKERS(stats.tls_bytes_sent)},
+    {.name = "ringcast_tls_kernel_streams_total",
+     .help = "Event streams begun that the kernel encrypts",
+     .type = METRIC_COUNTER,
+     WORKERS(stats.tls_kernel)},
     // --- streaming ---
     {.name = "ringcast_subscriptions_total",
      .help = "Event streams begun, by where they start; id: reconnections, which resume "

@@ -26,6 +26,14 @@ void io_prep_send_quiet(struct io_uring_sqe *sqe, int descriptor, const void *by
 void io_prep_sendmsg_quiet(struct io_uring_sqe *sqe, int descriptor, const struct msghdr *message,
                            uint64_t user_data);
 
+// The same by a write, for sockets whose sends the kernel encrypts: those refuse WAITALL. Several
+// pieces become one record as far as one holds them. Linux 6.5; SIGPIPE is to be ignored. The
+// caller keeps `pieces` until the submission has returned.
+void io_prep_write_quiet(struct io_uring_sqe *sqe, int descriptor, const void *bytes,
+                         size_t length_bytes, uint64_t user_data);
+void io_prep_writev_quiet(struct io_uring_sqe *sqe, int descriptor, const struct iovec *pieces,
+                          uint32_t piece_count, uint64_t user_data);
+
 // Shuts a direct descriptor's connection down (how: SHUT_RD, SHUT_WR, SHUT_RDWR). Completes always,
 // with 0 or -errno.
 void io_prep_shutdown_direct(struct io_uring_sqe *sqe, int descriptor, int how, uint64_t user_data);

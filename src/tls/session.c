@@ -27,8 +27,10 @@ struct tls_session {
     bool has_closed;
     bool has_renewed;      // the keys are no longer those of `secret`
     uint8_t key_updates;   // that the client sent
+    bool is_taken_back;    // from the kernel
     uint8_t secret_length; // of what the application's records are sealed with; 0: not TLS 1.3
     uint8_t secret[TLS_SECRET_BYTES_MAX];
+    struct tls_kernel_keys *kernel_keys; // while the kernel may read them
     // During a call:
     struct slice input;
     struct buffer *out;
@@ -137,9 +139,19 @@ static void free_ssl(struct tls_session *session)
     }
 }
 
+static void free_kernel_keys(struct tls_session *session)
+{
+    if (session->kernel_keys != NULL) {
+        OPENSSL_cleanse(session->kernel_keys, sizeof(*session->kernel_keys));
+        free(session->kernel_keys);
+        session->kernel_keys = NULL;
+    }
+}
+
 void tls_session_free(struct tls_session *session)
 {
     if (session != NULL) {
+        free_kernel_keys(session);
         free_ssl(session);
         tls_stream_free(session->stream);
         tls_server_release(session->server);
@@ -326,16 +338,62 @@ bool tls_session_write(struct tls_session *session, struct slice plain, struct b
     return true;
 }
 
-void tls_session_end_reading(struct tls_session *session)
+bool tls_session_is_worn(const struct tls_session *session)
+{
+    return session->records >= TLS_RECORDS_OF_KEY_MAX && session->stream == NULL &&
+           SSL_version(session->ssl) != TLS1_3_VERSION;
+}
+
+// --- others go on with what it sends ---
+
+// What its records are sealed with, where somebody else can go on with that: under TLS 1.3, with
+// the secret that is known, and in records as long as the protocol allows. NULL: nobody can.
+static const struct tls_suite *suite_of(const struct tls_session *session)
 {
     if (session->stream != NULL || !tls_session_is_established(session) || session->fault != NULL ||
         session->has_closed || session->has_renewed || session->secret_length == 0 ||
-        SSL_version(session->ssl) != TLS1_3_VERSION) {
+        SSL_version(session->ssl) != TLS1_3_VERSION ||
+        SSL_get_key_update_type(session->ssl) != SSL_KEY_UPDATE_NONE ||
+        SSL_SESSION_get_max_fragment_length(SSL_get0_session(session->ssl)) != 0) {
+        return NULL;
+    }
+    const struct tls_suite *suite =
+        tls_suite_find(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(session->ssl)));
+    return suite != NULL && suite->digest_bytes == session->secret_length ? suite : NULL;
+}
+
+enum tls_kernel_cipher tls_session_kernel_cipher(const struct tls_session *session)
+{
+    const struct tls_suite *suite = session->is_taken_back ? NULL : suite_of(session);
+    return suite == NULL ? TLS_KERNEL_NONE : tls_kernel_cipher_of(suite);
+}
+
+const struct tls_kernel_keys *tls_session_hand_over(struct tls_session *session)
+{
+    const struct tls_suite *suite = suite_of(session);
+    ASSERT(suite != NULL && session->kernel_keys == NULL);
+    session->kernel_keys = malloc(sizeof(*session->kernel_keys));
+    if (session->kernel_keys != NULL &&
+        !tls_kernel_keys_derive(session->kernel_keys, suite, session->secret, session->records)) {
+        free_kernel_keys(session);
+    }
+    return session->kernel_keys;
+}
+
+void tls_session_take_back(struct tls_session *session)
+{
+    free_kernel_keys(session);
+    session->is_taken_back = true;
+}
+
+void tls_session_end_reading(struct tls_session *session)
+{
+    const struct tls_suite *suite = suite_of(session);
+    if (suite == NULL) {
         return;
     }
-    uint16_t suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(session->ssl));
     struct slice secret = slice_from(session->secret, session->secret_length);
-    session->stream = tls_stream_create(suite, secret, session->records);
+    session->stream = tls_stream_create(suite->number, secret, session->records);
     if (session->stream != NULL) {
         OPENSSL_cleanse(session->secret, sizeof(session->secret));
         free_ssl(session);

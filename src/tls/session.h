@@ -5,6 +5,7 @@
 #define RINGCAST_TLS_SESSION_H
 
 #include "base/bytes.h"
+#include "tls/kernel_keys.h"
 #include "tls/server.h"
 
 struct tls_session;
@@ -58,6 +59,18 @@ const char *tls_session_fault(const struct tls_session *session);
 // Seals plaintext, in as few records as can be, behind what is in `out`, which has room for
 // tls_sealed_bytes_max. Once the handshake is over. False: it cannot go on.
 bool tls_session_write(struct tls_session *session, struct slice plain, struct buffer *out);
+
+// Whether its keys have sealed as much as they should, and it cannot change them (TLS 1.2).
+bool tls_session_is_worn(const struct tls_session *session);
+
+// The kernel seals instead. TLS_KERNEL_NONE: it cannot.
+enum tls_kernel_cipher tls_session_kernel_cipher(const struct tls_session *session);
+// Where it can: the keys for what comes behind all that the session has written. They stay where
+// they are until it is freed or taken back; nothing is to be written by it meanwhile. NULL without
+// memory.
+const struct tls_kernel_keys *tls_session_hand_over(struct tls_session *session);
+// Goes on itself, and cannot be handed over any more.
+void tls_session_take_back(struct tls_session *session);
 
 // Nothing is read any more: where it can (TLS 1.3), what only reading needs is freed, which is
 // most of its memory. tls_session_read is over.

@@ -6,10 +6,9 @@
 #define RINGCAST_TLS_STREAM_H
 
 #include "base/bytes.h"
+#include "tls/suite.h"
 
 struct tls_stream;
-
-enum { TLS_SECRET_BYTES_MAX = 48 };
 
 // number: of the cipher suite, as in the protocol (0x1301 ...). secret: as long as the suite's
 // digest, copied. NULL: an unknown suite, or no memory.

@@ -281,7 +281,7 @@ static void send_away(struct shard *shard, struct conn *conn)
     uint64_t spread = prng_below(&shard->prng, GOODBYE_SPREAD_MS);
     conn_flow_release(shard, conn);
     if (conn->state != CONN_FREE) { // handlers may have ended it
-        conn_goodbye(shard, conn, shard->terms->retry_ms + (uint32_t)spread);
+        conn_goodbye(shard, conn, CLOSE_SHUTDOWN, shard->terms->retry_ms + (uint32_t)spread);
     }
 }
 
