@@ -1,5 +1,6 @@
 #include "app/log_thread.h"
 
+#include "app/terms.h"
 #include "app/threads.h"
 #include "base/assert.h"
 #include "base/limits.h"
@@ -20,7 +21,6 @@
 
 enum { LAST_ROUNDS_MAX = 50 }; // of THREADS_STOPPING_ROUND_MS at the most
 
-STATIC_ASSERT((int)SETTING_IDS_MAX <= (int)INGEST_LISTS_MAX, "ingest has room for all");
 STATIC_ASSERT(GATEWAY_WAITING_MAX <= SHARD_STARTS_PAUSE / 2, "tasks that wait stop no connections");
 
 struct log_thread {
@@ -44,48 +44,6 @@ struct log_thread {
     atomic_bool should_stop; // written by main
     atomic_bool should_end;
 };
-
-struct log_thread_terms {
-    struct log_terms log;
-    struct ingest_terms ingest;
-};
-
-static struct log_thread_terms terms_of(const struct options *options)
-{
-    struct log_thread_terms terms = {
-        .log = {.retention_bytes = options->retention_bytes,
-                .retention_age_ms = options->retention_age_ms,
-                .stream_idle_ms = options->stream_idle_ms,
-                .streams_per_owner = (uint32_t)options->streams_per_subject,
-                .flow = options_flow(options)},
-        .ingest = {.allowed_uid_count = options->socket_allow_uid.count,
-                   .allowed_gid_count = options->socket_allow_gid.count,
-                   .events_per_second = (uint32_t)options->producer_events_per_second,
-                   .bytes_per_second = (uint32_t)options->producer_bytes_per_second,
-                   .wait_ms_max = (uint32_t)options->backpressure_wait_ms},
-    };
-    for (uint32_t i = 0; i < options->socket_allow_uid.count; i++) {
-        terms.ingest.allowed_uids[i] = options->socket_allow_uid.ids[i];
-    }
-    for (uint32_t i = 0; i < options->socket_allow_gid.count; i++) {
-        terms.ingest.allowed_gids[i] = options->socket_allow_gid.ids[i];
-    }
-    return terms;
-}
-
-struct log_thread_terms *log_thread_terms_create(const struct options *options)
-{
-    struct log_thread_terms *terms = malloc(sizeof(*terms));
-    if (terms != NULL) {
-        *terms = terms_of(options);
-    }
-    return terms;
-}
-
-void log_thread_terms_free(struct log_thread_terms *terms)
-{
-    free(terms);
-}
 
 // --- what the log and ingest ask of the outside ---
 
@@ -180,7 +138,7 @@ static void take_terms(struct log_thread *thread)
         atomic_exchange_explicit(&thread->offered_terms, NULL, memory_order_acquire);
     log_set_terms(thread->log, &terms->log);
     ingest_set_terms(thread->ingest, &terms->ingest);
-    log_thread_terms_free(terms);
+    free(terms);
 }
 
 static bool on_round(void *context)
@@ -247,7 +205,7 @@ static void *run(void *context)
 static bool open_log(struct log_thread *thread, char *message, size_t message_size)
 {
     const struct options *options = thread->options.options;
-    const struct log_terms terms = terms_of(options).log;
+    const struct log_terms terms = log_thread_terms_of(options).log;
     const struct log_options log_options = {
         .directory = thread->options.data_dir,
         .segment_bytes = options->segment_bytes,
@@ -303,7 +261,7 @@ static bool claim_socket(const char *path, char *message, size_t message_size)
 static bool open_ingest(struct log_thread *thread, char *message, size_t message_size)
 {
     const struct options *options = thread->options.options;
-    const struct ingest_terms terms = terms_of(options).ingest;
+    const struct ingest_terms terms = log_thread_terms_of(options).ingest;
     const struct ingest_options ingest_options = {
         .socket_path = thread->options.socket_path,
         .socket_fd = thread->options.socket_fd,
@@ -389,8 +347,7 @@ int log_thread_start(struct log_thread *thread, char *message, size_t message_si
 
 void log_thread_set_terms(struct log_thread *thread, struct log_thread_terms *terms)
 {
-    log_thread_terms_free(
-        atomic_exchange_explicit(&thread->offered_terms, terms, memory_order_acq_rel));
+    free(atomic_exchange_explicit(&thread->offered_terms, terms, memory_order_acq_rel));
     loop_wake(&thread->loop, NULL);
 }
 
@@ -440,7 +397,7 @@ void log_thread_destroy(struct log_thread *thread)
         log_close(thread->log);
     }
     loop_free(&thread->loop);
-    log_thread_terms_free(atomic_load_explicit(&thread->offered_terms, memory_order_relaxed));
+    free(atomic_load_explicit(&thread->offered_terms, memory_order_relaxed));
     if (thread->disk != NULL) {
         disk_close(thread->disk);
     }

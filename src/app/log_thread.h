@@ -18,8 +18,7 @@
 
 struct log_thread;
 
-// What of the settings the thread goes by and a reload may change.
-struct log_thread_terms;
+struct log_thread_terms; // app/terms.h
 
 struct log_thread_options {
     const struct options *options; // these three are borrowed for the thread's life
@@ -49,11 +48,8 @@ void log_thread_set_readers(struct log_thread *thread, struct loop *const *loops
 // 0, or a negative errno with one line in message.
 int log_thread_start(struct log_thread *thread, char *message, size_t message_size);
 
-// NULL without memory.
-struct log_thread_terms *log_thread_terms_create(const struct options *options);
-void log_thread_terms_free(struct log_thread_terms *terms); // NULL is allowed
-// Other terms from now on, which it takes over: with its next round, the newest where several were
-// given. Between log_thread_create and log_thread_finish.
+// Other terms from now on, from malloc, which it takes over: with its next round, the newest where
+// several were given. Between log_thread_create and log_thread_finish.
 void log_thread_set_terms(struct log_thread *thread, struct log_thread_terms *terms);
 
 // Begins the end.

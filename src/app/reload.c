@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MESSAGE_SIZE = 512 };
@@ -203,7 +204,7 @@ static bool make_terms(const struct reload *reload, struct renewal *renewal)
     char message[MESSAGE_SIZE] = "out of memory";
     const struct options *options = &renewal->options;
     if (read_files(options, reload->parts.tls, &renewal->reading, message, sizeof(message))) {
-        renewal->log_terms = log_thread_terms_create(options);
+        renewal->log_terms = malloc(sizeof(*renewal->log_terms));
         renewal->terms = terms_of_options(options, &renewal->reading.parts, reload->terms, message,
                                           sizeof(message));
     }
@@ -212,13 +213,14 @@ static bool make_terms(const struct reload *reload, struct renewal *renewal)
         LOG_ERROR("serve", "%s", message);
         return false;
     }
+    *renewal->log_terms = log_thread_terms_of(options);
     return true;
 }
 
 static void renewal_free(struct renewal *renewal)
 {
     terms_release(renewal->terms);
-    log_thread_terms_free(renewal->log_terms);
+    free(renewal->log_terms);
     terms_parts_release(&renewal->reading.parts);
     options_free(&renewal->wanted);
 }

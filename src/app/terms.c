@@ -1,6 +1,13 @@
 #include "app/terms.h"
 
+#include "base/assert.h"
+
 #include <stdio.h>
+#include <string.h>
+
+STATIC_ASSERT((int)SETTING_IDS_MAX <= (int)INGEST_LISTS_MAX, "ingest has room for all");
+STATIC_ASSERT(sizeof(uid_t) == sizeof(uint32_t) && sizeof(gid_t) == sizeof(uint32_t),
+              "settings have them as they are");
 
 void terms_parts_release(struct terms_parts *parts)
 {
@@ -77,5 +84,30 @@ struct terms *terms_of_options(const struct options *options, const struct terms
         terms_release(terms);
         return NULL;
     }
+    return terms;
+}
+
+static void copy_ids(const struct setting_ids *from, uint32_t ids[INGEST_LISTS_MAX], size_t *count)
+{
+    memcpy(ids, from->ids, from->count * sizeof(*ids));
+    *count = from->count;
+}
+
+struct log_thread_terms log_thread_terms_of(const struct options *options)
+{
+    struct log_thread_terms terms = {
+        .log = {.retention_bytes = options->retention_bytes,
+                .retention_age_ms = options->retention_age_ms,
+                .stream_idle_ms = options->stream_idle_ms,
+                .streams_per_owner = (uint32_t)options->streams_per_subject,
+                .flow = options_flow(options)},
+        .ingest = {.events_per_second = (uint32_t)options->producer_events_per_second,
+                   .bytes_per_second = (uint32_t)options->producer_bytes_per_second,
+                   .wait_ms_max = (uint32_t)options->backpressure_wait_ms},
+    };
+    copy_ids(&options->socket_allow_uid, terms.ingest.allowed_uids,
+             &terms.ingest.allowed_uid_count);
+    copy_ids(&options->socket_allow_gid, terms.ingest.allowed_gids,
+             &terms.ingest.allowed_gid_count);
     return terms;
 }

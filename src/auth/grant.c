@@ -2,13 +2,13 @@
 
 #include "base/assert.h"
 #include "base/pattern.h"
+#include "base/references.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct grant {
-    _Atomic uint32_t references;
+    struct references references;
     bool may_broadcast;
     bool sees_all_types;
     uint64_t expires_ms;
@@ -72,7 +72,7 @@ struct grant *grant_create(const struct grant_terms *terms)
         return NULL;
     }
     struct filling filling = {.slices = grant->slices, .text = (uint8_t *)(grant->slices + slices)};
-    atomic_init(&grant->references, 1);
+    references_begin(&grant->references);
     grant->may_broadcast = terms->may_broadcast;
     grant->sees_all_types = terms->sees_all_types;
     grant->expires_ms = terms->expires_ms;
@@ -89,21 +89,14 @@ struct grant *grant_create(const struct grant_terms *terms)
 struct grant *grant_hold(struct grant *grant)
 {
     if (grant != NULL) {
-        uint32_t before = atomic_fetch_add_explicit(&grant->references, 1, memory_order_relaxed);
-        ASSERT(before > 0 && before < UINT32_MAX);
+        references_hold(&grant->references);
     }
     return grant;
 }
 
 void grant_release(struct grant *grant)
 {
-    if (grant == NULL) {
-        return;
-    }
-    // Release: what this thread did with it; acquire: what the others did, before it is freed.
-    uint32_t before = atomic_fetch_sub_explicit(&grant->references, 1, memory_order_acq_rel);
-    ASSERT(before > 0);
-    if (before == 1) {
+    if (grant != NULL && references_release(&grant->references)) {
         free(grant);
     }
 }

@@ -1,12 +1,11 @@
 #include "auth/keyring.h"
 
-#include "base/assert.h"
+#include "base/references.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct keyring {
-    _Atomic uint32_t references;
+    struct references references;
     size_t count;
     size_t counts[ALGORITHMS];
     struct key *keys[KEYRING_KEYS_MAX];
@@ -16,7 +15,7 @@ struct keyring *keyring_create(void)
 {
     struct keyring *keyring = calloc(1, sizeof(*keyring));
     if (keyring != NULL) {
-        atomic_init(&keyring->references, 1);
+        references_begin(&keyring->references);
     }
     return keyring;
 }
@@ -34,20 +33,13 @@ bool keyring_add(struct keyring *keyring, struct key *key)
 
 struct keyring *keyring_hold(struct keyring *keyring)
 {
-    uint32_t before = atomic_fetch_add_explicit(&keyring->references, 1, memory_order_relaxed);
-    ASSERT(before > 0);
+    references_hold(&keyring->references);
     return keyring;
 }
 
 void keyring_release(struct keyring *keyring)
 {
-    if (keyring == NULL) {
-        return;
-    }
-    // As grant_release.
-    uint32_t before = atomic_fetch_sub_explicit(&keyring->references, 1, memory_order_acq_rel);
-    ASSERT(before > 0);
-    if (before > 1) {
+    if (keyring == NULL || !references_release(&keyring->references)) {
         return;
     }
     for (size_t i = 0; i < keyring->count; i++) {

@@ -320,8 +320,7 @@ bool access_check(struct shard *shard, struct conn *conn, struct context *contex
     if (conn_is_admin(shard, conn)) {
         return check_origin(shard, conn, context);
     }
-    return (conn_is_admin(shard, conn) || take_of_address(shard, conn)) &&
-           check_origin(shard, conn, context) &&
+    return take_of_address(shard, conn) && check_origin(shard, conn, context) &&
            (need == NEED_NOTHING ||
             (identify(shard, conn, context) && take_of_subject(shard, conn, context) &&
              check_right(shard, conn, context, need)));

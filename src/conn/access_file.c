@@ -1,11 +1,9 @@
 #include "conn/access_file.h"
 
-#include "base/assert.h"
 #include "base/file_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,23 +46,22 @@ bool access_file_open(const char *where, struct access_file **file, char *messag
         (void)snprintf(message, message_size, "out of memory");
         return false;
     }
-    **file = (struct access_file){.references = 1, .fd = fd, .is_stderr = is_stderr};
+    **file = (struct access_file){.fd = fd, .is_stderr = is_stderr};
+    references_begin(&(*file)->references);
     return true;
 }
 
 struct access_file *access_file_hold(struct access_file *file)
 {
     if (file != NULL) {
-        atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+        references_hold(&file->references);
     }
     return file;
 }
 
 void access_file_release(struct access_file *file)
 {
-    // Release and acquire: whoever closes it comes behind all who used it.
-    if (file != NULL &&
-        atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) == 1) {
+    if (file != NULL && references_release(&file->references)) {
         (void)close(file->fd);
         free(file);
     }

@@ -2,12 +2,13 @@
 // duplicate of its own. Any thread.
 #pragma once
 
+#include "base/references.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct access_file {
-    _Atomic uint32_t references;
+    struct references references;
     int fd;
     bool is_stderr; // lines have the priority that standard error's have
 };

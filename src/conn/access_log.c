@@ -283,6 +283,9 @@ void access_log_stream_ends(struct shard *shard, struct conn *conn)
 
 static bool make_tallies(struct shard *shard)
 {
+    if (!shard->has_tallies) {
+        shard_flush(shard); // what is queued was not added, and must not be settled
+    }
     for (uint32_t i = 0; i < shard->ring_count; i++) {
         struct conn_ring *ring = &shard->rings[i];
         if (ring->tallies != NULL) {

@@ -5,6 +5,7 @@
 #include "conn/client_counts.h"
 
 #include "base/assert.h"
+#include "base/references.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ STATIC_ASSERT((int)CLIENT_COUNTS_EACH_MAX == (1 << COUNT_BITS) - 1, "a count fit
 
 struct client_counts {
     uint64_t mask;
-    _Atomic uint32_t references;
+    struct references references;
     _Atomic uint64_t places[];
 };
 
@@ -32,26 +33,20 @@ struct client_counts *client_counts_create(uint32_t connections_max)
     struct client_counts *counts = calloc(1, sizeof(*counts) + count * sizeof(uint64_t));
     if (counts != NULL) {
         counts->mask = count - 1;
-        atomic_init(&counts->references, 1);
+        references_begin(&counts->references);
     }
     return counts;
 }
 
 struct client_counts *client_counts_hold(struct client_counts *counts)
 {
-    uint32_t before = atomic_fetch_add_explicit(&counts->references, 1, memory_order_relaxed);
-    ASSERT(before > 0);
+    references_hold(&counts->references);
     return counts;
 }
 
 void client_counts_release(struct client_counts *counts)
 {
-    if (counts == NULL) {
-        return;
-    }
-    uint32_t before = atomic_fetch_sub_explicit(&counts->references, 1, memory_order_acq_rel);
-    ASSERT(before > 0);
-    if (before == 1) {
+    if (counts != NULL && references_release(&counts->references)) {
         free(counts);
     }
 }

@@ -35,7 +35,6 @@ static void begin_request(struct shard *shard, struct context *context)
     http_request_init(&context->request);
     http_request_set_header_max(&context->request, shard->terms->header_bytes_max);
     context->phase = CONTEXT_HEADER;
-    context->route.kind = HTTP_ROUTE_NONE;
     context->is_answered = false;
     context->is_logged = false;
     context->route = (struct http_route){0};

@@ -1,8 +1,5 @@
 #include "conn/terms.h"
 
-#include "base/assert.h"
-
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +7,7 @@ struct terms *terms_create(void)
 {
     struct terms *terms = calloc(1, sizeof(*terms));
     if (terms != NULL) {
-        atomic_init(&terms->references, 1);
+        references_begin(&terms->references);
         arena_init(&terms->texts, SIZE_MAX);
     }
     return terms;
@@ -32,20 +29,13 @@ bool terms_keep(struct terms *terms, const char **text)
 
 struct terms *terms_hold(struct terms *terms)
 {
-    uint32_t before = atomic_fetch_add_explicit(&terms->references, 1, memory_order_relaxed);
-    ASSERT(before > 0);
+    references_hold(&terms->references);
     return terms;
 }
 
 void terms_release(struct terms *terms)
 {
-    if (terms == NULL) {
-        return;
-    }
-    // What the others read comes before the end.
-    uint32_t before = atomic_fetch_sub_explicit(&terms->references, 1, memory_order_acq_rel);
-    ASSERT(before > 0);
-    if (before > 1) {
+    if (terms == NULL || !references_release(&terms->references)) {
         return;
     }
     keyring_release(terms->keyring);

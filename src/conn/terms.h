@@ -10,6 +10,7 @@
 #include "auth/token.h"
 #include "base/arena.h"
 #include "base/ip.h"
+#include "base/references.h"
 #include "conn/access.h"
 #include "conn/access_file.h"
 #include "conn/client_limits.h"
@@ -23,7 +24,7 @@
 #include <stdint.h>
 
 struct terms {
-    _Atomic uint32_t references;
+    struct references references;
     uint32_t connections_max; // of the whole broker; at most shard_options.connections_max
     uint32_t connection_streams_max;
     uint32_t header_bytes_max;

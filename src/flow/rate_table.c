@@ -9,6 +9,7 @@
 #include "flow/rate_table.h"
 
 #include "base/assert.h"
+#include "base/references.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,7 +25,7 @@ enum {
 
 struct rate_table {
     uint64_t per_second; // and the burst
-    _Atomic uint32_t references;
+    struct references references;
     uint64_t ahead_max;
     _Atomic uint64_t places[PLACES];
 };
@@ -35,7 +36,7 @@ struct rate_table *rate_table_create(uint32_t per_second)
     struct rate_table *table = calloc(1, sizeof(*table));
     if (table != NULL) {
         table->per_second = per_second;
-        atomic_init(&table->references, 1);
+        references_begin(&table->references);
         // A full burst, the largest debt, and a second between the clocks of two threads.
         table->ahead_max = 2 * (uint64_t)per_second + RATE_TABLE_COUNT_MAX;
     }
@@ -44,19 +45,13 @@ struct rate_table *rate_table_create(uint32_t per_second)
 
 struct rate_table *rate_table_hold(struct rate_table *table)
 {
-    uint32_t before = atomic_fetch_add_explicit(&table->references, 1, memory_order_relaxed);
-    ASSERT(before > 0);
+    references_hold(&table->references);
     return table;
 }
 
 void rate_table_release(struct rate_table *table)
 {
-    if (table == NULL) {
-        return;
-    }
-    uint32_t before = atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel);
-    ASSERT(before > 0);
-    if (before == 1) {
+    if (table != NULL && references_release(&table->references)) {
         free(table);
     }
 }

@@ -96,7 +96,7 @@ static struct tls_server *begin(void)
 {
     struct tls_server *server = calloc(1, sizeof(*server));
     if (server != NULL) {
-        atomic_init(&server->references, 1);
+        references_begin(&server->references);
     }
     return server;
 }
@@ -149,14 +149,13 @@ struct tls_server *tls_server_rotate(const struct tls_server *former, uint64_t n
 
 struct tls_server *tls_server_hold(struct tls_server *server)
 {
-    atomic_fetch_add_explicit(&server->references, 1, memory_order_relaxed);
+    references_hold(&server->references);
     return server;
 }
 
 void tls_server_release(struct tls_server *server)
 {
-    if (server == NULL ||
-        atomic_fetch_sub_explicit(&server->references, 1, memory_order_acq_rel) > 1) {
+    if (server == NULL || !references_release(&server->references)) {
         return;
     }
     for (size_t i = 0; i < server->count; i++) {

@@ -2,13 +2,12 @@
 #ifndef RINGCAST_TLS_SERVER_INTERNAL_H
 #define RINGCAST_TLS_SERVER_INTERNAL_H
 
+#include "base/references.h"
 #include "tls/server.h"
 #include "tls/tickets.h"
 
-#include <stdatomic.h>
-
 struct tls_server {
-    atomic_uint references;
+    struct references references;
     size_t count;
     SSL_CTX *contexts[TLS_PAIRS_MAX]; // a reference on each
     struct tls_tickets tickets;

@@ -7,7 +7,7 @@ static void fill(uint32_t *value, uint32_t usual)
 
 void fake_fill_terms(struct terms *terms)
 {
-    terms->references = 1;
+    references_begin(&terms->references);
     fill(&terms->connections_max, 512);
     fill(&terms->connection_streams_max, CONNECTION_STREAMS_MAX);
     fill(&terms->header_bytes_max, REQUEST_HEADER_BYTES_MAX);
