@@ -13,7 +13,6 @@ enum {
     WARNING_INTERVAL_MS = 60 * 1000,
     MS_PER_SECOND = 1000,
     RETRY_AFTER_MEMORY_S = 1,
-    RETRY_AFTER_CONNECTIONS_S = 1,
     WHY_BYTES_MAX = 192,
     CHALLENGE_BYTES = 96 + WHY_BYTES_MAX,
 };
@@ -359,11 +358,7 @@ static bool enter(struct shard *shard, struct conn *conn, const struct context *
         cold->subject_key = key;
         return true;
     }
-    struct http_fault fault;
-    http_fault_set(&fault, ERR_TOO_MANY_CONNECTIONS,
-                   "the token's subject has as many connections as it may");
-    fault.status = 429;
-    request_fail(shard, conn, &fault, NULL, RETRY_AFTER_CONNECTIONS_S);
+    request_fail_crowded(shard, conn, "the token's subject has as many connections as it may");
     return false;
 }
 

@@ -7,7 +7,11 @@
 #include "conn/tls.h"
 #include "web_assets.h"
 
-enum { ASSET_INDEX_LENGTH = 1 /* "/" */, FAILURES_INTERVAL_MS = 10 * 1000 };
+enum {
+    ASSET_INDEX_LENGTH = 1, // "/"
+    FAILURES_INTERVAL_MS = 10 * 1000,
+    RETRY_AFTER_CONNECTIONS_S = 1,
+};
 
 // --- how they go out ---
 
@@ -203,6 +207,14 @@ void request_fail_with(struct shard *shard, struct conn *conn, enum rc_error err
     struct http_fault fault;
     http_fault_set(&fault, error, "%s", detail);
     request_fail(shard, conn, &fault, NULL, retry_after_s);
+}
+
+void request_fail_crowded(struct shard *shard, struct conn *conn, const char *detail)
+{
+    struct http_fault fault;
+    http_fault_set(&fault, ERR_TOO_MANY_CONNECTIONS, "%s", detail);
+    fault.status = 429;
+    request_fail(shard, conn, &fault, NULL, RETRY_AFTER_CONNECTIONS_S);
 }
 
 void request_no_content(struct shard *shard, struct conn *conn)

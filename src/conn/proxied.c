@@ -10,7 +10,7 @@
 #include "conn/shard.h"
 #include "http/forwarded.h"
 
-enum { WARNING_INTERVAL_MS = 10 * 1000, RETRY_AFTER_CONNECTIONS_S = 1 };
+enum { WARNING_INTERVAL_MS = 10 * 1000 };
 
 static bool is_trusted(const struct shard *shard, int family, const uint8_t *address)
 {
@@ -146,10 +146,6 @@ bool proxied_take_client(struct shard *shard, struct conn *conn, const struct co
     if ((conn->flags & CONN_UNCOUNTED) != 0 || shard_count_address(shard, conn)) {
         return true;
     }
-    struct http_fault fault;
-    http_fault_set(&fault, ERR_TOO_MANY_CONNECTIONS,
-                   "your address has as many connections as it may");
-    fault.status = 429;
-    request_fail(shard, conn, &fault, NULL, RETRY_AFTER_CONNECTIONS_S);
+    request_fail_crowded(shard, conn, "your address has as many connections as it may");
     return false;
 }

@@ -432,6 +432,8 @@ void request_fail(struct shard *shard, struct conn *conn, const struct http_faul
                   const char *allow, uint32_t retry_after_s);
 void request_fail_with(struct shard *shard, struct conn *conn, enum rc_error error,
                        const char *detail, uint32_t retry_after_s);
+// With 429: its address or subject has as many connections as it may.
+void request_fail_crowded(struct shard *shard, struct conn *conn, const char *detail);
 // Answers 204.
 void request_no_content(struct shard *shard, struct conn *conn);
 void answer_asset(struct shard *shard, struct conn *conn, const struct context *context);

@@ -1,8 +1,10 @@
+// link: tests/unit/base/scratch.c
 // On a tree of files as the kernel would show them.
 #include "app/memory_source.h"
 
+#include "unit/base/scratch.h"
+
 #include <criterion/criterion.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +13,9 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-static char root[64];
+static char root[SCRATCH_PATH_SIZE];
 static struct memory_source source;
 static struct memory_reading reading;
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
 
 static void put(const char *path, const char *text)
 {
@@ -32,23 +26,19 @@ static void put(const char *path, const char *text)
         (void)mkdir(whole, 0755);
         *at = '/';
     }
-    FILE *file = fopen(whole, "w");
-    cr_assert_not_null(file, "%s", whole);
-    cr_assert_geq(fputs(text, file), 0);
-    cr_assert_eq(fclose(file), 0);
+    scratch_write(root, path, text);
 }
 
 static void setup(void)
 {
-    (void)strcpy(root, "/tmp/ringcast-memory-XXXXXX");
-    cr_assert_not_null(mkdtemp(root));
+    scratch_make(root);
     put("/proc/meminfo", "MemTotal:        4096 kB\nMemFree:        1024 kB\n");
     put("/proc/self/statm", "5000 256 100 80 0 400 0\n");
 }
 
 static void teardown(void)
 {
-    (void)nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(root);
 }
 
 TestSuite(memory_source, .init = setup, .fini = teardown);

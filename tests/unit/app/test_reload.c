@@ -1,3 +1,4 @@
+// link: tests/unit/base/scratch.c
 // link: tests/unit/tls/peers.c
 // Reloads with stand-ins for workers and log thread: each setting that a reload changes arrives
 // where it is gone by, and each other one stays.
@@ -6,15 +7,17 @@
 #include "app/setting_value.h"
 #include "base/logger.h"
 #include "tls/server_internal.h"
+#include "unit/base/scratch.h"
 #include "unit/tls/peers.h"
 
 #include <criterion/criterion.h>
-#include <ftw.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { PATH_SIZE = SCRATCH_PATH_SIZE + 16 };
 
 // What was given to them last.
 static struct terms *workers;
@@ -39,11 +42,11 @@ static struct options options;
 static struct memory_watch memory;
 static struct reload reload;
 static const struct reload_users users = {.memory = &memory};
-static char directory[] = "/tmp/ringcast-reload-XXXXXX";
-static char certificate[2][64];
-static char key[2][64];
-static char secret[64];
-static char access_log[64];
+static char directory[SCRATCH_PATH_SIZE];
+static char certificate[2][PATH_SIZE];
+static char key[2][PATH_SIZE];
+static char secret[PATH_SIZE];
+static char access_log[PATH_SIZE];
 
 static void write_pair(unsigned index, const char *name)
 {
@@ -59,15 +62,12 @@ static void begin(void)
     char message[512];
     struct options_origins origins;
     struct setting_faults faults;
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
     write_pair(0, "one");
     write_pair(1, "two");
     (void)snprintf(access_log, sizeof(access_log), "%s/access.log", directory);
     (void)snprintf(secret, sizeof(secret), "%s/secret.key", directory);
-    FILE *file = fopen(secret, "w");
-    cr_assert_not_null(file);
-    cr_assert_geq(fputs("0123456789abcdef0123456789abcdef", file), 0);
-    cr_assert_eq(fclose(file), 0);
+    scratch_write(directory, "secret.key", "0123456789abcdef0123456789abcdef");
     (void)setenv("RINGCAST_TLS_CERTIFICATE", certificate[0], 1);
     (void)setenv("RINGCAST_TLS_KEY", key[0], 1);
     logger_set_level(LOGGER_WARN);
@@ -76,21 +76,13 @@ static void begin(void)
     cr_assert(reload_open(&reload, &source, &options, message, sizeof(message)), "%s", message);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void end(void)
 {
     terms_release(workers);
     free(log_thread);
     reload_close(&reload);
     options_free(&options);
-    cr_assert_eq(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    scratch_remove(directory);
 }
 
 TestSuite(reload, .init = begin, .fini = end, .timeout = 60);
@@ -130,63 +122,63 @@ static unsigned is_named(struct slice text, const char *name)
 }
 
 // Each with a value that is not its default, and what then stands where it is gone by.
-#define ARRIVALS(X)                                                                               \
-    X("auth-keys", secret, workers->keyring == NULL ? 0 : keyring_count(workers->keyring), 1)     \
-    X("auth-algorithms", "EdDSA", workers->token_rules.algorithms, 1U << ALGORITHM_EDDSA)         \
-    X("auth-audience", "them", is_named(workers->token_rules.audience, "them"), 1)                \
-    X("auth-issuer", "us", is_named(workers->token_rules.issuer, "us"), 1)                        \
-    X("auth-leeway", "7s", workers->token_rules.leeway_ms, 7000)                                  \
-    X("auth-require-exp", "off", workers->token_rules.needs_expiry, 0)                            \
-    X("auth-cookie", "sweet", is_named(workers->access.cookie, "sweet"), 1)                       \
-    X("anonymous", "all", workers->access.anonymous, ACCESS_ANONYMOUS_ALL)                        \
-    X("allow-origins", "https://a.example", workers->origins.count, 1)                            \
-    X("require-origin", "true", workers->access.requires_origin, 1)                               \
-    X("retention-age", "2h", log_thread->log.retention_age_ms, 7200000)                           \
-    X("retention-bytes", "2GiB", log_thread->log.retention_bytes, UINT64_C(2) << 30)              \
-    X("replay-bytes", "32MiB", workers->cold_bytes_max, 32 << 20)                                 \
-    X("stream-idle", "3h", log_thread->log.stream_idle_ms, 10800000)                              \
-    X("memory-watch", "off", memory.next_ms == UINT64_MAX, 1)                                     \
-    X("memory-limit", "512MiB", memory.source.limit_bytes == 512U << 20, 1)                       \
-    X("log-level", "error", !logger_is_enabled(LOGGER_WARN), 1)                                   \
-    X("log-format", "json", logger_format(), LOGGER_JSON)                                         \
-    X("access-log", access_log, workers->access_file != NULL, 1)                                  \
-    X("trusted-proxies", "192.0.2.0/24,::1", workers->trusted_proxies.count, 2)                   \
+#define ARRIVALS(X)                                                                           \
+    X("auth-keys", secret, workers->keyring == NULL ? 0 : keyring_count(workers->keyring), 1) \
+    X("auth-algorithms", "EdDSA", workers->token_rules.algorithms, 1U << ALGORITHM_EDDSA)     \
+    X("auth-audience", "them", is_named(workers->token_rules.audience, "them"), 1)            \
+    X("auth-issuer", "us", is_named(workers->token_rules.issuer, "us"), 1)                    \
+    X("auth-leeway", "7s", workers->token_rules.leeway_ms, 7000)                              \
+    X("auth-require-exp", "off", workers->token_rules.needs_expiry, 0)                        \
+    X("auth-cookie", "sweet", is_named(workers->access.cookie, "sweet"), 1)                   \
+    X("anonymous", "all", workers->access.anonymous, ACCESS_ANONYMOUS_ALL)                    \
+    X("allow-origins", "https://a.example", workers->origins.count, 1)                        \
+    X("require-origin", "true", workers->access.requires_origin, 1)                           \
+    X("retention-age", "2h", log_thread->log.retention_age_ms, 7200000)                       \
+    X("retention-bytes", "2GiB", log_thread->log.retention_bytes, UINT64_C(2) << 30)          \
+    X("replay-bytes", "32MiB", workers->cold_bytes_max, 32 << 20)                             \
+    X("stream-idle", "3h", log_thread->log.stream_idle_ms, 10800000)                          \
+    X("memory-watch", "off", memory.next_ms == UINT64_MAX, 1)                                 \
+    X("memory-limit", "512MiB", memory.source.limit_bytes == 512U << 20, 1)                   \
+    X("log-level", "error", !logger_is_enabled(LOGGER_WARN), 1)                               \
+    X("log-format", "json", logger_format(), LOGGER_JSON)                                     \
+    X("access-log", access_log, workers->access_file != NULL, 1)                              \
+    X("trusted-proxies", "192.0.2.0/24,::1", workers->trusted_proxies.count, 2)               \
     X("forwarded", "forwarded", workers->forwarded, HTTP_FORWARDED_RFC)                       \
-    X("socket-allow-uid", "7,8", log_thread->ingest.allowed_uid_count, 2)                         \
-    X("socket-allow-gid", "9", log_thread->ingest.allowed_gids[0], 9)                             \
-    X("producer-events-per-second", "11", log_thread->ingest.events_per_second, 11)               \
-    X("producer-bytes-per-second", "12KiB", log_thread->ingest.bytes_per_second, 12 << 10)        \
-    X("connections-per-address", "13", workers->limits.connections_per_address, 13)               \
-    X("connections-per-subject", "14", workers->limits.connections_per_subject, 14)               \
-    X("requests-per-address", "15", rate_of(workers->limits.address_requests), 15)                \
-    X("requests-per-subject", "16", rate_of(workers->limits.subject_requests), 16)                \
-    X("publish-events-per-subject", "17", rate_of(workers->limits.events), 17)                    \
-    X("streams-per-subject", "18", log_thread->log.streams_per_owner, 18)                         \
-    X("connection-streams-max", "19", workers->connection_streams_max, 19)                        \
-    X("header-bytes-max", "8KiB", workers->header_bytes_max, 8 << 10)                             \
-    X("request-bytes-max", "20MiB", workers->request_bytes_max, 20 << 20)                         \
-    X("request-timeout", "21s", workers->request_timeout_ms, 21000)                               \
-    X("body-timeout", "22s", workers->body_timeout_ms, 22000)                                     \
-    X("stall-timeout", "23s", workers->stall_ms_max, 23000)                                       \
-    X("lag-events", "24", workers->overflow.limits.events, 24)                                    \
-    X("lag-bytes", "25MiB", log_thread->log.flow.lag_bytes, 25 << 20)                             \
-    X("lag-policy", "disconnect", workers->overflow.policy, OVERFLOW_DISCONNECT)                  \
-    X("unknown-stream", "404", workers->unknown_stream_is_404, 1)                                 \
-    X("retry", "26s", workers->retry_ms, 26000)                                                   \
-    X("connections-max", "27", workers->connections_max, 27)                                      \
-    X("heartbeat-interval", "28s", workers->heartbeat_ms, 28000)                                  \
-    X("backpressure-threshold", "0.5", log_thread->log.flow.threshold, 500)                       \
-    X("backpressure-strategy", "pause", log_thread->log.flow.overflow, OVERFLOW_BLOCK)            \
-    X("backpressure-wait", "29s", log_thread->ingest.wait_ms_max, 29000)                          \
-    X("user-agent-profiles", "true", workers->quality.uses_agents, 1)                             \
-    X("events-per-second-max", "30", workers->quality.events_per_second_max, 30)                  \
-    X("bytes-per-second-max", "31KiB", workers->quality.bytes_per_second_max, 31 << 10)           \
-    X("link-interval", "32s", workers->link_interval_ms, 32000)                                   \
-    X("rule", "latency > 5s: compression on",                                                         \
-      is_named(workers->rules.list[0].text, "latency > 5s: compression on"), 1)                       \
-    X("rules-for", "all", workers->rules_hold_all, 1)                                             \
-    X("tls-min-version", "1.3", (uint64_t)SSL_CTX_get_min_proto_version(tls_context()),           \
-      TLS1_3_VERSION)                                                                             \
+    X("socket-allow-uid", "7,8", log_thread->ingest.allowed_uid_count, 2)                     \
+    X("socket-allow-gid", "9", log_thread->ingest.allowed_gids[0], 9)                         \
+    X("producer-events-per-second", "11", log_thread->ingest.events_per_second, 11)           \
+    X("producer-bytes-per-second", "12KiB", log_thread->ingest.bytes_per_second, 12 << 10)    \
+    X("connections-per-address", "13", workers->limits.connections_per_address, 13)           \
+    X("connections-per-subject", "14", workers->limits.connections_per_subject, 14)           \
+    X("requests-per-address", "15", rate_of(workers->limits.address_requests), 15)            \
+    X("requests-per-subject", "16", rate_of(workers->limits.subject_requests), 16)            \
+    X("publish-events-per-subject", "17", rate_of(workers->limits.events), 17)                \
+    X("streams-per-subject", "18", log_thread->log.streams_per_owner, 18)                     \
+    X("connection-streams-max", "19", workers->connection_streams_max, 19)                    \
+    X("header-bytes-max", "8KiB", workers->header_bytes_max, 8 << 10)                         \
+    X("request-bytes-max", "20MiB", workers->request_bytes_max, 20 << 20)                     \
+    X("request-timeout", "21s", workers->request_timeout_ms, 21000)                           \
+    X("body-timeout", "22s", workers->body_timeout_ms, 22000)                                 \
+    X("stall-timeout", "23s", workers->stall_ms_max, 23000)                                   \
+    X("lag-events", "24", workers->overflow.limits.events, 24)                                \
+    X("lag-bytes", "25MiB", log_thread->log.flow.lag_bytes, 25 << 20)                         \
+    X("lag-policy", "disconnect", workers->overflow.policy, OVERFLOW_DISCONNECT)              \
+    X("unknown-stream", "404", workers->unknown_stream_is_404, 1)                             \
+    X("retry", "26s", workers->retry_ms, 26000)                                               \
+    X("connections-max", "27", workers->connections_max, 27)                                  \
+    X("heartbeat-interval", "28s", workers->heartbeat_ms, 28000)                              \
+    X("backpressure-threshold", "0.5", log_thread->log.flow.threshold, 500)                   \
+    X("backpressure-strategy", "pause", log_thread->log.flow.overflow, OVERFLOW_BLOCK)        \
+    X("backpressure-wait", "29s", log_thread->ingest.wait_ms_max, 29000)                      \
+    X("user-agent-profiles", "true", workers->quality.uses_agents, 1)                         \
+    X("events-per-second-max", "30", workers->quality.events_per_second_max, 30)              \
+    X("bytes-per-second-max", "31KiB", workers->quality.bytes_per_second_max, 31 << 10)       \
+    X("link-interval", "32s", workers->link_interval_ms, 32000)                               \
+    X("rule", "latency > 5s: compression on",                                                 \
+      is_named(workers->rules.list[0].text, "latency > 5s: compression on"), 1)               \
+    X("rules-for", "all", workers->rules_hold_all, 1)                                         \
+    X("tls-min-version", "1.3", (uint64_t)SSL_CTX_get_min_proto_version(tls_context()),       \
+      TLS1_3_VERSION)                                                                         \
     X("tls-tickets", "off", workers->tls->tickets.count, 0)
 
 static uint32_t rate_of(const struct rate_table *table)
@@ -312,10 +304,10 @@ Test(reload, faults_change_nothing)
         const char *key;
         const char *value;
     } faulty[] = {
-        {"heartbeat-interval", "soon"},     {"retention-bytes", "1"},
-        {"auth-keys", "/nowhere/a.key"},    {"tls-certificate", "/nowhere/a.crt"},
-        {"access-log", "/nowhere/a.log"},   {"rule", "latency > much: priority 3"},
-        {"allow-origins", "nobody"},        {"trusted-proxies", "everybody"},
+        {"heartbeat-interval", "soon"},   {"retention-bytes", "1"},
+        {"auth-keys", "/nowhere/a.key"},  {"tls-certificate", "/nowhere/a.crt"},
+        {"access-log", "/nowhere/a.log"}, {"rule", "latency > much: priority 3"},
+        {"allow-origins", "nobody"},      {"trusted-proxies", "everybody"},
     };
     reload_well("nothing new");
     const struct terms *before = workers;

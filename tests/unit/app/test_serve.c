@@ -1,9 +1,11 @@
+// link: tests/unit/base/scratch.c
 // The broker as a child process: how it starts, refuses to start, and ends.
 #include "app/serve.h"
 
+#include "unit/base/scratch.h"
+
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 24, TEXT_BYTES = 2048, SECONDS_MAX = 60 };
+enum {
+    PATH_SIZE = SCRATCH_PATH_SIZE + 16,
+    ARGUMENTS_MAX = 24,
+    TEXT_BYTES = 2048,
+    SECONDS_MAX = 60
+};
 
-static char directory[64];
+static char directory[SCRATCH_PATH_SIZE];
 
 struct child {
     pid_t pid;
@@ -23,23 +30,14 @@ struct child {
     size_t length;
 };
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void setup(void)
 {
-    (void)strcpy(directory, "/tmp/ringcast-serve-XXXXXX");
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
 }
 
 static void teardown(void)
 {
-    (void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(directory);
 }
 
 TestSuite(serve, .init = setup, .fini = teardown, .timeout = SECONDS_MAX);
@@ -48,8 +46,8 @@ TestSuite(serve, .init = setup, .fini = teardown, .timeout = SECONDS_MAX);
 // NULL.
 static void start(struct child *child, char *const *extra)
 {
-    char socket_path[96];
-    char data_dir[96];
+    char socket_path[PATH_SIZE];
+    char data_dir[PATH_SIZE];
     (void)snprintf(socket_path, sizeof(socket_path), "%s/socket", directory);
     (void)snprintf(data_dir, sizeof(data_dir), "%s/data", directory);
     char *arguments[ARGUMENTS_MAX] = {

@@ -1,11 +1,12 @@
+// link: tests/unit/base/scratch.c
 // link: tests/unit/auth/vectors.c
 #include "auth/key_files.h"
 
 #include "unit/auth/vectors.h"
+#include "unit/base/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/encoder.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -16,7 +17,7 @@
 
 enum { PATH_SIZE = 256 };
 
-static char directory[PATH_SIZE];
+static char directory[SCRATCH_PATH_SIZE];
 static char noted[1024];
 
 static void note(void *context, const char *line)
@@ -27,23 +28,13 @@ static void note(void *context, const char *line)
 
 static void setup(void)
 {
-    const char *base = getenv("RC_TMP");
-    (void)snprintf(directory, sizeof(directory), "%s/keys.XXXXXX", base == NULL ? "/tmp" : base);
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
     noted[0] = 0;
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
 }
 
 static void teardown(void)
 {
-    cr_assert_eq(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    scratch_remove(directory);
 }
 
 static const char *write_file(const char *name, struct slice text, mode_t mode)

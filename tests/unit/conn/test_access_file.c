@@ -1,6 +1,8 @@
+// link: tests/unit/base/scratch.c
 #include "conn/access_file.h"
 
 #include "base/bytes.h"
+#include "unit/base/scratch.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -10,22 +12,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 64, MESSAGE_SIZE = 512 };
+enum { PATH_SIZE = SCRATCH_PATH_SIZE + 16, MESSAGE_SIZE = 512 };
 
-static char directory[] = "/tmp/ringcast-access-XXXXXX";
+static char directory[SCRATCH_PATH_SIZE];
 static char path[PATH_SIZE];
 static char message[MESSAGE_SIZE];
 
 static void begin(void)
 {
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
     (void)snprintf(path, sizeof(path), "%s/access.log", directory);
 }
 
 static void end(void)
 {
-    (void)unlink(path);
-    cr_assert_eq(rmdir(directory), 0);
+    scratch_remove(directory);
 }
 
 TestSuite(access_file, .init = begin, .fini = end);

@@ -206,6 +206,36 @@ Test(ingest, a_request_that_waits_too_long_is_refused)
     cr_expect_eq(fake_log.count, 1);
 }
 
+Test(ingest, other_terms_hold_for_what_comes_and_what_waits)
+{
+    rig_begin((struct ingest_options){.wait_ms_max = 1000 * 1000});
+    fake_log.room = 0;
+    struct rig_client *client = rig_connect_binary(1, 1);
+    frames_publish(&out, 1, RC_LEVEL_WRITTEN, 0, "s", "x");
+    send_out(client);
+    rig_expect_nothing(client);
+    const uid_t own = geteuid();
+    const gid_t group = getegid();
+    struct ingest_terms terms = {.wait_ms_max = 50,
+                                 .allowed_uid_count = 2,
+                                 .allowed_uids = {own + 1, own + 2},
+                                 .allowed_gid_count = 1,
+                                 .allowed_gids = {group}};
+    ingest_set_terms(rig.ingest, &terms);
+    WAIT_FOR(buffer_length(&client->in) > 0);
+    cr_expect_eq(rig_answer(client).error, ERR_BACKPRESSURE_EXCEEDED);
+    const struct peer_rule *rule = &rig.ingest->rule;
+    cr_expect_eq(rule->uid_count, 2);
+    cr_expect_eq(rule->uids[1], own + 2);
+    cr_expect_eq(rule->gid_count, 1);
+    cr_expect_eq(rule->gids[0], group);
+    terms.allowed_uid_count = terms.allowed_gid_count = 0;
+    ingest_set_terms(rig.ingest, &terms);
+    cr_expect_eq(rule->uid_count, 1);
+    cr_expect_eq(rule->uids[0], own);
+    cr_expect_eq(rule->gid_count, 0);
+}
+
 Test(ingest, a_waiting_producer_is_not_read_from)
 {
     rig_begin((struct ingest_options){0});

@@ -197,3 +197,54 @@ Test(rate, a_batch_goes_on_in_its_middle)
     cr_assert_eq(fake_log.count, 12);
     cr_assert_eq(rig_answer(client).accepted, 12);
 }
+
+static void change(uint32_t events_per_second, uint32_t bytes_per_second)
+{
+    const struct ingest_terms terms = {.events_per_second = events_per_second,
+                                       .bytes_per_second = bytes_per_second,
+                                       .wait_ms_max = 10000};
+    ingest_set_terms(rig.ingest, &terms);
+    rig_settle();
+}
+
+Test(rate, who_waits_goes_on_by_the_new_rate)
+{
+    rig_begin((struct ingest_options){.events_per_second = 1});
+    struct rig_client *client = rig_connect_binary(1, 1);
+    publish(client, 100, "x");
+    cr_assert_eq(fake_log.count, 1);
+    change(1, 0); // the same
+    cr_assert_eq(fake_log.count, 1);
+    change(20, 0); // what is in its bucket stays
+    cr_assert_leq(fake_log.count, 2);
+    uint32_t taken = fake_log.count;
+    pass(1000 + STEP_MS);
+    cr_assert_geq(fake_log.count, taken + 19);
+    cr_assert_leq(fake_log.count, taken + 21);
+    taken = fake_log.count;
+    change(0, 30);
+    cr_assert_eq(fake_log.count, taken + 30, "a second's worth of bytes");
+    change(0, 0);
+    cr_assert_eq(fake_log.count, 100, "at once");
+    for (uint32_t i = 0; i < 100; i++) {
+        cr_assert_eq(rig_answer(client).request, i + 1, "answered in order");
+    }
+}
+
+Test(rate, begins_for_those_who_had_none)
+{
+    rig_begin((struct ingest_options){0});
+    struct rig_client *client = rig_connect_binary(1, 1);
+    publish(client, 50, "x");
+    cr_assert_eq(fake_log.count, 50);
+    change(5, 0);
+    publish(client, 50, "x");
+    cr_assert_eq(fake_log.count, 55);
+    pass(1000 + STEP_MS);
+    cr_assert_eq(fake_log.count, 60);
+    rig_disconnect(client); // while it is held
+    change(0, 0);
+    struct rig_client *next = rig_connect_binary(2, 1);
+    publish(next, 10, "x");
+    cr_assert_geq(fake_log.count, 70);
+}

@@ -1,18 +1,19 @@
+// link: tests/unit/base/scratch.c
 // link: tests/unit/tls/peers.c
+#include "unit/base/scratch.h"
 #include "unit/tls/peers.h"
 
 #include "tls/tickets.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char directory[PEER_PATH_SIZE];
+static char directory[SCRATCH_PATH_SIZE];
 static char message[TLS_MESSAGE_SIZE];
 static char noted[2 * TLS_MESSAGE_SIZE];
 
@@ -24,24 +25,14 @@ static void note(void *context, const char *line)
 
 static void setup(void)
 {
-    const char *base = getenv("RC_TMP");
-    (void)snprintf(directory, sizeof(directory), "%s/tls.XXXXXX", base == NULL ? "/tmp" : base);
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
     pair_write(directory, "good", &(struct pair_options){.host = "good.test"});
     noted[0] = 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void teardown(void)
 {
-    cr_assert_eq(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    scratch_remove(directory);
 }
 
 TestSuite(server, .init = setup, .fini = teardown);

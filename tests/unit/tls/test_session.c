@@ -1,15 +1,16 @@
+// link: tests/unit/base/scratch.c
 // link: tests/unit/tls/peers.c
 #include "base/prng.h"
 #include "tls/tickets.h"
+#include "unit/base/scratch.h"
 #include "unit/tls/peers.h"
 
 #include <criterion/criterion.h>
-#include <ftw.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static char directory[PEER_PATH_SIZE];
+static char directory[SCRATCH_PATH_SIZE];
 static struct tls_server *server;
 static struct tls_session *session;
 static struct client client;
@@ -17,10 +18,8 @@ static const char *const names[] = {"first", "second", "third"};
 
 static void setup(void)
 {
-    const char *base = getenv("RC_TMP");
     char message[TLS_MESSAGE_SIZE];
-    (void)snprintf(directory, sizeof(directory), "%s/tls.XXXXXX", base == NULL ? "/tmp" : base);
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
     pair_write(directory, "first", &(struct pair_options){.host = "first.test"});
     pair_write(directory, "second",
                &(struct pair_options){.host = "*.second.test", .is_rsa = true});
@@ -31,20 +30,12 @@ static void setup(void)
     client_open(&client, "first.test");
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static void teardown(void)
 {
     client_close(&client);
     tls_session_free(session);
     tls_server_release(server);
-    cr_assert_eq(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    scratch_remove(directory);
 }
 
 TestSuite(session, .init = setup, .fini = teardown);

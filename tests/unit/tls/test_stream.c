@@ -1,6 +1,8 @@
+// link: tests/unit/base/scratch.c
 // link: tests/unit/tls/peers.c
 #include "base/prng.h"
 #include "tls/stream.h"
+#include "unit/base/scratch.h"
 #include "unit/tls/peers.h"
 
 #include <criterion/criterion.h>
@@ -33,20 +35,13 @@ static void note_secret(const SSL *ssl, const char *line)
 static void setup(void)
 {
     static const char *const names[] = {"one"};
-    const char *base = getenv("RC_TMP");
-    char directory[PEER_PATH_SIZE];
-    char path[2 * PEER_PATH_SIZE];
+    char directory[SCRATCH_PATH_SIZE];
     char message[TLS_MESSAGE_SIZE];
-    (void)snprintf(directory, sizeof(directory), "%s/tls.XXXXXX", base == NULL ? "/tmp" : base);
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
     pair_write(directory, "one", &(struct pair_options){.host = "one.test"});
     server = server_of(directory, names, 1, NULL, 0, message);
     cr_assert_not_null(server, "%s", message);
-    (void)snprintf(path, sizeof(path), "%s/one.crt", directory);
-    (void)unlink(path);
-    (void)snprintf(path, sizeof(path), "%s/one.key", directory);
-    (void)unlink(path);
-    (void)rmdir(directory);
+    scratch_remove(directory);
     client_open(&client, "one.test");
     SSL_CTX_set_keylog_callback(client.context, note_secret);
 }

@@ -1,3 +1,4 @@
+// link: tests/unit/base/scratch.c
 // link: tests/unit/worker/fake_client.c
 // link: tests/unit/worker/fake_log.c
 // link: tests/unit/worker/fake_terms.c
@@ -5,6 +6,7 @@
 #include "fake_log.h"
 
 #include "base/clock.h"
+#include "unit/base/scratch.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -12,15 +14,20 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 64, TEXT_SIZE = 1 << 16, SMALL_BUFFER = 4096, LARGE_BYTES = 768 << 10 };
+enum {
+    PATH_SIZE = SCRATCH_PATH_SIZE + 16,
+    TEXT_SIZE = 1 << 16,
+    SMALL_BUFFER = 4096,
+    LARGE_BYTES = 768 << 10
+};
 
-static char directory[] = "/tmp/ringcast-access-XXXXXX";
+static char directory[SCRATCH_PATH_SIZE];
 static char paths[2][PATH_SIZE];
 
 static void begin(void)
 {
     static const struct fake_options defaults;
-    cr_assert_not_null(mkdtemp(directory));
+    scratch_make(directory);
     for (int i = 0; i < 2; i++) {
         (void)snprintf(paths[i], PATH_SIZE, "%s/%d", directory, i);
     }
@@ -30,10 +37,7 @@ static void begin(void)
 static void end(void)
 {
     fake_stop();
-    for (int i = 0; i < 2; i++) {
-        (void)unlink(paths[i]);
-    }
-    cr_assert_eq(rmdir(directory), 0);
+    scratch_remove(directory);
 }
 
 TestSuite(worker_access_log, .init = begin, .fini = end, .timeout = 60);

@@ -212,7 +212,7 @@ static bool is_said_of(int index, const char *part)
     cr_assert_not_null(id);
     struct admin_request request = {.operation = ADMIN_CONNECTION};
     cr_assert(connection_id_parse(slice_from(id + strlen(field), CONNECTION_ID_TEXT_BYTES),
-                                 &request.connection_id));
+                                  &request.connection_id));
     fake_admin(&request);
     cr_assert_eq(request.parts[0].reached, 1);
     struct slice json = buffer_slice(&request.parts[0].json);
