@@ -179,6 +179,7 @@ static unsigned is_named(struct slice text, const char *name)
     X("rules-for", "all", workers->rules_hold_all, 1)                                         \
     X("tls-min-version", "1.3", (uint64_t)SSL_CTX_get_min_proto_version(tls_context()),       \
       TLS1_3_VERSION)                                                                         \
+    X("tls-kernel", "off", workers->tls_kernel, 0)                                            \
     X("tls-tickets", "off", workers->tls->tickets.count, 0)
 
 static uint32_t rate_of(const struct rate_table *table)
