@@ -46,8 +46,9 @@ static void send_end(struct shard *shard, struct conn *conn, const struct stream
 {
     struct buffer out;
     buffer_wrap(&out, shard->scratch + shard->scratch_used, NOTICE_END_BYTES_MAX);
-    ASSERT(notice_end_write(&out, position_of(shard, conn),
-                            slice_from(stream->name, stream->name_length), stream->life) == 0);
+    conn->cursor = position_of(shard, conn); // what was told is where it stands
+    ASSERT(notice_end_write(&out, conn->cursor, slice_from(stream->name, stream->name_length),
+                            stream->life) == 0);
     uint32_t length = (uint32_t)buffer_length(&out);
     conn_send_bytes(shard, conn, shard_scratch(shard, length), length);
     if ((conn->flags & CONN_FLOW) != 0) { // told at once, and of what it may be sent all the same

@@ -179,12 +179,16 @@ static void send_header(struct shard *shard, struct conn *conn, struct context *
 {
     char id[CONNECTION_ID_TEXT_BYTES];
     connection_id_write(id, conn_public_id(shard, conn));
+    uint64_t resume = resume_id(shard, conn, context);
+    if (conn->stream_count > 1) { // who reads one stands right before its news
+        conn->cursor = resume;
+    }
     struct notice_gap gap = {.from = context->gap_from + 1,
                              .to = context->gap_to,
                              .reason = (enum notice_reason)context->gap_reason,
                              .resume = conn->cursor};
     struct http_stream_start start = {.connection_id = slice_from(id, sizeof(id)),
-                                      .resume_id = resume_id(shard, conn, context),
+                                      .resume_id = resume,
                                       .retry_ms = shard->terms->retry_ms,
                                       .gap = context->has_gap ? &gap : NULL};
     struct http_answer answer = request_answer(shard, context);

@@ -496,3 +496,35 @@ Test(worker_ending, behind_the_gap_of_one_that_lags)
     go(&client);
     fake_stop();
 }
+
+// What was told is where it stands: a gap does not send back who resumes.
+static void gap_behind(const char *told, bool has_end)
+{
+    fake_start(&defaults);
+    fake_publish_one("c", "one");
+    fake_publish_one("a", "two");
+    fake_publish_one("b", "three");
+    fake_publish_one("other", "four");
+    struct client client;
+    come(&client, "/events?stream=a&stream=b&stream=c&envelope=0");
+    if (has_end) {
+        fake_set_life("a", STREAM_CLOSED);
+        fake_expect(client.socket, &client.text, CLOSED("4", "a"));
+    }
+    fake_lap(true, false);
+    fake_publish_one("b", "lost");
+    fake_discard("b");
+    fake_lap(false, false);
+    fake_expect(client.socket, &client.text, "\"reason\":\"expired\",\"resume\":4}\n\n");
+    cr_expect_not_null(strstr(client.text.bytes, told), "%s", client.text.bytes);
+    fake_publish_one("c", "five");
+    fake_expect(client.socket, &client.text, "data: five\n\n");
+    go(&client);
+    fake_stop();
+}
+
+Test(worker_ending, a_gap_does_not_go_back_behind_what_was_told)
+{
+    gap_behind(CLOSED("4", "a") "id: 4\nevent: gap\n", true);
+    gap_behind("id: 4\nretry: 5000\n\nid: 4\nevent: gap\n", false);
+}
