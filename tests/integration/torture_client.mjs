@@ -9,7 +9,7 @@ const FIELDS = new Set(['access-control-allow-credentials', 'access-control-allo
   'content-length', 'content-security-policy', 'content-type', 'cross-origin-resource-policy', 'date', 'etag', 'link', 'location',
   'referrer-policy', 'retry-after', 'ringcast-connection-id', 'ringcast-content-type', 'ringcast-gap', 'ringcast-last-id',
   'ringcast-last-sequence', 'ringcast-state', 'transfer-encoding', 'vary', 'www-authenticate', 'x-accel-buffering',
-  'x-content-type-options', 'x-frame-options']);
+  'x-content-type-options', 'x-frame-options', 'x-request-id']);
 
 // The first answer in `text` (Latin-1), or null where it is not whole: { status, code, isStream, length }. Throws where it
 // is no answer of ours.
