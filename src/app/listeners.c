@@ -346,18 +346,24 @@ void listeners_of_worker(const struct listeners *listeners, unsigned worker,
     }
 }
 
+static void append_one(const struct listener *listener, char text[static LISTENERS_TEXT_SIZE])
+{
+    char address[LISTEN_ADDRESS_TEXT_SIZE];
+    format_one(listener, address);
+    size_t length = strlen(text);
+    bool is_unix = (listener->flags & SHARD_LISTENER_UNIX) != 0;
+    const char *scheme = (listener->flags & SHARD_LISTENER_TLS) != 0 ? "https://" : "http://";
+    (void)snprintf(text + length, LISTENERS_TEXT_SIZE - length, "%s%s%s%s", length == 0 ? "" : ", ",
+                   is_admin(listener) ? "admin on " : "", is_unix ? "" : scheme, address);
+}
+
 void listeners_format(const struct listeners *listeners, char text[static LISTENERS_TEXT_SIZE])
 {
-    size_t length = 0;
     text[0] = 0;
-    for (uint32_t i = 0; i < listeners->count; i++) {
-        const struct listener *listener = &listeners->each[i];
-        char address[LISTEN_ADDRESS_TEXT_SIZE];
-        format_one(listener, address);
-        bool is_unix = (listener->flags & SHARD_LISTENER_UNIX) != 0;
-        const char *scheme = (listener->flags & SHARD_LISTENER_TLS) != 0 ? "https://" : "http://";
-        length += (size_t)snprintf(text + length, LISTENERS_TEXT_SIZE - length, "%s%s%s%s",
-                                   length == 0 ? "" : ", ", is_admin(listener) ? "admin on " : "",
-                                   is_unix ? "" : scheme, address);
+    for (uint32_t i = 0; i < 2 * listeners->count; i++) { // those for administrators last
+        const struct listener *listener = &listeners->each[i % listeners->count];
+        if (is_admin(listener) == (i >= listeners->count)) {
+            append_one(listener, text);
+        }
     }
 }

@@ -160,6 +160,10 @@ Test(listeners, handed_ones_take_the_place_of_their_kind)
     struct shard_listener own[LISTENERS_MAX];
     listeners_of_worker(&listeners, 1, own);
     cr_assert_eq(own[1].fd, one, "all workers accept from it");
+    char text[LISTENERS_TEXT_SIZE];
+    listeners_format(&listeners, text);
+    cr_assert_eq(strncmp(text, "http://127.0.0.1:", 17), 0, "%s", text);
+    cr_assert_null(strchr(strstr(text, "admin on "), ','), "%s: those come last", text);
     listeners_close(&listeners);
     cr_assert_eq(close(one), -1, "the descriptor was taken over");
 }
