@@ -69,7 +69,7 @@ async function proxyProtocol(say) {
   const local = join(scratch, 'proxied.sock');
   const broker = await Broker.start({
     directory: join(scratch, 'proxy'),
-    flags: ['--listen', '127.0.0.1:0', '--listen', `127.0.0.1:0,proxy unix:${local},proxy`, '--trusted-proxies', '127.0.0.0/30',
+    flags: ['--listen', '127.0.0.1:0', '--listen', '127.0.0.1:0,proxy', '--listen', `unix:${local},proxy`, '--trusted-proxies', '127.0.0.0/30',
       '--connections-per-address', '2', '--request-timeout', '2s'],
   });
   const port = Number(/http:\/\/[\d.:]+, http:\/\/127\.0\.0\.1:(\d+)/.exec(broker.line)[1]);
@@ -126,7 +126,7 @@ async function forwarded(say, form, field) {
   const local = join(scratch, `${form}.sock`);
   const broker = await Broker.start({
     directory: join(scratch, form),
-    flags: ['--listen', '127.0.0.1:0', '--listen', `127.0.0.1:0,proxy unix:${local}`, '--trusted-proxies', '127.0.0.0/30,10.0.0.0/8',
+    flags: ['--listen', '127.0.0.1:0', '--listen', '127.0.0.1:0,proxy', '--listen', `unix:${local}`, '--trusted-proxies', '127.0.0.0/30,10.0.0.0/8',
       '--forwarded', form, '--connections-per-address', '2', '--requests-per-address', '20'],
   });
   const port = Number(/http:\/\/[\d.:]+, http:\/\/127\.0\.0\.1:(\d+)/.exec(broker.line)[1]);
