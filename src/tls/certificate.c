@@ -94,12 +94,12 @@ static bool holds(struct slice text, const char *wanted)
 }
 
 // What a file without a PEM part of the kind holds instead; NULL: nothing that is known.
-static const char *guess_content(BIO *bio, const char *mark, const char *other_mark)
+static const char *guess_content(BIO *bio, const char *wanted, const char *other)
 {
     char *at;
     long length = BIO_get_mem_data(bio, &at);
     struct slice text = slice_from(at, length > 0 ? (size_t)length : 0);
-    if (holds(text, other_mark) && !holds(text, mark)) {
+    if (holds(text, other) && !holds(text, wanted)) {
         return "it has the other of the two: were certificate and key exchanged?";
     }
     if (length > 0 && (uint8_t)at[0] == 0x30) {
