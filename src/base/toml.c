@@ -132,8 +132,11 @@ struct toml_value *toml_new(struct toml_reader *reader, enum toml_kind kind,
                             struct toml_position at)
 {
     enum { ALIGNMENT = _Alignof(struct toml_value) };
-    if (reader->values == TOML_VALUES_MAX) {
-        (void)toml_fault(reader, at, "more than %d values", TOML_VALUES_MAX);
+    if (reader->values >= TOML_VALUES_MAX) {
+        if (reader->values == TOML_VALUES_MAX) { // told once
+            reader->values++;
+            (void)toml_fault(reader, at, "more than %d values", TOML_VALUES_MAX);
+        }
         reader->at = reader->end;
         return NULL;
     }

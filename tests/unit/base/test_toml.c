@@ -335,6 +335,7 @@ Test(toml, bounds)
     refuse(deep, "1:37: more than 32 arrays and tables in each other");
     refuse(repeat("a.", TOML_DEPTH_MAX + 1), "1:65: a key of more than 32 parts");
     refuse(repeat("[[a]]\n", TOML_VALUES_MAX), "more than 4096 values");
+    cr_assert_null(strchr(strchr(told, '\n') + 1, '\n'), "told once: %s", told);
     refuse(repeat("# x\n", TOML_BYTES_MAX / 4 + 1), "1:1: larger than 1024 KiB");
     char *largest = repeat("# x\n", TOML_BYTES_MAX / 4);
     cr_assert_not_null(read_slice(slice_of(largest)));
