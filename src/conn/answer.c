@@ -184,7 +184,11 @@ void request_problem(struct shard *shard, struct conn *conn, const struct http_p
 {
     struct answer answer;
     char made[REQUEST_ID_MADE_BYTES_MAX];
+    const struct context *context = conn_context(shard, conn);
     shard->stats.errors[problem->fault->error]++;
+    if (context == NULL || context->phase == CONTEXT_HEADER) {
+        proxied_forget_client(shard, conn);
+    }
     if (answer_begin(shard, conn, 0, &answer)) {
         answer.form.request_id = request_id(shard, conn_context(shard, conn), made);
         tell_failure(shard, conn, problem->fault, answer.form.request_id);

@@ -12,6 +12,13 @@
 
 enum { WARNING_INTERVAL_MS = 10 * 1000 };
 
+static void take_peer(struct conn_cold *cold, const struct conn_peer *peer)
+{
+    cold->family = peer->family;
+    cold->port = peer->port;
+    memcpy(cold->address, peer->address, sizeof(cold->address));
+}
+
 static bool is_trusted(const struct shard *shard, int family, const uint8_t *address)
 {
     struct ip ip = ip_of(family, address);
@@ -141,11 +148,19 @@ bool proxied_take_client(struct shard *shard, struct conn *conn, const struct co
         return true;
     }
     shard_uncount_address(shard, conn);
-    cold->family = client.family;
-    memcpy(cold->address, client.address, sizeof(cold->address));
+    take_peer(cold, &client);
     if ((conn->flags & CONN_UNCOUNTED) != 0 || shard_count_address(shard, conn)) {
         return true;
     }
     request_fail_crowded(shard, conn, "your address has as many connections as it may");
     return false;
+}
+
+void proxied_forget_client(struct shard *shard, struct conn *conn)
+{
+    if ((conn->flags & CONN_PROXIED) != 0) {
+        struct conn_cold *cold = conn_cold_of(shard, conn);
+        shard_uncount_address(shard, conn);
+        take_peer(cold, &cold->peer);
+    }
 }

@@ -110,6 +110,9 @@ void request_end(struct shard *shard, struct conn *conn)
         return;
     }
     conn->context = CONN_NONE;
+    if (context->phase == CONTEXT_HEADER && http_request_has_started(&context->request)) {
+        proxied_forget_client(shard, conn);
+    }
     access_log_unanswered(shard, conn, context);
     start_abandon(shard, context);
     if (context->is_asking) {

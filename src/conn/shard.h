@@ -384,6 +384,9 @@ void proxied_meet_peer(struct shard *shard, struct conn *conn);
 // Of a request on a connection of such a proxy (CONN_PROXIED): whose it is. From then on the
 // connection is that client's and counts for it. False: it was answered.
 bool proxied_take_client(struct shard *shard, struct conn *conn, const struct context *context);
+// A request ends before it is known whose it is: it is the proxy's, and not the former request's
+// client's.
+void proxied_forget_client(struct shard *shard, struct conn *conn);
 
 // --- request.c ---
 void request_begin(struct shard *shard, struct conn *conn); // arms the receive and the time limit

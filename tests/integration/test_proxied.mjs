@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { Broker, scratch, test, until, within } from './broker.mjs';
+import { Broker, scratch, sleep, test, until, within } from './broker.mjs';
 import { Authority, flagsOf } from './certificates.mjs';
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
@@ -182,6 +182,33 @@ async function forwarded(say, form, field) {
   say(form);
 }
 
+// What breaks off, or cannot be read, before it says whose it is, is not told of the client before it.
+async function nobodys(say) {
+  const path = join(scratch, 'access.log');
+  const broker = await Broker.start({
+    directory: join(scratch, 'nobodys'),
+    flags: ['--trusted-proxies', '127.0.0.1,10.0.0.0/8', '--forwarded', 'x-forwarded-for', '--access-log', path, '--log-format', 'json'],
+  });
+  const faulty = ['GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n', 'GET /healthz HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n'];
+  for (const text of faulty) {
+    const client = new Client(broker.port);
+    assert.equal(await client.get('/healthz', asX('192.0.2.1')).status(), 200);
+    client.write(text);
+    await sleep(100);
+    client.close();
+  }
+  let entries = [];
+  await until('four lines', () => {
+    entries = readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+    return entries.length === 4;
+  });
+  const addressesOf = (wanted) => entries.filter(wanted).map(({ address }) => address);
+  assert.deepEqual(addressesOf(({ status }) => status === 200), Array(2).fill('192.0.2.1'));
+  assert.deepEqual(addressesOf(({ status }) => status !== 200), Array(2).fill('127.0.0.1'));
+  await broker.stop();
+  say("nobody's");
+}
+
 const asX = (address) => ({ 'X-Forwarded-For': `198.51.100.1, ${address}, 10.0.0.1` });
 const asForwarded = (address) => ({ Forwarded: `for="what, for=${address.includes(':') ? `"[${address}]"` : address};proto=https, for=10.0.0.1` });
 
@@ -215,5 +242,6 @@ test(async ({ say }) => {
   await proxyProtocol(say);
   await forwarded(say, 'x-forwarded-for', asX);
   await forwarded(say, 'forwarded', asForwarded);
+  await nobodys(say);
   await beforeTls(say);
 });
