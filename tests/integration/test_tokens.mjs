@@ -195,11 +195,16 @@ class Load {
 
   async run() {
     while (!this.isOver) {
-      const answer = await this.broker.ask({ stream: 'load', data: String(this.published) });
-      assert.ok(answer.id > 0, JSON.stringify(answer));
-      this.published++;
+      await this.publish();
       await sleep(2);
     }
+    await this.publish(); // who joined last is to see one at least
+  }
+
+  async publish() {
+    const answer = await this.broker.ask({ stream: 'load', data: String(this.published) });
+    assert.ok(answer.id > 0, JSON.stringify(answer));
+    this.published++;
   }
 
   async join(key, kid, count) {
