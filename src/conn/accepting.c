@@ -138,10 +138,10 @@ static void count_in(struct shard *shard, struct conn *conn, struct conn_cold *c
     shard->rings[conn->ring].used++;
     shard->conn_count++;
     shard->stats.accepted++;
-    shard->admin_count += conn_is_admin(shard, conn) ? 1 : 0;
+    shard->admin_count += conn_is_admin(conn) ? 1 : 0;
     if (shard->is_stopping) {
         refuse(conn, cold, REFUSAL_STOPPING);
-    } else if (conn_is_admin(shard, conn)) {
+    } else if (conn_is_admin(conn)) {
         conn->flags |= CONN_UNCOUNTED;
     } else if (atomic_fetch_add_explicit(connections, 1, memory_order_relaxed) >=
                shard->terms->connections_max) {
@@ -157,7 +157,7 @@ void shard_count_out(struct shard *shard, struct conn *conn)
     shard->stats.closed++;
     shard->conn_count--;
     shard->rings[conn->ring].used--;
-    shard->admin_count -= conn_is_admin(shard, conn) ? 1 : 0;
+    shard->admin_count -= conn_is_admin(conn) ? 1 : 0;
     if ((conn->flags & CONN_UNCOUNTED) != 0) {
         return;
     }
@@ -187,7 +187,8 @@ static void on_accept(void *context, unsigned ring_index, uint8_t listener, int 
     conn->batch = shard->batch - 1;
     uint8_t kind = shard->listeners[listener].flags;
     conn->flags = ((kind & SHARD_LISTENER_TLS) != 0 ? CONN_TLS : 0) |
-                  ((kind & SHARD_LISTENER_PROXY) != 0 ? CONN_PROXY_HEADER : 0);
+                  ((kind & SHARD_LISTENER_PROXY) != 0 ? CONN_PROXY_HEADER : 0) |
+                  ((kind & SHARD_LISTENER_ADMIN) != 0 ? CONN_ADMIN : 0);
     struct conn_cold *cold = &ring->colds[descriptor];
     memset(cold, 0, sizeof(*cold));
     cold->connected_ms = shard->unix_ms;

@@ -316,7 +316,7 @@ bool access_check(struct shard *shard, struct conn *conn, struct context *contex
     ASSERT(context->grant == NULL);
     enum need need = need_of(context->route.kind);
     // An admin listener is a door of its own: who may come to it is whom it is open to.
-    if (conn_is_admin(shard, conn)) {
+    if (conn_is_admin(conn)) {
         return check_origin(shard, conn, context);
     }
     return take_of_address(shard, conn) && check_origin(shard, conn, context) &&

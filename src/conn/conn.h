@@ -64,6 +64,7 @@ enum {
     CONN_PROXY_HEADER = 1 << 23, // begins with one, which is not whole yet
     CONN_PROXIED = 1 << 24,      // its peer is a proxy that is trusted: requests say whose they are
     CONN_TLS_KERNEL = 1 << 25,   // the kernel encrypts what it is sent; then it is not CONN_TLS
+    CONN_ADMIN = 1 << 26,        // came by a listener for administrators
 };
 
 // One stream that a connection reads.

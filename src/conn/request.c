@@ -309,8 +309,7 @@ static bool look_at(struct shard *shard, struct conn *conn, struct context *cont
 {
     shard->stats.requests++;
     struct http_fault fault;
-    enum http_audience audience =
-        conn_is_admin(shard, conn) ? HTTP_AUDIENCE_ADMIN : HTTP_AUDIENCE_PUBLIC;
+    enum http_audience audience = conn_is_admin(conn) ? HTTP_AUDIENCE_ADMIN : HTTP_AUDIENCE_PUBLIC;
     bool is_found =
         http_route_find(&context->route, &context->request, audience, &fault) == ERR_NONE;
     if (((conn->flags & CONN_PROXIED) != 0 && !proxied_take_client(shard, conn, context)) ||

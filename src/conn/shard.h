@@ -305,9 +305,9 @@ static inline const struct shard_listener *conn_listener_of(const struct shard *
 {
     return &shard->listeners[conn_cold_of(shard, conn)->listener];
 }
-static inline bool conn_is_admin(const struct shard *shard, const struct conn *conn)
+static inline bool conn_is_admin(const struct conn *conn)
 {
-    return (conn_listener_of(shard, conn)->flags & SHARD_LISTENER_ADMIN) != 0;
+    return (conn->flags & CONN_ADMIN) != 0;
 }
 static inline uint64_t conn_handle(const struct shard *shard, const struct conn *conn)
 {
