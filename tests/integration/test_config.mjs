@@ -1,5 +1,5 @@
 // The configuration file: the published example, what is told of faulty files, which source counts, and what
-// --print-config and --check-config say (mission J1; issue 6).
+// --print-config and --check-config say.
 // timeout: 180
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,5 +1,5 @@
 // TLS as clients use it: curl, openssl s_client, Node's https, npm's eventsource; bodies, slow readers, tickets, names,
-// certificates that change under load, and plain HTTP where TLS is spoken (issue 6, must show 2; mission I4).
+// certificates that change under load, and plain HTTP where TLS is spoken.
 // timeout: 180
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

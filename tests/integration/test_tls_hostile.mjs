@@ -1,5 +1,5 @@
 // What no good client does: handshakes with bytes turned over, and thousands that are begun and never ended. Subscribers
-// beside them miss nothing, others still get in, and the broker's memory stays where it was (issue 6, must show 2).
+// beside them miss nothing, others still get in, and the broker's memory stays where it was.
 // GARBAGE_SEED repeats a run.
 // timeout: 240
 import assert from 'node:assert/strict';

@@ -1,6 +1,6 @@
 // Kernel TLS: streams that the kernel encrypts, where it can (Linux 6.7 with its module tls), else the broker itself; which
 // of the two, this test finds out, says and checks. The same bytes come either way: by each cipher, to clients that stall, in
-// batches, across gaps, behind other requests of their connection; and the end is told (issue 6).
+// batches, across gaps, behind other requests of their connection; and the end is told.
 // timeout: 240
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
