@@ -161,12 +161,14 @@ int shard_init(struct shard *shard, struct loop *loop, struct log_tail *tail,
         result = -ENOMEM;
     }
     access_log_init(shard);
-    if (result == 0) {
-        access_log_take_file(shard, shard->terms->access_file);
-    }
     conn_set_handlers(shard);
     conn_flow_set_handlers(shard);
-    return result;
+    if (result != 0) {
+        terms_release(shard->terms); // there is no shard_free
+        return result;
+    }
+    access_log_take_file(shard, shard->terms->access_file);
+    return 0;
 }
 
 int shard_start(struct shard *shard, char *error, size_t error_size)

@@ -103,6 +103,7 @@ static uint32_t take_environment(struct sample *sample)
     static struct arena texts; // the process's, which is this test's
     const struct settings taken = {
         .table = &table, .target = sample, .faults = &faults, .texts = &texts};
+    arena_free(&texts);
     arena_init(&texts, 1 << 10);
     faults.count = 0;
     settings_take_environment(&taken);
