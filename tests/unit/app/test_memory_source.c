@@ -17,16 +17,16 @@ static char root[SCRATCH_PATH_SIZE];
 static struct memory_source source;
 static struct memory_reading reading;
 
-static void put(const char *path, const char *text)
+static void put(const char *place, const char *text)
 {
     char whole[256];
-    (void)snprintf(whole, sizeof(whole), "%s%s", root, path);
+    (void)snprintf(whole, sizeof(whole), "%s%s", root, place);
     for (char *at = strchr(whole + strlen(root) + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
         *at = 0;
         (void)mkdir(whole, 0755);
         *at = '/';
     }
-    scratch_write(root, path, text);
+    scratch_write(root, place, text);
 }
 
 static void setup(void)

@@ -28,10 +28,10 @@ void scratch_remove(const char *path)
     cr_assert_eq(nftw(path, remove_one, NESTED_MAX, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-void scratch_write(const char *path, const char *name, const char *text)
+void scratch_write(const char *directory, const char *name, const char *text)
 {
     char whole[FILE_PATH_SIZE];
-    int length = snprintf(whole, sizeof(whole), "%s/%s", path, name);
+    int length = snprintf(whole, sizeof(whole), "%s/%s", directory, name);
     cr_assert(length > 0 && length < FILE_PATH_SIZE);
     FILE *file = fopen(whole, "w");
     cr_assert_not_null(file, "%s", whole);

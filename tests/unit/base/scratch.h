@@ -8,4 +8,4 @@ void scratch_make(char path[SCRATCH_PATH_SIZE]);
 // With all that is in it.
 void scratch_remove(const char *path);
 // Makes a file in it, or writes it anew.
-void scratch_write(const char *path, const char *name, const char *text);
+void scratch_write(const char *directory, const char *name, const char *text);
