@@ -360,10 +360,12 @@ static void append_one(const struct listener *listener, char text[static LISTENE
 void listeners_format(const struct listeners *listeners, char text[static LISTENERS_TEXT_SIZE])
 {
     text[0] = 0;
-    for (uint32_t i = 0; i < 2 * listeners->count; i++) { // those for administrators last
-        const struct listener *listener = &listeners->each[i % listeners->count];
-        if (is_admin(listener) == (i >= listeners->count)) {
-            append_one(listener, text);
+    for (unsigned pass = 0; pass < 2; pass++) { // those for administrators last
+        for (uint32_t i = 0; i < listeners->count; i++) {
+            const struct listener *listener = &listeners->each[i];
+            if (is_admin(listener) == (pass == 1)) {
+                append_one(listener, text);
+            }
         }
     }
 }
