@@ -181,3 +181,18 @@ enum tls_progress exchange(struct tls_session *session, struct client *client, s
         }
     }
 }
+
+bool client_takes(struct client *client, const struct buffer *out, struct slice plain)
+{
+    deliver(client, out);
+    uint8_t *read = malloc(plain.length);
+    size_t total = 0;
+    size_t got = 0;
+    while (total < plain.length &&
+           SSL_read_ex(client->ssl, read + total, plain.length - total, &got) == 1) {
+        total += got;
+    }
+    bool is_equal = slice_equal(slice_from(read, total), plain);
+    free(read);
+    return is_equal;
+}

@@ -40,3 +40,5 @@ enum tls_progress exchange(struct tls_session *session, struct client *client, s
                            struct buffer *got);
 // Bytes of the session to the client.
 void deliver(struct client *client, const struct buffer *out);
+// The same; whether the client reads this plaintext of it, else OpenSSL's error queue says why not.
+bool client_takes(struct client *client, const struct buffer *out, struct slice plain);

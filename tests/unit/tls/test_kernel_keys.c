@@ -76,27 +76,13 @@ static void shake_hands(void)
     cr_assert(tls_session_is_established(session));
 }
 
-static void expect(struct slice plain)
-{
-    uint8_t *read = malloc(plain.length);
-    size_t total = 0;
-    while (total < plain.length) {
-        size_t got = 0;
-        cr_assert_eq(SSL_read_ex(client.ssl, read + total, plain.length - total, &got), 1);
-        total += got;
-    }
-    cr_assert(slice_equal(slice_from(read, total), plain));
-    free(read);
-}
-
 static void send_by_session(struct slice plain)
 {
     static uint8_t storage[PEER_BYTES_MAX];
     struct buffer out;
     buffer_wrap(&out, storage, tls_sealed_bytes_max(plain.length));
     cr_assert(tls_session_write(session, plain, &out));
-    deliver(&client, &out);
-    expect(plain);
+    cr_assert(client_takes(&client, &out, plain));
 }
 
 // --- a record as the kernel makes it, from nothing but what it is given ---
@@ -176,8 +162,7 @@ static void send_by_kernel(const struct tls_kernel_keys *keys, const char *ciphe
     struct buffer out;
     buffer_wrap(&out, storage, sizeof(storage));
     seal(keys, cipher, after, TYPE_DATA, plain, &out);
-    deliver(&client, &out);
-    expect(plain);
+    cr_assert(client_takes(&client, &out, plain));
 }
 
 static void end_by_kernel(const struct tls_kernel_keys *keys, const char *cipher, uint8_t after)
